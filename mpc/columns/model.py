@@ -1,0 +1,142 @@
+"""Columns of a study: their type, public bounds and the rule for every odd cell.
+
+Bounds, step and levels come from the study, never from data. Each rule is total: whatever a cell
+holds, it says which integer the row contributes, or that the row does not count for this column.
+A number is kept as an integer count of steps (``2.5`` at step ``0.5`` is 5), so sums are exact.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Frozen(BaseModel):
+    """Base of all declared things: immutable, nothing unknown, nothing converted silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+STEPS_MAX = 2**52  # largest |bound / step|: every grid point is an exact double for display
+LEVELS_MAX = 1000
+
+
+class UseValue(Frozen):
+    """A missing number counts as this value."""
+
+    value: Decimal
+
+
+class UseLevel(Frozen):
+    """A missing category counts as this level."""
+
+    level: str = Field(min_length=1)
+
+
+class NumberColumn(Frozen):
+    """A number on a declared grid: multiples of ``step`` from ``bounds[0]`` to ``bounds[1]``.
+
+    Rule for a cell, in this order: unparsable, blank, null, NaN and infinite are *missing*
+    (``missing``: exclude the row from what uses this column, or count it as a value); a value
+    outside the bounds is clipped or excluded (``outside``); the rest is rounded to the nearest
+    step (halves to even), then clipped again as an integer.
+    """
+
+    type: Literal["number"]
+    bounds: tuple[Decimal, Decimal]
+    step: Decimal = Decimal(1)
+    missing: Literal["exclude"] | UseValue = "exclude"
+    outside: Literal["clip", "exclude"] = "clip"
+
+    @model_validator(mode="after")
+    def _grid_is_exact(self) -> NumberColumn:
+        low, high = self.bounds
+        if not (low.is_finite() and high.is_finite() and self.step.is_finite()):
+            raise ValueError("bounds and step must be finite")
+        if self.step <= 0:
+            raise ValueError("step must be above 0")
+        if low >= high:
+            raise ValueError("bounds must be [lower, upper] with lower < upper")
+        if low % self.step or high % self.step:
+            raise ValueError("bounds must be multiples of step")
+        if max(abs(low), abs(high)) / self.step > STEPS_MAX:
+            raise ValueError("bounds exceed the exact range: at most 2^52 steps from zero")
+        if isinstance(self.missing, UseValue):
+            value = self.missing.value
+            if not value.is_finite() or not low <= value <= high or value % self.step:
+                raise ValueError("missing value must lie on the grid within bounds")
+        return self
+
+    @property
+    def low(self) -> int:
+        """Lower bound in steps."""
+        return int(self.bounds[0] / self.step)
+
+    @property
+    def high(self) -> int:
+        """Upper bound in steps."""
+        return int(self.bounds[1] / self.step)
+
+    @property
+    def missing_step(self) -> int | None:
+        """What a missing cell counts as, in steps, or None for exclusion."""
+        if isinstance(self.missing, UseValue):
+            return int(self.missing.value / self.step)
+        return None
+
+
+class CategoryColumn(Frozen):
+    """A category with its levels in the study's order, compared as NFC text, case kept.
+
+    Rule for a cell: blank and null are *missing* (exclude the row, or count it as a level); text
+    that is no declared level is missing or excluded (``unknown_level``).
+    """
+
+    type: Literal["category"]
+    levels: Annotated[tuple[str, ...], Field(min_length=1, max_length=LEVELS_MAX)]
+    missing: Literal["exclude"] | UseLevel = "exclude"
+    unknown_level: Literal["missing", "exclude"] = "exclude"
+
+    @model_validator(mode="after")
+    def _levels_are_distinct(self) -> CategoryColumn:
+        import unicodedata
+
+        normal = [unicodedata.normalize("NFC", level) for level in self.levels]
+        if any(not level or level.strip() != level for level in normal):
+            raise ValueError("levels must be non-empty and without outer blanks")
+        if len(set(normal)) != len(normal):
+            raise ValueError("levels must be distinct (after Unicode NFC)")
+        if list(self.levels) != normal:
+            raise ValueError("levels must be written in Unicode NFC")
+        if isinstance(self.missing, UseLevel) and self.missing.level not in self.levels:
+            raise ValueError("missing level must be a declared level")
+        return self
+
+
+class DateColumn(Frozen):
+    """A calendar day within bounds, kept as days since 1970-01-01. May be filtered and binned."""
+
+    type: Literal["date"]
+    bounds: tuple[date, date]
+    missing: Literal["exclude"] = "exclude"
+    outside: Literal["clip", "exclude"] = "exclude"
+
+    @model_validator(mode="after")
+    def _bounds_are_ordered(self) -> DateColumn:
+        if self.bounds[0] >= self.bounds[1]:
+            raise ValueError("bounds must be [first, last] with first < last")
+        return self
+
+    @property
+    def low(self) -> int:
+        return (self.bounds[0] - date(1970, 1, 1)).days
+
+    @property
+    def high(self) -> int:
+        return (self.bounds[1] - date(1970, 1, 1)).days
+
+
+Column = Annotated[NumberColumn | CategoryColumn | DateColumn, Field(discriminator="type")]

@@ -1,0 +1,139 @@
+"""What the engine needs from outside: time, randomness, a channel to each peer, a durable journal.
+
+The engine imports no clock, socket, file or random generator; ``parties`` hands in the real ones
+and ``mpc.testing`` the in-memory ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from mpc.units import DeltaAtto, PartyId, PlanDigest, RhoPico, RunId
+
+
+class Clock(Protocol):
+    """Wall time for expiries, monotonic time for deadlines."""
+
+    def unix_s(self) -> int:
+        """Seconds since 1970, rounded down."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds that never run backwards."""
+        ...
+
+
+class Randomness(Protocol):
+    """Uniform bytes fit for keys and noise: the operating system's, or AES-CTR keyed by it."""
+
+    def random_bytes(self, count: int) -> bytes:
+        """``count`` fresh uniform bytes."""
+        ...
+
+
+class Channel(Protocol):
+    """Ordered, authenticated, encrypted byte messages to each peer of one session.
+
+    A message carries a 16-byte operation id; both ends must agree on it and on the size, else the
+    session stops with :class:`mpc.errors.PeerError` naming the peer (IntegrityError if the bytes
+    are impossible). Every wait has the deadline given at construction.
+    """
+
+    @property
+    def own(self) -> PartyId: ...
+
+    @property
+    def peers(self) -> tuple[PartyId, ...]:
+        """The other parties, in roster order."""
+        ...
+
+    def send(self, to: PartyId, operation: bytes, payload: bytes) -> None:
+        """Queue ``payload`` for ``to``; does not wait for its receipt."""
+        ...
+
+    def receive(self, sender: PartyId, operation: bytes, size: int) -> bytes:
+        """The next message of ``sender``, of exactly ``size`` bytes."""
+        ...
+
+    def receive_upto(self, sender: PartyId, operation: bytes, size_max: int) -> bytes:
+        """The next message of ``sender``, of at most ``size_max`` bytes."""
+        ...
+
+    def close(self) -> None:
+        """Say BYE to every peer and end; an end without BYE is a failure to the other side."""
+        ...
+
+
+class ChargeState(StrEnum):
+    """Where a charge stands. Only ``reserved`` may move, once, by compare-and-set."""
+
+    RESERVED = "reserved"
+    COMMITTED = "committed"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True)
+class ChargeRequest:
+    """What is to be charged, to whom, for whom, and why: stored with the charge for ever."""
+
+    run: RunId
+    domain: str
+    plan_digest: PlanDigest
+    study: str
+    partner: str  # organization that asked
+    purpose: str
+    approved_by: str  # "policy" or the person's name
+    event: bytes  # canonical bytes of the mechanism event
+    rho: RhoPico
+    delta: DeltaAtto
+    expires_unix_s: int
+
+
+@dataclass(frozen=True)
+class Balance:
+    """A privacy domain's cap and what is gone (committed) or held (reserved)."""
+
+    domain: str
+    rho_cap: RhoPico
+    delta_cap: DeltaAtto
+    rho_committed: RhoPico
+    delta_committed: DeltaAtto
+    rho_reserved: RhoPico
+    delta_reserved: DeltaAtto
+
+    @property
+    def rho_left(self) -> RhoPico:
+        return RhoPico(self.rho_cap - self.rho_committed - self.rho_reserved)
+
+    @property
+    def delta_left(self) -> DeltaAtto:
+        return DeltaAtto(self.delta_cap - self.delta_committed - self.delta_reserved)
+
+
+class Journal(Protocol):
+    """Durable budget and outbox of one party. Every method is on disk when it returns."""
+
+    def reserve(self, request: ChargeRequest) -> None:
+        """Hold ``request`` against its domain. Raises BudgetRefusal, and then nothing changed."""
+        ...
+
+    def commit(self, run: RunId, message: bytes) -> None:
+        """In one transaction: reserved → committed, and ``message`` into the outbox.
+
+        Raises LedgerError if the run is not reserved (expired, released, unknown, committed).
+        """
+        ...
+
+    def release(self, run: RunId) -> bool:
+        """reserved → released. False, and nothing changed, if the run was not reserved."""
+        ...
+
+    def outbox(self, run: RunId) -> bytes | None:
+        """The committed message of ``run``: the same bytes for ever, or None."""
+        ...
+
+    def state(self, run: RunId) -> ChargeState | None: ...
+
+    def balance(self, domain: str) -> Balance: ...

@@ -1,0 +1,41 @@
+"""What a backend must do for the linear protocol: share, add noise to the own share, mask.
+
+Implemented by :mod:`mpc.backend.crypten_engine` and by the small numpy
+:mod:`mpc.secret.reference`; one contract test runs both.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.secret.sealed import BoundedStatistic, NoisedStatistic, SecretStatistic
+
+RingVector = NDArray[np.int64]
+"""Elements of Z_2^64 as int64, one dimension, C order."""
+
+
+class Engine(Protocol):
+    """Additive sharing over Z_2^64 among the parties of one session. There is no ``reveal``."""
+
+    def share_sum(self, local: BoundedStatistic) -> SecretStatistic:
+        """This party's share of the sum of every party's ``local``.
+
+        The own vector plus a zero-sharing over all pairs is already an additive share of the
+        total. Opens: nothing. Cost: 0 rounds, 0 bytes.
+        """
+        ...
+
+    def add_to_own_share(self, statistic: SecretStatistic, noise: RingVector) -> NoisedStatistic:
+        """Add ``noise`` to the own share. Called by :mod:`mpc.privacy.noise` alone."""
+        ...
+
+    def masked_share(self, noised: NoisedStatistic, opening: bytes) -> RingVector:
+        """The own share under a zero-sharing fresh for ``opening`` (16 bytes).
+
+        Uniform by itself; only the sum over all parties means anything, and that is the noised
+        result. Called by :mod:`mpc.release` alone. Opens: nothing yet. Cost: 0 rounds, 0 bytes.
+        """
+        ...

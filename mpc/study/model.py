@@ -1,0 +1,90 @@
+"""A study: what is asked, of whom, of which columns, under which privacy. Frozen and typed.
+
+This is the *meaning* of a scenario file; ``mpc.study.parse`` makes it from YAML with errors that
+point at lines, ``mpc.study.canonical`` gives its one encoding. No field has a default that widens
+what is released.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mpc.columns.model import Column, Frozen
+from mpc.questions.registry import Question
+from mpc.units import PARTIES_MAX, PARTIES_MIN, Adjacency
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+
+QUESTIONS_MAX = 50
+ROWS_MAX = 10**10  # of one party
+
+
+class Lead(Frozen):
+    """The person who answers for the study."""
+
+    name: Text
+    organization: Text
+    email: Text
+
+
+class PartyEntry(Frozen):
+    """What a study takes from one party: an announced data version and declared sizes.
+
+    ``rows_max`` enters the range proof: the party refuses if its declared capacity is larger.
+    ``rows_expected`` only predicts errors before anything is spent. Neither is a count of rows.
+    """
+
+    version: Annotated[int, Field(ge=1)]
+    rows_max: Annotated[int, Field(ge=1, le=ROWS_MAX)]
+    rows_expected: Annotated[int, Field(ge=0, le=ROWS_MAX)]
+
+
+class Unit(Frozen):
+    """Whom privacy protects: one row (record level). ``rows_max`` rows at most are one unit's."""
+
+    kind: Literal["row"]
+    rows_max: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class Table(Frozen):
+    """The table as the study sees it: columns by name, each with its rule, and a filter."""
+
+    name: Name
+    unit: Unit
+    columns: Annotated[dict[Name, Column], Field(min_length=1, max_length=200)]
+    where: Annotated[str, Field(max_length=2000)] = ""  # grammar: mpc.study.where
+
+
+class Privacy(Frozen):
+    """(epsilon, delta) of the whole study for one unit, its adjacency, and the coalition t.
+
+    ``coalition``: how many parties may pool what they know with the coordinator before the
+    promise weakens; n - 1 if not given. Owners' policies may demand more, never less.
+    """
+
+    epsilon: Annotated[Decimal, Field(gt=0, le=20)]
+    delta: Annotated[Decimal, Field(gt=0, le=Decimal("0.01"))]
+    adjacency: Adjacency
+    coalition: Annotated[int, Field(ge=1)] | None = None
+
+
+class Study(Frozen):
+    """A whole scenario file."""
+
+    version: Literal[1]
+    id: Identifier
+    title: Text
+    purpose: Identifier
+    lead: Lead
+    parties: Annotated[
+        dict[Identifier, PartyEntry], Field(min_length=PARTIES_MIN, max_length=PARTIES_MAX)
+    ]
+    recipients: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=PARTIES_MAX + 1)]
+    table: Table
+    privacy: Privacy
+    questions: Annotated[dict[Name, Question], Field(min_length=1, max_length=QUESTIONS_MAX)]
