@@ -1,0 +1,46 @@
+"""One way to open SQLite: write-ahead log, synchronous=FULL, owner-only file, bounded waits.
+
+Every write is on disk when its transaction ends. A transaction takes the write lock at its start,
+so what it reads cannot change before what it writes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+BUSY_S = 10.0
+"""How long a transaction waits for another process's lock."""
+
+
+class Database:
+    """A SQLite file used by several processes of one participant. Mode 0600."""
+
+    def __init__(self, path: Path, tables: str) -> None:
+        """Open ``path``, made if absent, with the CREATE statements of ``tables``."""
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600, exist_ok=True)
+        with self._connection() as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(tables)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            yield connection
+        finally:
+            connection.close()  # rolls back what was not committed
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of the block's statements, or none if it raises."""
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")

@@ -1,0 +1,157 @@
+"""What this node was asked and what it promised: requests for a person, and approval nonces.
+
+An approval is used up by the first start that carries it: its nonce moves from open to used once,
+in the database, so a replayed start finds it gone. Requests wait for a person at the party to
+approve or refuse them (``parley requests``); the coordinator asks again until one did.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from mpc.errors import IntegrityError, UsageError
+from mpc.ports import Clock
+from mpc.units import PlanDigest
+from parties.database import Database
+
+REQUESTS_PENDING_MAX = 100
+_TABLES = """
+CREATE TABLE IF NOT EXISTS request (
+    plan_digest TEXT PRIMARY KEY,
+    study TEXT NOT NULL,
+    asked_by TEXT NOT NULL,
+    asked_at INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    decided_by TEXT NOT NULL DEFAULT '',
+    decided_at INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE IF NOT EXISTS approval (
+    nonce TEXT PRIMARY KEY,
+    plan_digest TEXT NOT NULL,
+    approved_by TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used INTEGER NOT NULL DEFAULT 0
+) STRICT;
+"""
+
+
+class RequestState(StrEnum):
+    """Where a request for a person stands."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A plan that a person at this party has to decide on, or has decided."""
+
+    plan_digest: PlanDigest
+    study: str
+    asked_by: str
+    asked_at: int
+    state: RequestState
+    summary: str
+    decided_by: str
+    decided_at: int
+    reason: str
+
+
+class RequestStore:
+    """Requests and approvals of one node, in SQLite (WAL, synchronous=FULL), mode 0600."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._database = Database(path, _TABLES)
+        self._clock = clock
+
+    def ask(self, plan_digest: PlanDigest, study: str, asked_by: str, summary: str) -> Request:
+        """The request for this plan, made now if it is new. Asking again changes nothing."""
+        with self._database.transaction() as database:
+            pending = database.execute(
+                "SELECT count(*) FROM request WHERE state = ? AND plan_digest != ?",
+                (RequestState.PENDING, plan_digest),
+            ).fetchone()[0]
+            if pending >= REQUESTS_PENDING_MAX:
+                raise UsageError(f"{pending} requests wait for a decision here already")
+            database.execute(
+                "INSERT OR IGNORE INTO request (plan_digest, study, asked_by, asked_at, state,"
+                " summary) VALUES (?, ?, ?, ?, ?, ?)",
+                (plan_digest, study, asked_by, self._clock.unix_s(), RequestState.PENDING, summary),
+            )
+            return self._get(database, plan_digest)
+
+    def list(self, state: RequestState | None = None) -> tuple[Request, ...]:
+        """All requests, newest first."""
+        with self._database.transaction() as database:
+            rows = database.execute(
+                "SELECT plan_digest FROM request ORDER BY asked_at DESC, plan_digest"
+            ).fetchall()
+            found = tuple(self._get(database, row[0]) for row in rows)
+        return tuple(each for each in found if state is None or each.state is state)
+
+    def decide(
+        self, plan_digest: PlanDigest, state: RequestState, decided_by: str, reason: str
+    ) -> Request:
+        """A person's decision, once; a second decision is refused."""
+        with self._database.transaction() as database:
+            changed = database.execute(
+                "UPDATE request SET state = ?, decided_by = ?, decided_at = ?, reason = ?"
+                " WHERE plan_digest = ? AND state = ?",
+                (
+                    state,
+                    decided_by,
+                    self._clock.unix_s(),
+                    reason,
+                    plan_digest,
+                    RequestState.PENDING,
+                ),
+            ).rowcount
+            request = self._get(database, plan_digest)
+            if not changed:
+                raise UsageError(f"request {plan_digest[:12]} is {request.state} already")
+            return request
+
+    @staticmethod
+    def _get(database: sqlite3.Connection, plan_digest: str) -> Request:
+        row = database.execute(
+            "SELECT plan_digest, study, asked_by, asked_at, state, summary, decided_by,"
+            " decided_at, reason FROM request WHERE plan_digest = ?",
+            (plan_digest,),
+        ).fetchone()
+        if row is None:
+            raise UsageError("no such request here", hint="parley requests list shows them")
+        return Request(PlanDigest(row[0]), *row[1:4], RequestState(row[4]), *row[5:])
+
+    def promise(
+        self, nonce: str, plan_digest: PlanDigest, approved_by: str, expires_at: int
+    ) -> None:
+        """Remember an approval that is about to be sent."""
+        with self._database.transaction() as database:
+            database.execute(
+                "INSERT INTO approval (nonce, plan_digest, approved_by, expires_at)"
+                " VALUES (?, ?, ?, ?)",
+                (nonce, plan_digest, approved_by, expires_at),
+            )
+
+    def use_up(self, nonce: str, plan_digest: PlanDigest) -> str:
+        """Use the approval's nonce, once and for ever; returns who approved.
+
+        Raises IntegrityError if it is unknown here, for another plan, expired or used.
+        """
+        with self._database.transaction() as database:
+            row = database.execute(
+                "UPDATE approval SET used = 1 WHERE nonce = ? AND plan_digest = ? AND used = 0"
+                " AND expires_at > ? RETURNING approved_by",
+                (nonce, plan_digest, self._clock.unix_s()),
+            ).fetchone()
+        if row is None:
+            raise IntegrityError(
+                "this party's approval is unknown, expired, or was used by an earlier start"
+            )
+        return str(row[0])
