@@ -126,7 +126,18 @@ class RequestStore:
         ).fetchone()
         if row is None:
             raise UsageError("no such request here", hint="parley requests list shows them")
-        return Request(PlanDigest(row[0]), *row[1:4], RequestState(row[4]), *row[5:])
+        digest, study, asked_by, asked_at, state, summary, decided_by, decided_at, reason = row
+        return Request(
+            plan_digest=PlanDigest(digest),
+            study=study,
+            asked_by=asked_by,
+            asked_at=asked_at,
+            state=RequestState(state),
+            summary=summary,
+            decided_by=decided_by,
+            decided_at=decided_at,
+            reason=reason,
+        )
 
     def promise(
         self, nonce: str, plan_digest: PlanDigest, approved_by: str, expires_at: int

@@ -1,0 +1,102 @@
+"""Our errors across gRPC: what a server raises is what its caller sees, and nothing more.
+
+A :class:`mpc.errors.ParleyError` crosses with its code and message; any other exception becomes a
+generic one, so that no value, path or trace of the server leaves it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+
+from mpc import errors
+from mpc.canonical import canonical_bytes, from_canonical
+
+PROBLEM_KEY = "parley-problem-bin"
+MESSAGE_MAX = 2000  # characters
+
+Reply = TypeVar("Reply")
+Call = Callable[[Any, Any, grpc.ServicerContext], Reply]
+
+_log = logging.getLogger("parley")
+
+_CLASSES: dict[str, type[errors.ParleyError]] = {
+    kind.code: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.ParleyError)
+}
+_NAMES_A_PARTY = (errors.PolicyRefusal, errors.PeerError)
+
+
+def as_problem(error: BaseException) -> dict[str, str]:
+    """What others may know of ``error``: code, message, and the party it names."""
+    if isinstance(error, errors.ParleyError):
+        code, message = error.code, error.message
+    else:
+        # The class name stays here, for the operator; exceptions of libraries may quote data.
+        _log.error("unexpected %s", type(error).__name__)
+        code, message = errors.ParleyError.code, "unexpected error; see this node's log"
+    party = error.party if isinstance(error, _NAMES_A_PARTY) else ""
+    return {"code": code, "message": message[:MESSAGE_MAX], "party": party}
+
+
+def from_problem(code: str, message: str, party: str) -> errors.ParleyError:
+    """The error that :func:`as_problem` described; ``party`` is whom it names or who said it."""
+    kind = _CLASSES.get(code, errors.ParleyError)
+    text = message.removeprefix(f"{party}: ")
+    if kind in _NAMES_A_PARTY:
+        return kind(party, text)
+    if issubclass(kind, errors.FileFaults) or kind is errors.PlanRefusal:
+        return errors.PolicyRefusal(party, text)
+    return kind(f"{party}: {text}")
+
+
+def _abort(context: grpc.ServicerContext, error: BaseException) -> NoReturn:
+    problem = as_problem(error)
+    context.set_trailing_metadata(((PROBLEM_KEY, canonical_bytes(dict(problem))),))
+    context.abort(grpc.StatusCode.FAILED_PRECONDITION, problem["code"])
+
+
+def unary(call: Call[Reply]) -> Call[Reply]:
+    """A servicer method whose errors cross as problems."""
+
+    def guarded(self: Any, request: Any, context: grpc.ServicerContext) -> Reply:
+        try:
+            return call(self, request, context)
+        except Exception as error:
+            _abort(context, error)
+
+    guarded.__doc__ = call.__doc__
+    return guarded
+
+
+def streaming(call: Call[Iterator[Reply]]) -> Call[Iterator[Reply]]:
+    """A servicer method that streams, whose errors cross as problems."""
+
+    def guarded(self: Any, request: Any, context: grpc.ServicerContext) -> Iterator[Reply]:
+        try:
+            yield from call(self, request, context)
+        except Exception as error:
+            _abort(context, error)
+
+    guarded.__doc__ = call.__doc__
+    return guarded
+
+
+def raised_by(failure: grpc.RpcError, party: str) -> errors.ParleyError | None:
+    """The error ``party`` raised while answering, or None if the call itself failed."""
+    entries = failure.trailing_metadata() or ()
+    data = next((entry[1] for entry in entries if entry[0] == PROBLEM_KEY), None)
+    if not isinstance(data, bytes):
+        return None
+    try:
+        problem = from_canonical(data)
+    except errors.IntegrityError:
+        return errors.PeerError(party, "answered with a broken error")
+    if not isinstance(problem, dict):
+        return errors.PeerError(party, "answered with a broken error")
+    code, message, named = (str(problem.get(key, "")) for key in ("code", "message", "party"))
+    return from_problem(code, message[:MESSAGE_MAX], named or party)
