@@ -89,7 +89,7 @@ def streaming(call: Call[Iterator[Reply]]) -> Call[Iterator[Reply]]:
 def raised_by(failure: grpc.RpcError, party: str) -> errors.ParleyError | None:
     """The error ``party`` raised while answering, or None if the call itself failed."""
     entries = failure.trailing_metadata() or ()
-    data = next((entry[1] for entry in entries if entry[0] == PROBLEM_KEY), None)
+    data = next((entry.value for entry in entries if entry.key == PROBLEM_KEY), None)
     if not isinstance(data, bytes):
         return None
     try:
