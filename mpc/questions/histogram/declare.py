@@ -82,9 +82,7 @@ class Histogram(Declaration):
         return _edge_complaints(self.bins, column)
 
 
-def _edge_complaints(
-    bins: tuple[Edge, ...], column: NumberColumn | DateColumn
-) -> list[Complaint]:
+def _edge_complaints(bins: tuple[Edge, ...], column: NumberColumn | DateColumn) -> list[Complaint]:
     found: list[Complaint] = []
     previous: int | None = None
     for index, edge in enumerate(bins):
@@ -100,9 +98,7 @@ def _edge_complaints(
     return found
 
 
-def _edge_misfit(
-    path: str, edge: Edge, column: NumberColumn | DateColumn
-) -> Complaint | None:
+def _edge_misfit(path: str, edge: Edge, column: NumberColumn | DateColumn) -> Complaint | None:
     """Type first, then bounds, then grid: an edge within the bounds divides exactly."""
     if isinstance(column, NumberColumn):
         if not isinstance(edge, Decimal):
@@ -132,9 +128,7 @@ def _labels(edges: tuple[int, ...], column: NumberColumn | DateColumn) -> tuple[
     """``[low, high)`` in the column's unit; the last one ``[low, high]``."""
     texts = [_text(edge, column) for edge in edges]
     last = len(texts) - 2
-    return tuple(
-        f"[{texts[i]}, {texts[i + 1]}{']' if i == last else ')'}" for i in range(last + 1)
-    )
+    return tuple(f"[{texts[i]}, {texts[i + 1]}{']' if i == last else ')'}" for i in range(last + 1))
 
 
 def _text(edge: int, column: NumberColumn | DateColumn) -> str:

@@ -38,6 +38,4 @@ class Mean(Declaration):
     def layout(self, columns: Mapping[str, Column]) -> Layout:
         term, half_range = centred(self.column, number(self.column, columns))
         sum_block = Block(name="s1", power=1, value_max=half_range, signed=True)
-        return Layout(
-            axes=by_axes(self.by, columns), term=term, blocks=(count_block(), sum_block)
-        )
+        return Layout(axes=by_axes(self.by, columns), term=term, blocks=(count_block(), sum_block))
