@@ -4,5 +4,5 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$(dirname "$here")}
-python -m grpc_tools.protoc -I "$(dirname "$here")" \
+"${PYTHON:-python}" -m grpc_tools.protoc -I "$(dirname "$here")" \
   --python_out="$out" --pyi_out="$out" --grpc_python_out="$out" protos/control.proto

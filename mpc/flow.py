@@ -1,0 +1,74 @@
+"""A linear study at one party, stage by stage. A newcomer starts here.
+
+registered table → bounded sums (the owner's engine) → shares of the total → charge on disk → own
+noise on the own share → READY of all → commit and masked share into the outbox. Only the sum of
+all parties' masked shares means anything, and that is the noised result; adding up and decoding is
+:mod:`mpc.outcome`, at the recipients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mpc.plan.model import Plan
+from mpc.ports import ChargeRequest, Journal
+from mpc.privacy.ledger import Ledger
+from mpc.privacy.noise import NoiseSource, add_noise
+from mpc.questions.local import local_sums
+from mpc.release import open_noised
+from mpc.secret.engine import Engine
+from mpc.secret.sealed import BoundedStatistic
+from mpc.table.model import BoundedTable
+
+
+class Stage(StrEnum):
+    """Where a study stands, as coarsely as others may know."""
+
+    BOUND = "bound"
+    SHARE = "share"
+    CHARGE = "charge"
+    NOISE = "noise"
+    AGREE = "agree"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a study needs at one party. ``agree`` returns when every peer is READY."""
+
+    engine: Engine
+    ledger: Ledger
+    journal: Journal
+    source: NoiseSource
+    agree: Callable[[], None]
+    seal: Callable[[bytes], bytes]  # masked share → signed message
+    opening: bytes  # 16 bytes: names the one opening of this session
+
+
+def run_linear(
+    plan: Plan,
+    table: BoundedTable,
+    request: ChargeRequest,
+    tools: Tools,
+    entered: Callable[[Stage], None],
+) -> bytes:
+    """Run this party's part of ``plan`` and return its committed message.
+
+    Opens: this party's noised, masked share, to the coordinator, through the outbox.
+    Cost: one READY to each peer and back (1 round); the message has 8 bytes a released integer.
+    Raises what its stages raise; before the commit nothing has left and nothing is spent.
+    """
+    entered(Stage.BOUND)
+    local = BoundedStatistic.of(local_sums(plan.asked, table), plan.event)
+    entered(Stage.SHARE)
+    secret = tools.engine.share_sum(local)
+    entered(Stage.CHARGE)
+    charge = tools.ledger.charge(secret, request)
+    entered(Stage.NOISE)
+    noised = add_noise(secret, charge, tools.source, tools.engine)
+    entered(Stage.AGREE)
+    tools.agree()
+    entered(Stage.RELEASE)
+    return open_noised(noised, tools)

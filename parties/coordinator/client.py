@@ -1,0 +1,105 @@
+"""The coordinator's view of one party: each call has a deadline, each error names the party."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+
+from mpc.errors import ParleyError, PeerError, TransportError
+from mpc.roster import Member
+from mpc.units import RunId
+from parties.identity.credentials import dial, explain_failure
+from parties.identity.store import Identity
+from parties.problems import raised_by
+from protos import control_pb2 as wire
+from protos.control_pb2_grpc import PartyStub
+
+CALL_S = 20.0  # judging a plan, starting a worker
+WATCH_S = 4 * 3600.0  # a whole study
+
+Reply = TypeVar("Reply")
+
+
+class PartyClient:
+    """Calls to one pinned party over mutual TLS."""
+
+    def __init__(self, own: Identity, peer: Member, address: str) -> None:
+        self.peer = peer
+        self.address = address
+        self._own = own
+        self._channel = dial(address, own, peer)
+        self._stub = PartyStub(self._channel)
+
+    def __enter__(self) -> PartyClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def describe(self) -> wire.Description:
+        """Published schema and announced versions."""
+        return self._call(self._stub.Describe, wire.DescribeRequest())
+
+    def propose(self, proposal: wire.Proposal) -> wire.Judgement:
+        """The party's judgement on a plan."""
+        return self._call(self._stub.Propose, proposal)
+
+    def start(self, request: wire.StartRequest) -> wire.Started:
+        """Hand over all approvals; the party's worker is then ready."""
+        return self._call(self._stub.Start, request, deadline_s=90.0)
+
+    def connect(self, request: wire.ConnectRequest) -> wire.Connected:
+        """Hand over all Hellos; the workers then run."""
+        return self._call(self._stub.Connect, request, deadline_s=60.0)
+
+    def watch(self, run: RunId) -> Iterator[wire.Stage]:
+        """Stages until the final one."""
+        try:
+            yield from self._stub.Watch(wire.RunRequest(run=run), timeout=WATCH_S)
+        except grpc.RpcError as failure:
+            raise self._error(failure) from None
+
+    def collect(self, run: RunId) -> wire.Collected:
+        """The committed share."""
+        return self._call(self._stub.Collect, wire.RunRequest(run=run))
+
+    def cancel(self, run: RunId, reason: str) -> None:
+        """End the run there, as far as the party can be reached."""
+        with contextlib.suppress(ParleyError):
+            request = wire.CancelRequest(run=run, reason=reason)
+            self._call(self._stub.Cancel, request, deadline_s=5.0)
+
+    def health(self) -> wire.HealthReport:
+        return self._call(self._stub.Health, wire.HealthRequest(), deadline_s=5.0)
+
+    def _call(
+        self, method: Callable[..., Reply], request: Any, deadline_s: float = CALL_S
+    ) -> Reply:
+        try:
+            return method(request, timeout=deadline_s)
+        except grpc.RpcError as failure:
+            raise self._error(failure) from None
+
+    def _error(self, failure: grpc.RpcError) -> ParleyError:
+        raised = raised_by(failure, self.peer.id)
+        if raised is not None:
+            return raised
+        code = failure.code()
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return PeerError(self.peer.id, "did not answer within its deadline")
+        if code is grpc.StatusCode.UNAVAILABLE:
+            explained = explain_failure(self.address, self._own, self.peer)
+            return explained or PeerError(self.peer.id, f"cannot be reached at {self.address}")
+        return TransportError(f"{self.peer.id}: call failed ({code.name})")

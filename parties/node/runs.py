@@ -1,0 +1,85 @@
+"""The runs of a node: their stages as watchers see them, and their workers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mpc.errors import UsageError
+from mpc.units import RunId
+from parties.node.workers import Worker
+
+RUNS_MAX = 16  # at once
+STAGES_MAX = 64  # of one run
+
+
+@dataclass
+class Run:
+    """One study in progress here. Stages only grow; the last one is final."""
+
+    id: RunId
+    partner: str
+    study: str
+    worker: Worker
+    stages: list[str] = field(default_factory=list)
+    problem: dict[str, str] | None = None
+    over: bool = False
+    connected: bool = False
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def enter(self, stage: str) -> None:
+        """A stage began. Ignored once the run is over."""
+        with self._changed:
+            if not self.over and len(self.stages) < STAGES_MAX:
+                self.stages.append(stage)
+                self._changed.notify_all()
+
+    def end(self, problem: dict[str, str] | None) -> bool:
+        """The run is over, with a problem or without; the first end counts."""
+        with self._changed:
+            if self.over:
+                return False
+            self.problem, self.over = problem, True
+            self._changed.notify_all()
+            return True
+
+    def follow(self, deadline_s: float) -> Iterator[str]:
+        """Stages from the first on, as they come, until the run is over or the time is."""
+        seen = 0
+        while True:
+            fresh = self._after(seen, deadline_s)
+            if not fresh:
+                return
+            seen += len(fresh)
+            yield from fresh
+
+    def _after(self, seen: int, deadline_s: float) -> list[str]:
+        with self._changed:
+            self._changed.wait_for(lambda: self.over or len(self.stages) > seen, deadline_s)
+            return self.stages[seen:]
+
+
+class Runs:
+    """All runs this node knows since it started."""
+
+    def __init__(self) -> None:
+        self._runs: dict[RunId, Run] = {}
+        self._lock = threading.Lock()
+
+    def add(self, run: Run) -> None:
+        """Take up a run. Raises UsageError if it is known or the node has its fill."""
+        with self._lock:
+            if run.id in self._runs:
+                raise UsageError("this run was started before")
+            if sum(not known.over for known in self._runs.values()) >= RUNS_MAX:
+                raise UsageError(f"this node runs {RUNS_MAX} studies already")
+            self._runs[run.id] = run
+
+    def get(self, run: str) -> Run | None:
+        with self._lock:
+            return self._runs.get(RunId(run))
+
+    def active(self) -> tuple[Run, ...]:
+        with self._lock:
+            return tuple(run for run in self._runs.values() if not run.over)

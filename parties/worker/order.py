@@ -1,0 +1,66 @@
+"""What a node tells its worker: one study, the keys to take part in it, and where the rows are.
+
+It crosses an inherited pipe as one canonical object and exists nowhere else. ``repr`` shows the
+run and the party only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from mpc.canonical import Plain
+from mpc.errors import IntegrityError
+from mpc.units import PartyId, RunId
+
+_BYTES = ("tls_key_pem", "signing_key_pem")
+
+
+@dataclass(frozen=True, repr=False)
+class WorkerOrder:
+    """One run at one party. Keys are PEM; ``study``, ``roster``, ``approvals`` are canonical."""
+
+    run: RunId
+    party: PartyId
+    plan_digest: str
+    study: Plain
+    roster: Plain
+    approvals: Plain
+    tls_key_pem: bytes
+    signing_key_pem: bytes
+    software: str
+    table: Plain  # the registered version: parties.data
+    ledger: str  # path of the ledger's database
+    temporary: str  # folder the owner's engine may spill into
+    domain: str
+    partner: str
+    approved_by: str
+    reserve_s: int  # time to live of the reservation
+    reserved_max: int  # outstanding reservations of one partner
+    aborts_max: int  # aborts of one partner
+    host: str
+    port_low: int
+    port_high: int
+    keepalive_s: int
+    timeout_s: int
+    wait_s: int
+
+    def __repr__(self) -> str:
+        return f"WorkerOrder(run={self.run[:12]}, party={self.party})"
+
+    def to_plain(self) -> dict[str, Plain]:
+        """For the pipe. Holds private keys: never log or store it."""
+        values: dict[str, Plain] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            values[field.name] = value.hex() if field.name in _BYTES else value
+        return values
+
+    @classmethod
+    def from_plain(cls, message: dict[str, Plain]) -> WorkerOrder:
+        """The order from the pipe. Raises IntegrityError if a field is missing or unknown."""
+        if set(message) != {field.name for field in fields(cls)}:
+            raise IntegrityError("the order from the node is not of this software's form")
+        values = dict(message)
+        for name in _BYTES:
+            values[name] = bytes.fromhex(str(values[name]))  # type: ignore[assignment]
+        return cls(**values)  # type: ignore[arg-type]
