@@ -1,0 +1,109 @@
+"""From the parties' noised, masked shares to answers. For the coordinator and every recipient.
+
+Only here are shares added up, and what the sum holds is already noised inside the computation.
+This module reaches no table, no secret and no release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import IntegrityError
+from mpc.layout import Layout
+from mpc.plan.model import Plan, PlannedQuestion
+from mpc.questions.answer import Answer, Cell, ReleasedCell
+from mpc.questions.decoding import decode_cell
+from mpc.ring.words import add, decode
+
+
+def combine_shares(plan: Plan, shares: Sequence[NDArray[np.int64]]) -> list[int]:
+    """The released integers: the sum modulo 2^64 of one share of every party, read as signed.
+
+    Shape: ``plan.parties`` vectors of ``plan.size`` int64 words → ``plan.size`` integers.
+    Opens: the noised totals, to the caller. Cost: none.
+    Raises IntegrityError on a missing, foreign or misshapen share, and on a total that the plan's
+    range proof rules out.
+    """
+    if len(shares) != plan.parties:
+        raise IntegrityError(
+            f"{len(shares)} shares where the plan has {plan.parties} parties; no result without all"
+        )
+    for share in shares:
+        if share.dtype != np.int64 or share.shape != (plan.size,):
+            raise IntegrityError(f"a share is not a vector of {plan.size} ring words")
+    totals = decode(add(shares))
+    for question in plan.questions:
+        _check_range(question, totals)
+    return totals
+
+
+def decode_totals(plan: Plan, totals: Sequence[int]) -> tuple[Answer, ...]:
+    """Answers to all questions, in the plan's order, out of its released integers.
+
+    Post-processing only: costs no privacy. Raises IntegrityError if ``totals`` is not of the
+    plan's size.
+    """
+    if len(totals) != plan.size:
+        raise IntegrityError(f"{len(totals)} released integers where the plan has {plan.size}")
+    return tuple(_answer(plan, question, totals) for question in plan.questions)
+
+
+def _answer(plan: Plan, question: PlannedQuestion, totals: Sequence[int]) -> Answer:
+    declared = plan.study.questions[question.name]
+    columns = plan.study.table.columns
+    layout = question.layout
+    variances = tuple(block.total_variance for block in question.blocks)
+    cells: list[Cell] = []
+    for index, labels in enumerate(_labels(layout)):
+        integers = tuple(
+            totals[question.offset + block * layout.cells + index]
+            for block in range(len(layout.blocks))
+        )
+        released = ReleasedCell(integers=integers, variances=variances)
+        cells.append(Cell(labels=labels, estimates=decode_cell(declared, columns, released)))
+    return Answer(
+        question=question.name,
+        kind=question.kind,
+        cells=tuple(cells),
+        warnings=_warnings(cells),
+    )
+
+
+def _labels(layout: Layout) -> list[tuple[tuple[str, str], ...]]:
+    """Labels of every cell, row-major by axes."""
+    axes = [[(axis.column, label) for label in axis.labels] for axis in layout.axes]
+    return list(product(*axes))
+
+
+def _warnings(cells: Sequence[Cell]) -> tuple[str, ...]:
+    estimates = [estimate for cell in cells for estimate in cell.estimates]
+    found: list[str] = []
+    negative = sum(
+        1 for e in estimates if e.name == "count" and e.value is not None and e.value < 0
+    )
+    if negative:
+        found.append(
+            f"{negative} of {len(cells)} counts are below 0 by noise; they are kept raw, "
+            "so that sums of them stay unbiased"
+        )
+    for reason in sorted({e.reason for e in estimates if e.value is None}):
+        hit = sum(1 for c in cells if any(e.reason == reason for e in c.estimates))
+        found.append(f"{hit} of {len(cells)} cells have null estimates: {reason}")
+    return tuple(found)
+
+
+def _check_range(question: PlannedQuestion, totals: Sequence[int]) -> None:
+    start = question.offset
+    for block in question.blocks:
+        high = block.sum_max + block.noise_max
+        low = -high if block.block.signed else -block.noise_max
+        if not all(low <= total <= high for total in totals[start : start + block.cells]):
+            raise IntegrityError(
+                f"{question.name}: a total of {block.name} lies outside the range that the plan "
+                "proves; a party deviated, or holds more rows than its rows_max"
+            )
+        start += block.cells
