@@ -207,6 +207,11 @@ class Plan:
         """Kinds of question asked."""
         return frozenset(question.kind for question in self.questions)
 
+    @property
+    def asked(self) -> tuple[PlannedQuestion, ...]:
+        """What a party computes on its own rows, for :func:`mpc.questions.local.local_sums`."""
+        return self.questions
+
     def question(self, name: str) -> PlannedQuestion:
         """The planned question ``name``. Raises KeyError if there is none."""
         for question in self.questions:

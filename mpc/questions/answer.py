@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
-JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Cell:
 
     def to_plain(self) -> dict[str, JsonValue]:
         return {
-            "labels": {column: label for column, label in self.labels},
+            "labels": dict(self.labels),
             "estimates": [estimate.to_plain() for estimate in self.estimates],
         }
 

@@ -19,7 +19,7 @@ from mpc.units import RHO_UNIT
 BY_MAX = 2
 
 ColumnName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
-Weight = Annotated[Decimal, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+Weight = Annotated[Decimal, Field(ge=Decimal("0.000001"), le=1_000_000, allow_inf_nan=False)]
 Rho = Annotated[Decimal, Field(ge=Decimal(1) / RHO_UNIT, le=1000, allow_inf_nan=False)]
 
 
@@ -57,6 +57,10 @@ class Declaration(Frozen):
     def column_names(self) -> tuple[str, ...]:
         """Every column this question reads, each once, in the order of its fields."""
         raise NotImplementedError
+
+    def grouping_columns(self) -> tuple[str, ...]:
+        """Those of :meth:`column_names` that split rows into cells; the rest is summed."""
+        return self.by
 
     def complaints(self, columns: Mapping[str, Column]) -> tuple[Complaint, ...]:
         """All that keeps this question from these columns; () if it can be asked."""

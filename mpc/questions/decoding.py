@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 from mpc.columns.model import Column
 from mpc.questions.answer import Estimate, ReleasedCell
-from mpc.questions.count.decode import decode as decode_count
 from mpc.questions.count.declare import Count
-from mpc.questions.histogram.decode import decode as decode_histogram
+from mpc.questions.count.decode import decode as decode_count
 from mpc.questions.histogram.declare import Histogram
-from mpc.questions.mean.decode import decode as decode_mean
+from mpc.questions.histogram.decode import decode as decode_histogram
 from mpc.questions.mean.declare import Mean
+from mpc.questions.mean.decode import decode as decode_mean
 from mpc.questions.registry import Question
-from mpc.questions.sum.decode import decode as decode_sum
 from mpc.questions.sum.declare import Sum
+from mpc.questions.sum.decode import decode as decode_sum
 from mpc.questions.variance.decode import decode as decode_variance
 
 

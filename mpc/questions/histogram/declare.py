@@ -41,6 +41,9 @@ class Histogram(Declaration):
     def column_names(self) -> tuple[str, ...]:
         return (self.column, *self.by)
 
+    def grouping_columns(self) -> tuple[str, ...]:
+        return self.column_names()
+
     def complaints(self, columns: Mapping[str, Column]) -> tuple[Complaint, ...]:
         found = list(by_complaints(self.by, columns))
         column = columns.get(self.column)

@@ -1,0 +1,281 @@
+"""Study and roster → plan: the same at every party, from public things alone.
+
+Sensitivity, noise, price, range proof and foreseen errors follow from the declared bounds, levels
+and row caps; no row is looked at, so a refusal here tells nothing about any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from mpc.accounting.coalition import rho_of_coalition
+from mpc.accounting.conversion import epsilon_from_rho, rho_from_epsilon
+from mpc.accounting.event import NoiseBlock, NoiseEvent
+from mpc.accounting.price import price
+from mpc.errors import PlanRefusal
+from mpc.layout import Block, Layout
+from mpc.plan.budget import block_rho, sensitivity_squared, split_rho
+from mpc.plan.cost import linear_cost
+from mpc.plan.foresight import expected_errors
+from mpc.plan.model import (
+    MECHANISM,
+    CoalitionLoss,
+    ColumnUse,
+    Plan,
+    PlannedBlock,
+    PlannedQuestion,
+)
+from mpc.plan.proof import check_number, check_range, noise_bound
+from mpc.ring.words import RANGE_MAX
+from mpc.roster import Roster
+from mpc.study.model import Study
+from mpc.study.where import column_names, parse_where
+from mpc.units import RHO_UNIT, DeltaAtto, RhoPico
+
+VECTOR_MAX = 200_000
+"""Integers one study may release."""
+
+PARTY_VARIANCE_MIN = 4
+"""Of each party's noise if fewer than all others may collude: below sigma = 2 a sum of discrete
+Gaussians is too far from one (Kairouz, Liu and Steinke 2021, Prop. 14)."""
+
+_PRICE_ATTEMPTS_MAX = 4
+
+
+@dataclass(frozen=True)
+class _Noised:
+    """All blocks with their noise, and what the event they make costs."""
+
+    blocks: dict[str, tuple[PlannedBlock, ...]]
+    event: NoiseEvent
+    rho: RhoPico
+    delta: DeltaAtto
+
+    @property
+    def largest(self) -> int:
+        return max(b.sum_max + b.noise_max for blocks in self.blocks.values() for b in blocks)
+
+
+def plan_study(study: Study, roster: Roster) -> Plan:
+    """Work ``study`` out for the members of ``roster``.
+
+    Deterministic: every machine gets the same canonical bytes. Opens: nothing. Cost: no message.
+    Raises PlanRefusal naming the question and the bound that cannot be kept.
+    """
+    _check_parties(study, roster)
+    coalition = _coalition(study)
+    layouts = _layouts(study)
+    budget = rho_from_epsilon(study.privacy.epsilon, study.privacy.delta)
+    noised = _within_budget(study, layouts, budget, coalition)
+
+    def epsilon(rho: RhoPico) -> Decimal:
+        """Rounded up, yet never above what the study declares while rho keeps its budget."""
+        value = epsilon_from_rho(rho, study.privacy.delta)
+        return min(value, study.privacy.epsilon) if rho <= budget else value
+
+    return Plan(
+        study=study,
+        roster=roster,
+        mechanism=MECHANISM,
+        event=noised.event,
+        questions=_questions(study, layouts, noised, epsilon),
+        parties=len(study.parties),
+        coalition=coalition,
+        rho_total=noised.rho,
+        delta_charged=noised.delta,
+        epsilon_total=epsilon(noised.rho),
+        delta=study.privacy.delta,
+        coalitions=_coalitions(noised.event, epsilon),
+        columns=_columns(study),
+        largest_value=noised.largest,
+        range_limit=RANGE_MAX,
+        cost=linear_cost(len(study.parties), sum(layout.size for layout in layouts.values())),
+    )
+
+
+def _check_parties(study: Study, roster: Roster) -> None:
+    """The roster holds exactly the study's parties, in its order."""
+    members = [member.id for member in roster.parties]
+    if members != list(study.parties):
+        raise PlanRefusal(
+            "",
+            f"the roster has parties {', '.join(members)}, the study {', '.join(study.parties)}",
+            hint="plan with the roster of this study's parties, in its order",
+        )
+    for name, entry in study.parties.items():
+        if entry.rows_expected > entry.rows_max:
+            raise PlanRefusal(
+                "",
+                f"party {name}: rows_expected {entry.rows_expected} exceeds rows_max "
+                f"{entry.rows_max}",
+            )
+
+
+def _coalition(study: Study) -> int:
+    """How many parties may pool what they know; all but one if the study does not say."""
+    most = len(study.parties) - 1
+    coalition = most if study.privacy.coalition is None else study.privacy.coalition
+    if coalition > most:
+        raise PlanRefusal("", f"privacy.coalition {coalition}: at most {most} of the parties")
+    return coalition
+
+
+def _layouts(study: Study) -> dict[str, Layout]:
+    columns = study.table.columns
+    layouts: dict[str, Layout] = {}
+    for name, question in study.questions.items():
+        for complaint in question.complaints(columns):
+            raise PlanRefusal(name, f"{complaint.path}: {complaint.what}", hint=complaint.allowed)
+        for column in question.column_names():
+            check_number(name, column, columns[column])
+        layouts[name] = question.layout(columns)
+    size = sum(layout.size for layout in layouts.values())
+    if size > VECTOR_MAX:
+        largest = max(layouts, key=lambda name: layouts[name].size)
+        raise PlanRefusal(
+            largest,
+            f"the study would release {size} integers, {layouts[largest].size} of them here",
+            hint=f"at most {VECTOR_MAX} a study: fewer levels, bins or groups",
+        )
+    return layouts
+
+
+def _within_budget(
+    study: Study, layouts: dict[str, Layout], budget: RhoPico, coalition: int
+) -> _Noised:
+    """Noise whose price, corrections and rounding included, is at most ``budget``.
+
+    If t < n - 1 the price exceeds the sum of its parts a little, so try again with that taken off.
+    """
+    target = budget
+    for _ in range(_PRICE_ATTEMPTS_MAX):
+        noised = _noised(study, layouts, target, coalition)
+        if noised.rho <= budget:
+            return noised
+        target = RhoPico(target - (noised.rho - budget))
+    raise PlanRefusal("", "the price of the noise does not fit the study's budget")
+
+
+def _noised(study: Study, layouts: dict[str, Layout], budget: RhoPico, coalition: int) -> _Noised:
+    blocks: dict[str, tuple[PlannedBlock, ...]] = {}
+    for name, rho in split_rho(study.questions, budget).items():
+        layout = layouts[name]
+        part = block_rho(name, rho, len(layout.blocks))
+        blocks[name] = tuple(
+            _block(study, layout, block, part, coalition) for block in layout.blocks
+        )
+        for block in blocks[name]:
+            _check_noise(name, block, len(study.parties) - coalition)
+            check_range(name, layout, block, study.table.columns)
+    event = NoiseEvent(
+        blocks=tuple(
+            NoiseBlock(
+                size=block.cells,
+                sensitivity_squared=block.sensitivity_squared,
+                variance=block.variance,
+            )
+            for planned in blocks.values()
+            for block in planned
+        ),
+        parties=len(study.parties),
+        coalition=coalition,
+    )
+    rho, delta = price(event)
+    return _Noised(blocks=blocks, event=event, rho=rho, delta=delta)
+
+
+def _block(
+    study: Study, layout: Layout, block: Block, rho: RhoPico, coalition: int
+) -> PlannedBlock:
+    """V* = sensitivity^2 / (2 rho); each party V* / (n - t) of it (dp.md section 1.2)."""
+    parties = len(study.parties)
+    squared = sensitivity_squared(
+        block, layout.cells, study.table.unit.rows_max, study.privacy.adjacency
+    )
+    variance = Fraction(squared * RHO_UNIT, 2 * rho)
+    total = variance * parties / (parties - coalition)
+    return PlannedBlock(
+        block=block,
+        cells=layout.cells,
+        sensitivity_squared=squared,
+        rho=rho,
+        variance=variance,
+        party_variance=variance / (parties - coalition),
+        total_variance=total,
+        sum_max=sum(entry.rows_max for entry in study.parties.values()) * block.value_max,
+        noise_max=noise_bound(total),
+    )
+
+
+def _check_noise(question: str, block: PlannedBlock, honest: int) -> None:
+    if honest >= 2 and block.party_variance < PARTY_VARIANCE_MIN:
+        raise PlanRefusal(
+            question,
+            f"the noise of one party on {block.name} would have a standard deviation below 2, too "
+            f"little for {honest} honest parties to add up to a discrete Gaussian",
+            hint="leave privacy.coalition out (all but one), or lower epsilon",
+        )
+
+
+def _questions(
+    study: Study,
+    layouts: dict[str, Layout],
+    noised: _Noised,
+    epsilon: Callable[[RhoPico], Decimal],
+) -> tuple[PlannedQuestion, ...]:
+    """Questions one after another in the study's vector, in its order."""
+    rows_expected = sum(entry.rows_expected for entry in study.parties.values())
+    offset = 0
+    planned: list[PlannedQuestion] = []
+    for name, question in study.questions.items():
+        layout, blocks = layouts[name], noised.blocks[name]
+        rho = RhoPico(sum(block.rho for block in blocks))
+        planned.append(
+            PlannedQuestion(
+                name=name,
+                kind=question.kind,
+                layout=layout,
+                offset=offset,
+                rho=rho,
+                epsilon=epsilon(rho),
+                blocks=blocks,
+                expected_errors=expected_errors(
+                    question.kind, layout, blocks, study.table.columns, rows_expected
+                ),
+            )
+        )
+        offset += layout.size
+    return tuple(planned)
+
+
+def _coalitions(
+    event: NoiseEvent, epsilon: Callable[[RhoPico], Decimal]
+) -> tuple[CoalitionLoss, ...]:
+    """0 to n - 1 parties pooling with the coordinator: each leaves the noise of the others."""
+    losses: list[CoalitionLoss] = []
+    for pooled in range(event.parties):
+        rho = rho_of_coalition(event, pooled)
+        if rho is None:
+            break
+        losses.append(
+            CoalitionLoss(
+                parties=pooled, rho=rho, epsilon=epsilon(rho), promised=pooled <= event.coalition
+            )
+        )
+    return tuple(losses)
+
+
+def _columns(study: Study) -> tuple[tuple[str, tuple[ColumnUse, ...]], ...]:
+    """Every column touched with all its uses, both in alphabetical order."""
+    uses: dict[str, set[ColumnUse]] = {}
+    for question in study.questions.values():
+        grouping = question.grouping_columns()
+        for name in question.column_names():
+            use = ColumnUse.GROUP if name in grouping else ColumnUse.AGGREGATE
+            uses.setdefault(name, set()).add(use)
+    for name in column_names(parse_where(study.table.where, study.table.columns)):
+        uses.setdefault(name, set()).add(ColumnUse.FILTER)
+    return tuple((name, tuple(sorted(uses[name]))) for name in sorted(uses))

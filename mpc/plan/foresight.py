@@ -1,0 +1,93 @@
+"""What error the released estimates will have, before any data is touched.
+
+Computed with the decimal module alone, so that it may stand in the plan: its square root is
+correctly rounded on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_CEILING, ROUND_UP, Context, Decimal, localcontext
+from fractions import Fraction
+
+from mpc.columns.model import Column, NumberColumn
+from mpc.layout import Layout
+from mpc.plan.model import ExpectedError, PlannedBlock
+
+Z95 = Decimal("1.959963984540054")
+_PRECISION = 50
+_DIGITS = 6
+
+
+def expected_errors(
+    kind: str,
+    layout: Layout,
+    blocks: Sequence[PlannedBlock],
+    columns: Mapping[str, Column],
+    rows_expected: int,
+) -> tuple[ExpectedError, ...]:
+    """95 % half-widths of all estimates of one cell, in the order the answer gives them.
+
+    Exact for counts and sums. For a mean, z sqrt(V1 + h^2 Vn) / n: the mean at a bound, the worst.
+    For a variance, z sqrt(V2 + 4 h^2 V1 + h^4 Vn) / (n - 1), and its root for the deviation.
+    n is ``rows_expected`` spread evenly over the cells.
+    """
+    with localcontext(Context(prec=_PRECISION)):
+        if layout.term is None:
+            return (ExpectedError("count", _integer_width(blocks[0])),)
+        column = columns[layout.term.column]
+        if not isinstance(column, NumberColumn):
+            raise ValueError("a term is a number")
+        if kind == "sum":
+            return (ExpectedError("sum", _rounded(_integer_width(blocks[0]) * column.step)),)
+        rows = Fraction(rows_expected, layout.cells)
+        h = blocks[1].block.value_max
+        count = ExpectedError("count", _integer_width(blocks[0]))
+        mean = ExpectedError("mean", _mean_width(blocks, column, h, rows))
+        if kind == "mean":
+            return (mean, count)
+        spread = _variance_width(blocks, column, h, rows)
+        deviation = None if spread is None else _rounded(spread.sqrt())
+        return (
+            ExpectedError("variance", None if spread is None else _rounded(spread)),
+            ExpectedError("standard_deviation", deviation),
+            mean,
+            count,
+        )
+
+
+def _integer_width(block: PlannedBlock) -> Decimal:
+    """ceil(z sd - 1/2): as :func:`mpc.questions.intervals.half_width` does."""
+    width = Z95 * _decimal(block.total_variance).sqrt() - Decimal("0.5")
+    return max(Decimal(0), width.to_integral_value(rounding=ROUND_CEILING))
+
+
+def _mean_width(
+    blocks: Sequence[PlannedBlock], column: NumberColumn, h: int, rows: Fraction
+) -> Decimal | None:
+    if rows < 1:
+        return None
+    variance = blocks[1].total_variance + h**2 * blocks[0].total_variance
+    return _rounded(Z95 * _decimal(variance).sqrt() / _decimal(rows) * column.step)
+
+
+def _variance_width(
+    blocks: Sequence[PlannedBlock], column: NumberColumn, h: int, rows: Fraction
+) -> Decimal | None:
+    if rows < 2:
+        return None
+    n, s1, s2 = (block.total_variance for block in blocks)
+    variance = s2 + 4 * h**2 * s1 + h**4 * n
+    return Z95 * _decimal(variance).sqrt() / _decimal(rows - 1) * column.step**2
+
+
+def _decimal(value: Fraction) -> Decimal:
+    return Decimal(value.numerator) / Decimal(value.denominator)
+
+
+def _rounded(value: Decimal) -> Decimal:
+    """Six significant digits, rounded up, without exponent."""
+    if value == 0:
+        return Decimal(0)
+    unit = Decimal(1).scaleb(value.adjusted() - _DIGITS + 1)
+    return value.quantize(unit, rounding=ROUND_UP)

@@ -1,0 +1,151 @@
+"""Rows in memory as a bounded table: the declared rules written out plainly, cell by cell.
+
+Slow and short on purpose. Whatever an owner's engine makes of its files must agree with this on
+every row; tests compare the two.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from itertools import product
+from math import isfinite
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn, UseLevel
+from mpc.layout import Axis
+from mpc.study.model import Table
+from mpc.study.where import evaluate, parse_where
+from mpc.table.model import CellSums
+
+Raw: TypeAlias = "str | int | float | Decimal | date | bool | None"
+Bounded: TypeAlias = "dict[str, int | str | None]"
+
+EPOCH = date(1970, 1, 1)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+
+
+class MemoryTable:
+    """``rows`` of raw cells, each made an integer, a level or excluded by the study's rules."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Raw]], table: Table) -> None:
+        where = parse_where(table.where, table.columns)
+        bounded = [bound_row(row, table.columns) for row in rows]
+        self._rows = [row for row in bounded if evaluate(where, row)]
+
+    def cell_sums(self, asked: tuple[CellSums, ...]) -> tuple[NDArray[np.object_], ...]:
+        """See :class:`mpc.table.model.BoundedTable`."""
+        return tuple(self._sums(request) for request in asked)
+
+    def _sums(self, request: CellSums) -> NDArray[np.object_]:
+        positions = [range(len(axis.labels)) for axis in request.axes]
+        order = {place: index for index, place in enumerate(product(*positions))}
+        sums = np.zeros((len(request.powers), len(order)), dtype=object)
+        for row in self._rows:
+            place = tuple(label_of(axis, row[axis.column]) for axis in request.axes)
+            base = 1
+            if request.term is not None:
+                value = row[request.term.column]
+                if value is None:
+                    continue
+                base = int(value) - request.term.centre
+            if None in place:
+                continue
+            for index, power in enumerate(request.powers):
+                sums[index, order[place]] += base**power
+        return sums
+
+
+def bound_row(row: Mapping[str, Raw], columns: Mapping[str, Column]) -> Bounded:
+    """Every declared column of ``row`` in steps, days or as a level; None where excluded."""
+    return {name: bound_cell(row.get(name), column) for name, column in columns.items()}
+
+
+def bound_cell(cell: Raw, column: Column) -> int | str | None:
+    """What one cell contributes by its column's rule, or None if the row does not count."""
+    if isinstance(column, NumberColumn):
+        return _bound_number(_number(cell), column)
+    if isinstance(column, CategoryColumn):
+        return _bound_level(_level(cell), column)
+    return _bound_day(_day(cell), column)
+
+
+def label_of(axis: Axis, value: int | str | None) -> int | None:
+    """Index of the label that ``value`` falls in, or None."""
+    if value is None:
+        return None
+    if not axis.edges:
+        return axis.labels.index(str(value))
+    point = int(value)
+    last = len(axis.labels) - 1
+    for index in range(last + 1):
+        low, high = axis.edges[index], axis.edges[index + 1]
+        if low <= point < high or (index == last and point == high):
+            return index
+    return None
+
+
+def _bound_number(value: Fraction | None, column: NumberColumn) -> int | None:
+    if value is None:
+        return column.missing_step
+    low, high = (Fraction(bound) for bound in column.bounds)
+    if not low <= value <= high:
+        if column.outside == "exclude":
+            return None
+        value = max(low, min(high, value))
+    return max(column.low, min(column.high, round(value / Fraction(column.step))))
+
+
+def _bound_level(text: str | None, column: CategoryColumn) -> str | None:
+    if text is not None and text not in column.levels:
+        if column.unknown_level == "exclude":
+            return None
+        text = None
+    if text is None:
+        return column.missing.level if isinstance(column.missing, UseLevel) else None
+    return text
+
+
+def _bound_day(day: int | None, column: DateColumn) -> int | None:
+    if day is None:
+        return None
+    if not column.low <= day <= column.high:
+        return None if column.outside == "exclude" else max(column.low, min(column.high, day))
+    return day
+
+
+def _number(cell: Raw) -> Fraction | None:
+    """The exact number in a cell; None for blank, unparsable, NaN and infinite."""
+    if isinstance(cell, str):
+        text = cell.strip()
+        return Fraction(text) if _NUMBER.fullmatch(text) else None
+    if isinstance(cell, bool) or cell is None or isinstance(cell, date):
+        return None
+    return Fraction(cell) if isfinite(cell) else None
+
+
+def _level(cell: Raw) -> str | None:
+    """The text in a cell, in NFC; None for blank."""
+    if cell is None or (isinstance(cell, float) and not isfinite(cell)):
+        return None
+    text = str(cell).lower() if isinstance(cell, bool) else str(cell)
+    return unicodedata.normalize("NFC", text) if text.strip() else None
+
+
+def _day(cell: Raw) -> int | None:
+    """Days since 1970-01-01; None for blank and unparsable."""
+    if isinstance(cell, datetime):
+        cell = cell.date()
+    if isinstance(cell, str):
+        try:
+            cell = date.fromisoformat(cell.strip())
+        except ValueError:
+            return None
+    return (cell - EPOCH).days if isinstance(cell, date) else None
