@@ -61,7 +61,7 @@ def run_linear(
     Raises what its stages raise; before the commit nothing has left and nothing is spent.
     """
     entered(Stage.BOUND)
-    local = BoundedStatistic.of(local_sums(plan.asked, table), plan.event)
+    local = BoundedStatistic.of(local_sums(plan.questions, table), plan.event)
     entered(Stage.SHARE)
     secret = tools.engine.share_sum(local)
     entered(Stage.CHARGE)

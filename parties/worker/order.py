@@ -12,12 +12,10 @@ from mpc.canonical import Plain
 from mpc.errors import IntegrityError
 from mpc.units import PartyId, RunId
 
-_BYTES = ("tls_key_pem", "signing_key_pem")
-
 
 @dataclass(frozen=True, repr=False)
 class WorkerOrder:
-    """One run at one party. Keys are PEM; ``study``, ``roster``, ``approvals`` are canonical."""
+    """One run at one party. ``study``, ``roster``, ``approvals`` are canonical."""
 
     run: RunId
     party: PartyId
@@ -25,8 +23,7 @@ class WorkerOrder:
     study: Plain
     roster: Plain
     approvals: Plain
-    tls_key_pem: bytes
-    signing_key_pem: bytes
+    identity: Plain  # keys and certificates: parties.identity.store.Identity.for_worker
     software: str
     table: Plain  # the registered version: parties.data
     ledger: str  # path of the ledger's database
@@ -49,18 +46,11 @@ class WorkerOrder:
 
     def to_plain(self) -> dict[str, Plain]:
         """For the pipe. Holds private keys: never log or store it."""
-        values: dict[str, Plain] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            values[field.name] = value.hex() if field.name in _BYTES else value
-        return values
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_plain(cls, message: dict[str, Plain]) -> WorkerOrder:
         """The order from the pipe. Raises IntegrityError if a field is missing or unknown."""
         if set(message) != {field.name for field in fields(cls)}:
             raise IntegrityError("the order from the node is not of this software's form")
-        values = dict(message)
-        for name in _BYTES:
-            values[name] = bytes.fromhex(str(values[name]))  # type: ignore[assignment]
-        return cls(**values)  # type: ignore[arg-type]
+        return cls(**message)  # type: ignore[arg-type]

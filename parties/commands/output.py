@@ -1,0 +1,57 @@
+"""How commands speak: results on stdout, everything else on stderr, JSON where asked."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from mpc.errors import ParleyError
+
+SCHEMA_VERSION = "1"
+
+out = Console()
+err = Console(stderr=True)
+
+
+def emit_json(data: Mapping[str, Any]) -> None:
+    """One JSON object on stdout, in the envelope every ``--json`` has."""
+    envelope = {"schema_version": SCHEMA_VERSION, "status": "ok", "data": data}
+    sys.stdout.write(json.dumps(envelope, indent=2, default=str) + "\n")
+
+
+def fail(error: ParleyError, *, as_json: bool) -> NoReturn:
+    """Say what is wrong, who must act, and leave with the error's exit code."""
+    if as_json:
+        envelope = {
+            "schema_version": SCHEMA_VERSION,
+            "status": "error",
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+            "who_acts": error.who_acts,
+        }
+        sys.stdout.write(json.dumps(envelope, indent=2) + "\n")
+    else:
+        err.print(Text(error.message, style="bold red"), soft_wrap=True)
+        if error.hint:
+            err.print(Text(f"hint: {error.hint}"), soft_wrap=True)
+        err.print(Text(f"({error.code}; to act: {error.who_acts})", style="dim"), soft_wrap=True)
+    raise typer.Exit(error.exit_code)
+
+
+@contextmanager
+def answering(*, as_json: bool = False) -> Iterator[None]:
+    """Run a command's body: our errors become a sentence and an exit code, never a traceback."""
+    try:
+        yield
+    except ParleyError as error:
+        fail(error, as_json=as_json)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
