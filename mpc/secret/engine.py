@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.secret.sealed import BoundedStatistic, NoisedStatistic, SecretStatistic
+from mpc.secret.sealed import BoundedStatistic, NoisedStatistic, OwnNoise, SecretStatistic
 
 RingVector = NDArray[np.int64]
 """Elements of Z_2^64 as int64, one dimension, C order."""
@@ -28,8 +28,12 @@ class Engine(Protocol):
         """
         ...
 
-    def add_to_own_share(self, statistic: SecretStatistic, noise: RingVector) -> NoisedStatistic:
-        """Add ``noise`` to the own share. Called by :mod:`mpc.privacy.noise` alone."""
+    def add_to_own_share(self, statistic: SecretStatistic, noise: OwnNoise) -> NoisedStatistic:
+        """Add ``noise`` to the own share, in the ring. Called by :mod:`mpc.privacy.noise` alone,
+        which alone makes noise: words drawn for ``statistic`` after its charge was spent.
+
+        Opens: nothing. Cost: 0 rounds, 0 bytes.
+        """
         ...
 
     def masked_share(self, noised: NoisedStatistic, opening: bytes) -> RingVector:

@@ -1,0 +1,107 @@
+"""Sealed values: what a party holds between its own rows and the release.
+
+One type a stage, no flags: only the stage's own function makes the next type, so a result without
+noise cannot be opened by accident. A type checker refuses misuse, and so does the running program.
+
+    BoundedStatistic   own sums, by ``of``                 → Engine.share_sum
+    SecretStatistic    share of the total, by the engine   → mpc.privacy.noise.add_noise
+    OwnNoise           by add_noise, for a spent charge    → Engine.add_to_own_share
+    NoisedStatistic    share of the noised total           → mpc.release.open_noised
+
+Private attributes are for ``mpc.secret``, ``mpc.backend``, ``mpc.privacy.noise`` and
+``mpc.release`` alone; a test walks the code. Python cannot stop intent, only accidents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.accounting.event import NoiseEvent
+from mpc.errors import SecretMisuseError
+from mpc.ring.words import RANGE_MAX, encode
+from mpc.secret.seal import Sealed
+from mpc.units import RunId
+
+
+@final
+class BoundedStatistic(Sealed):
+    """This party's own sums as exact ring words, with the event that will noise their total."""
+
+    __slots__ = ("_words",)
+    _words: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: Sequence[int], event: NoiseEvent) -> BoundedStatistic:
+        """Seal ``values``, one integer in (-2^62, 2^62) a coordinate of ``event``.
+
+        Raises SecretMisuseError, with no value in it, on any other type, size or range.
+        """
+        if len(values) != event.size:
+            raise SecretMisuseError(f"{len(values)} sums where the event has {event.size}")
+        if not all(type(value) is int for value in values):
+            raise SecretMisuseError("sums are exact Python integers")
+        if not all(-RANGE_MAX < value < RANGE_MAX for value in values):
+            raise SecretMisuseError("a sum leaves (-2^62, 2^62), which the plan rules out")
+        return cls._minted(_event=event, _words=encode(values))
+
+
+@final
+class SecretStatistic(Sealed):
+    """This party's additive share of the exact total. It can be noised, and never opened."""
+
+    __slots__ = ("_share",)
+    _share: object  # the engine's own representation
+
+    @classmethod
+    def _create(cls, local: BoundedStatistic, share: object) -> SecretStatistic:
+        """For engines: ``share`` of the total of every party's ``local``, under its event."""
+        return cls._minted(_event=local.event, _share=share)
+
+
+@final
+class OwnNoise(Sealed):
+    """This party's noise for one statistic, drawn after its charge was spent. Used once."""
+
+    __slots__ = ("_run", "_statistic", "_unused", "_words")
+    _run: RunId
+    _statistic: SecretStatistic
+    _unused: list[None]
+    _words: NDArray[np.int64]
+
+    @classmethod
+    def _create(cls, statistic: SecretStatistic, words: NDArray[np.int64], run: RunId) -> OwnNoise:
+        """For :mod:`mpc.privacy.noise` alone, once the charge of ``run`` is spent."""
+        if words.shape != (statistic.size,) or words.dtype != np.int64:
+            raise SecretMisuseError(f"noise for {statistic!r} is that many ring words")
+        return cls._minted(
+            _event=statistic.event, _run=run, _statistic=statistic, _unused=[None], _words=words
+        )
+
+
+@final
+class NoisedStatistic(Sealed):
+    """This party's share of the noised total. :mod:`mpc.release` alone opens it."""
+
+    __slots__ = ("_run", "_share")
+    _run: RunId
+    _share: object
+
+    @classmethod
+    def _create(cls, statistic: SecretStatistic, noise: OwnNoise, share: object) -> NoisedStatistic:
+        """For engines: ``share`` of ``statistic`` plus ``noise``. Raises on noise not its own."""
+        if noise._statistic is not statistic:
+            raise SecretMisuseError("noise was drawn for another statistic")
+        try:
+            noise._unused.pop()  # atomic: noise used twice would cancel in a difference
+        except IndexError:
+            raise SecretMisuseError("noise is used once") from None
+        return cls._minted(_event=statistic.event, _run=noise._run, _share=share)
+
+    @property
+    def run(self) -> RunId:
+        """The run whose charge paid for the noise; only its outbox may hold the opening."""
+        return self._run
