@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mpc.columns.text import printable
+
 
 class Frozen(BaseModel):
     """Base of all declared things: immutable, nothing unknown, nothing converted silently."""
@@ -22,6 +24,7 @@ class Frozen(BaseModel):
 
 STEPS_MAX = 2**52  # largest |bound / step|: every grid point is an exact double for display
 LEVELS_MAX = 1000
+LEVEL_LENGTH_MAX = 200
 
 
 class UseValue(Frozen):
@@ -60,10 +63,10 @@ class NumberColumn(Frozen):
             raise ValueError("step must be above 0")
         if low >= high:
             raise ValueError("bounds must be [lower, upper] with lower < upper")
-        if low % self.step or high % self.step:
-            raise ValueError("bounds must be multiples of step")
         if max(abs(low), abs(high)) / self.step > STEPS_MAX:
             raise ValueError("bounds exceed the exact range: at most 2^52 steps from zero")
+        if low % self.step or high % self.step:
+            raise ValueError("bounds must be multiples of step")
         if isinstance(self.missing, UseValue):
             value = self.missing.value
             if not value.is_finite() or not low <= value <= high or value % self.step:
@@ -107,6 +110,10 @@ class CategoryColumn(Frozen):
         normal = [unicodedata.normalize("NFC", level) for level in self.levels]
         if any(not level or level.strip() != level for level in normal):
             raise ValueError("levels must be non-empty and without outer blanks")
+        if any(len(level) > LEVEL_LENGTH_MAX for level in normal):
+            raise ValueError(f"levels must have at most {LEVEL_LENGTH_MAX} characters")
+        for level in normal:
+            printable(level)
         if len(set(normal)) != len(normal):
             raise ValueError("levels must be distinct (after Unicode NFC)")
         if list(self.levels) != normal:

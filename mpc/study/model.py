@@ -10,18 +10,24 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mpc.columns.model import Column, Frozen
+from mpc.columns.text import printable
 from mpc.questions.registry import Question
 from mpc.units import PARTIES_MAX, PARTIES_MIN, Adjacency
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
-Text = Annotated[str, Field(min_length=1, max_length=500)]
+Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(printable)]
+Filter = Annotated[
+    str, Field(max_length=2000), AfterValidator(lambda text: printable(text, breaks=True))
+]
+"""Grammar: :mod:`mpc.study.where`."""
 
 QUESTIONS_MAX = 50
 ROWS_MAX = 10**10  # of one party
+VERSION_MAX = 10**9
 
 
 class Lead(Frozen):
@@ -36,10 +42,11 @@ class PartyEntry(Frozen):
     """What a study takes from one party: an announced data version and declared sizes.
 
     ``rows_max`` enters the range proof: the party refuses if its declared capacity is larger.
-    ``rows_expected`` only predicts errors before anything is spent. Neither is a count of rows.
+    ``rows_expected``, at most that, only predicts errors before anything is spent. Neither is a
+    count of rows.
     """
 
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=VERSION_MAX)]
     rows_max: Annotated[int, Field(ge=1, le=ROWS_MAX)]
     rows_expected: Annotated[int, Field(ge=0, le=ROWS_MAX)]
 
@@ -57,7 +64,7 @@ class Table(Frozen):
     name: Name
     unit: Unit
     columns: Annotated[dict[Name, Column], Field(min_length=1, max_length=200)]
-    where: Annotated[str, Field(max_length=2000)] = ""  # grammar: mpc.study.where
+    where: Filter = ""
 
 
 class Privacy(Frozen):

@@ -1,0 +1,124 @@
+"""What no single value of a study can show: whether its parts fit each other.
+
+Works on whatever could be read, so that a file with one broken column still learns of a
+misspelled recipient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from mpc.columns.model import Column
+from mpc.questions.declaration import Declaration
+from mpc.study.codes import (
+    COALITION,
+    NOT_ALLOWED,
+    PARTIES,
+    QUESTION,
+    RECIPIENTS,
+    WHERE_COLUMNS,
+    WHERE_SYNTAX,
+    Path,
+)
+from mpc.study.model import PartyEntry, Study
+from mpc.study.spelling import nearest, shown
+from mpc.study.where import read_where
+
+COORDINATOR = "coordinator"
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A fault between parts of a study; ``offset`` is a place inside a text value, if any."""
+
+    code: str
+    path: Path
+    what: str
+    allowed: str
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The readable parts of a study. ``parties`` are all names written; None: unreadable."""
+
+    party_names: tuple[str, ...]
+    parties: Mapping[str, PartyEntry]
+    recipients: tuple[str, ...]
+    coalition: int | None
+    columns: Mapping[str, Column]
+    faulty_columns: frozenset[str]
+    questions: Mapping[str, Declaration]
+    where: str
+
+
+def parts_of(study: Study) -> Parts:
+    """All of a whole study."""
+    return Parts(
+        party_names=tuple(study.parties),
+        parties=study.parties,
+        recipients=study.recipients,
+        coalition=study.privacy.coalition,
+        columns=study.table.columns,
+        faulty_columns=frozenset(),
+        questions=study.questions,
+        where=study.table.where,
+    )
+
+
+def misfits(parts: Parts) -> Iterator[Misfit]:
+    """Every fault between ``parts``, in the order of the file's sections."""
+    yield from _parties(parts)
+    yield from _recipients(parts)
+    yield from _where(parts)
+    yield from _coalition(parts)
+    yield from _questions(parts)
+
+
+def _parties(parts: Parts) -> Iterator[Misfit]:
+    if COORDINATOR in parts.party_names:
+        what = "no party can be called coordinator"
+        yield Misfit(PARTIES, ("parties", COORDINATOR), what, "another id")
+    for name, party in parts.parties.items():
+        if party.rows_expected > party.rows_max:
+            path = ("parties", name, "rows_expected")
+            yield Misfit(NOT_ALLOWED, path, "more than rows_max", f"at most {party.rows_max}")
+
+
+def _recipients(parts: Parts) -> Iterator[Misfit]:
+    known = (*parts.party_names, COORDINATOR)
+    for index, name in enumerate(parts.recipients):
+        path = ("recipients", index)
+        if parts.party_names and name not in known:
+            what = f"{shown(name)} takes no part{nearest(name, known)}"
+            yield Misfit(RECIPIENTS, path, what, f"parties of this study, or {COORDINATOR}")
+        elif name in parts.recipients[:index]:
+            yield Misfit(RECIPIENTS, path, f"{shown(name)} again", "each recipient once")
+
+
+def _coalition(parts: Parts) -> Iterator[Misfit]:
+    count = len(parts.party_names)
+    if parts.coalition is not None and count >= 2 and parts.coalition > count - 1:
+        what = f"a coalition of {parts.coalition} among {count} parties"
+        allowed = f"at most {count - 1}: one party's own noise must remain"
+        yield Misfit(COALITION, ("privacy", "coalition"), what, allowed)
+
+
+def _questions(parts: Parts) -> Iterator[Misfit]:
+    for name, question in parts.questions.items():
+        if parts.faulty_columns.isdisjoint(question.column_names()):
+            for complaint in question.complaints(parts.columns):
+                within = [int(p) if p.isdigit() else p for p in complaint.path.split(".")]
+                what = complaint.what
+                if what.startswith("no column"):
+                    asked = next(iter(set(question.column_names()) - set(parts.columns)), "")
+                    what += nearest(asked, parts.columns) if repr(asked) in what else ""
+                yield Misfit(QUESTION, ("questions", name, *within), what, complaint.allowed)
+
+
+def _where(parts: Parts) -> Iterator[Misfit]:
+    _, faults = read_where(parts.where, parts.columns, parts.faulty_columns)
+    for fault in faults:
+        code = WHERE_SYNTAX if fault.syntax else WHERE_COLUMNS
+        yield Misfit(code, ("table", "where"), fault.what, fault.allowed, fault.offset)

@@ -1,0 +1,114 @@
+"""A scenario file as a :class:`Study`, or every fault of it at once, each with its place.
+
+Numbers are the exact decimals of their digits, days ISO text, and nothing is guessed: see
+:mod:`mpc.study.shape`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from mpc.columns.model import Column
+from mpc.errors import Fault, StudyFaults
+from mpc.questions.declaration import Declaration
+from mpc.questions.registry import Question
+from mpc.study.checks import Misfit, Parts, misfits
+from mpc.study.codes import FAMILY, FAULTY, fault_at
+from mpc.study.document import Document, in_order, read_document
+from mpc.study.model import PartyEntry, Study
+from mpc.study.source import Block, Leaf, Listing, Mark, Node
+from mpc.study.wording import mark_of
+
+_HINTS = {
+    "bounds": "[lower, upper], public limits that come from knowledge and never from the data",
+    "levels": "[level, …], every level in the order of the study",
+    "recipients": "[coordinator], or ids of parties",
+    "by": "a list of categories, as [health]",
+    "bins": "a list of rising edges, as [0, 10, 20]",
+    "missing": "exclude, or {value: 0} for a number, or {level: 'none'} for a category",
+}
+
+_COLUMN: TypeAdapter[Column] = TypeAdapter(Column)
+_QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
+
+
+def parse_study(text: bytes, file: str) -> Study:
+    """The study that the scenario file ``text`` declares; ``file`` names it in faults.
+
+    Raises StudyFaults with every fault, in the order of the file.
+    """
+    document = read_document(text, Study, FAMILY, _HINTS)
+    faults = list(document.faults)
+    if document.tree is not None and document.values is not FAULTY:
+        parts = _parts(document)
+        faults.extend(_placed(misfit, document.tree) for misfit in misfits(parts))
+    if faults or document.instance is None:
+        raise StudyFaults(file, in_order(tuple(faults)))
+    return document.instance
+
+
+def _parts(document: Document[Study]) -> Parts:
+    """What can be judged of a file, however broken the rest is."""
+    values = document.values
+    table = _block(values.get("table"))
+    raw_columns = _block(table.get("columns"))
+    columns = _valid(_COLUMN, raw_columns)
+    raw_parties = _block(values.get("parties"))
+    recipients = values.get("recipients")
+    coalition = _block(values.get("privacy")).get("coalition")
+    where = table.get("where")
+    readable = isinstance(table.get("columns"), dict)
+    questions: dict[str, Declaration] = dict(
+        _valid(_QUESTION, _block(values.get("questions"))) if readable else {}
+    )
+    return Parts(
+        party_names=tuple(raw_parties),
+        parties=_valid(TypeAdapter(PartyEntry), raw_parties),
+        recipients=recipients if _is_texts(recipients) else (),
+        coalition=coalition if isinstance(coalition, int) else None,
+        columns=columns,
+        faulty_columns=frozenset(raw_columns) - frozenset(columns),
+        questions=questions,
+        where=where if isinstance(where, str) and len(where) <= 2000 and readable else "",
+    )
+
+
+def _valid(adapter: TypeAdapter[Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in raw.items():
+        try:
+            found[name] = adapter.validate_python(value)
+        except ValidationError:
+            continue  # told by the whole
+    return found
+
+
+def _block(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+
+
+def _placed(misfit: Misfit, tree: Node) -> Fault:
+    mark = mark_of(tree, misfit.path, Mark(1, 1))
+    leaf = _node_at(tree, misfit)
+    if isinstance(leaf, Leaf) and misfit.path[-1] == "where":
+        mark = leaf.mark_at(misfit.offset)
+    return fault_at(mark, FAMILY, misfit.code, misfit.path, misfit.what, misfit.allowed)
+
+
+def _node_at(tree: Node, misfit: Misfit) -> Node | None:
+    node: Node = tree
+    for part in misfit.path:
+        if isinstance(node, Block) and part in node.entries:
+            node = node.entries[str(part)].value
+        elif isinstance(node, Listing) and isinstance(part, int) and part < len(node.items):
+            node = node.items[part]
+        else:
+            return None
+    return node

@@ -1,0 +1,27 @@
+"""Guesses at what the author meant, and names shown without flooding the terminal."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+SHOWN_MAX = 40
+
+
+def nearest(text: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'x'?)`` for the closest known word, or nothing."""
+    lowered = {word.lower(): word for word in known}
+    found = difflib.get_close_matches(text[:200].lower(), list(lowered), n=1, cutoff=0.6)
+    return f" (did you mean '{lowered[found[0]]}'?)" if found else ""
+
+
+def shown(text: str) -> str:
+    """``text`` in quotes, cut to a length fit for one line, nothing unprintable."""
+    cut = text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 1] + "…"
+    return repr(cut)
+
+
+def listed(words: Iterable[str], limit: int = 20) -> str:
+    """``a, b, c``, cut after ``limit`` words."""
+    every = list(words)
+    return ", ".join(every[:limit]) + (", …" if len(every) > limit else "")
