@@ -57,3 +57,57 @@ def _check(value: object) -> None:
             _check(item)
         return
     raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+class Record:
+    """Strict reading of one canonical object from outside: exact keys, types and sizes.
+
+    ``what`` names the object in errors, which are IntegrityError and echo nothing of it.
+    """
+
+    def __init__(self, value: Plain, what: str, fields: tuple[str, ...]) -> None:
+        if not isinstance(value, dict) or set(value) != set(fields):
+            raise IntegrityError(f"{what} does not have exactly the fields {', '.join(fields)}")
+        self._value = value
+        self._what = what
+
+    def text(self, name: str, length_max: int) -> str:
+        """Printable text of 1 to ``length_max`` characters."""
+        found = self._value[name]
+        if isinstance(found, str) and 0 < len(found) <= length_max and found.isprintable():
+            return found
+        raise self._fault(name, f"text of 1 to {length_max} printable characters")
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        """An integer from ``low`` to ``high``."""
+        found = self._value[name]
+        if isinstance(found, int) and not isinstance(found, bool) and low <= found <= high:
+            return found
+        raise self._fault(name, f"an integer from {low} to {high}")
+
+    def octets(self, name: str, size_min: int, size_max: int) -> bytes:
+        """Bytes, written as lower-case hex."""
+        found = self._value[name]
+        if isinstance(found, str) and 2 * size_min <= len(found) <= 2 * size_max:
+            try:
+                data = bytes.fromhex(found)
+            except ValueError:
+                data = b""
+            if data.hex() == found:
+                return data
+        sizes = str(size_min) if size_min == size_max else f"{size_min} to {size_max}"
+        raise self._fault(name, f"{sizes} bytes in lower-case hex")
+
+    def digest(self, name: str) -> str:
+        """Lower-case hex of a SHA-256."""
+        return self.octets(name, 32, 32).hex()
+
+    def items(self, name: str, count_min: int, count_max: int) -> list[Plain]:
+        """A list of ``count_min`` to ``count_max`` entries."""
+        found = self._value[name]
+        if isinstance(found, list) and count_min <= len(found) <= count_max:
+            return found
+        raise self._fault(name, f"a list of {count_min} to {count_max}")
+
+    def _fault(self, name: str, due: str) -> IntegrityError:
+        return IntegrityError(f"{self._what}: {name} is not {due}")

@@ -1,36 +1,44 @@
-"""Who takes part in a study: ordered members, their certificates, one digest.
+"""Who takes part in a study: ids, roles, organizations and the very certificates, in one order.
 
-The roster is part of the plan, so every party approves the very certificates of all others.
+The roster is part of the plan, so each approval fixes it. Which certificates are *right* for a name
+is :mod:`parties.identity`'s question (pins by fingerprint); here a name only ever means its
+certificates in this roster.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from mpc.canonical import Plain, canonical_bytes
+from mpc.canonical import Plain, Record, canonical_bytes
 from mpc.errors import IntegrityError
-from mpc.units import PARTIES_MAX, PARTIES_MIN, PartyId, Role, party_id, sha256_hex
+from mpc.units import ID_LENGTH_MAX, PARTIES_MAX, PartyId, Role, party_id, sha256_hex
 
-CERTIFICATE_BYTES_MAX = 8 << 10
-ORGANIZATION_LENGTH_MAX = 200
+CERTIFICATE_SIZE_MAX = 8192  # bytes, DER
+ORGANIZATION_LENGTH_MAX = 64  # characters, as in certificates
+SIGNATURE_SIZE = 64  # Ed25519 (RFC 8032)
+_MEMBER_FIELDS = ("id", "role", "organization", "tls_certificate", "signing_certificate")
 
 
 def signed_bytes(context: str, message: bytes) -> bytes:
-    """What a signature covers: the context, a zero byte, the message.
+    """What Ed25519 signs: ``context``, a zero byte, ``message``.
 
-    Contexts are fixed texts without zero bytes, so no message of one kind passes as another.
+    No context contains a zero byte, so a signature in one context is none in any other.
     """
-    return context.encode("ascii") + b"\x00" + message
+    prefix = context.encode("ascii")
+    if not prefix or b"\0" in prefix:
+        raise ValueError("a signature context is ASCII text without zero bytes")
+    return prefix + b"\0" + message
 
 
 @dataclass(frozen=True)
 class Member:
-    """One participant: its id, role, organization, and its two certificates (DER)."""
+    """One participant: its name and its two certificates (DER), for TLS and for signing."""
 
     id: PartyId
     role: Role
@@ -40,26 +48,31 @@ class Member:
 
     @property
     def fingerprint(self) -> str:
-        """``sha256:`` and hex SHA-256 of the TLS certificate followed by the signing one."""
+        """``sha256:`` and hex SHA-256 over both certificates, TLS first: what peers pin."""
         return "sha256:" + sha256_hex(self.tls_certificate + self.signing_certificate)
 
+    def verify(self, context: str, message: bytes, signature: bytes) -> None:
+        """Refuse ``signature`` unless this member's signing key made it over ``message``.
+
+        Ed25519 (RFC 8032) over :func:`signed_bytes`. Raises IntegrityError naming the member.
+        """
+        try:
+            self._signing_key.verify(signature, signed_bytes(context, message))
+        except InvalidSignature:
+            raise IntegrityError(
+                f"{self.id}: its signature on {context} does not hold",
+                hint="another key signed, or what it signed was changed",
+            ) from None
+
     @cached_property
-    def signing_key(self) -> Ed25519PublicKey:
-        """The public key of the signing certificate. Raises IntegrityError if it is no Ed25519."""
+    def _signing_key(self) -> Ed25519PublicKey:
         try:
             key = x509.load_der_x509_certificate(self.signing_certificate).public_key()
-        except ValueError:
-            raise IntegrityError(f"{self.id}: broken signing certificate") from None
+        except (ValueError, UnsupportedAlgorithm):
+            raise IntegrityError(f"{self.id}: its signing certificate cannot be read") from None
         if not isinstance(key, Ed25519PublicKey):
-            raise IntegrityError(f"{self.id}: the signing certificate's key is not Ed25519")
+            raise IntegrityError(f"{self.id}: its signing certificate is not for Ed25519")
         return key
-
-    def verify(self, context: str, message: bytes, signature: bytes) -> None:
-        """Raise IntegrityError, naming this member, unless it signed ``message`` in ``context``."""
-        try:
-            self.signing_key.verify(signature, signed_bytes(context, message))
-        except InvalidSignature:
-            raise IntegrityError(f"{self.id}: its signature ({context}) does not hold") from None
 
     def to_plain(self) -> dict[str, Plain]:
         return {
@@ -72,49 +85,52 @@ class Member:
 
     @classmethod
     def from_plain(cls, plain: Plain) -> Member:
-        """The member described. Raises IntegrityError on any other form."""
-        if not isinstance(plain, dict) or set(plain) != _FIELDS:
-            raise IntegrityError("a roster's member is not of this software's form")
-        texts = {name: value for name, value in plain.items() if isinstance(value, str)}
-        if set(texts) != _FIELDS or len(texts["organization"]) > ORGANIZATION_LENGTH_MAX:
-            raise IntegrityError("a roster's member is not of this software's form")
+        """The member that :meth:`to_plain` wrote. Raises IntegrityError on any other form."""
+        record = Record(plain, "a member of the roster", _MEMBER_FIELDS)
         try:
-            tls, signing = (
-                bytes.fromhex(texts[name]) for name in ("tls_certificate", "signing_certificate")
-            )
-            if max(len(tls), len(signing)) > CERTIFICATE_BYTES_MAX:
-                raise ValueError
-            return cls(
-                party_id(texts["id"]), Role(texts["role"]), texts["organization"], tls, signing
-            )
+            identifier = party_id(record.text("id", ID_LENGTH_MAX))
+            role = Role(record.text("role", ID_LENGTH_MAX))
         except ValueError:
-            raise IntegrityError("a roster's member has a broken id, role or certificate") from None
-
-
-_FIELDS = {"id", "role", "organization", "tls_certificate", "signing_certificate"}
+            raise IntegrityError("a member of the roster has no proper id or role") from None
+        return cls(
+            id=identifier,
+            role=role,
+            organization=record.text("organization", ORGANIZATION_LENGTH_MAX),
+            tls_certificate=record.octets("tls_certificate", 1, CERTIFICATE_SIZE_MAX),
+            signing_certificate=record.octets("signing_certificate", 1, CERTIFICATE_SIZE_MAX),
+        )
 
 
 @dataclass(frozen=True)
 class Roster:
-    """Members in order: the parties as the study lists them, then the coordinator.
+    """The participants of one study: its parties in the study's order, then the coordinator.
 
-    Raises IntegrityError on a wrong order or number, or an id or certificate that comes twice.
+    Raises IntegrityError unless there are 1 to 16 parties and exactly one coordinator, last, and no
+    id or certificate occurs twice. (A *study* has at least two parties.)
     """
 
     members: tuple[Member, ...]
 
     def __post_init__(self) -> None:
         roles = [member.role for member in self.members]
-        if roles[-1:] != [Role.COORDINATOR] or set(roles[:-1]) != {Role.PARTY}:
-            raise IntegrityError("a roster lists parties, then one coordinator")
-        if not PARTIES_MIN <= len(self.members) - 1 <= PARTIES_MAX:
-            raise IntegrityError(f"a roster has {PARTIES_MIN} to {PARTIES_MAX} parties")
-        for part in ("id", "tls_certificate", "signing_certificate"):
-            if len({getattr(member, part) for member in self.members}) != len(self.members):
-                raise IntegrityError(f"two members of the roster have the same {part}")
+        count = len(roles) - 1
+        if not 1 <= count <= PARTIES_MAX or roles != [Role.PARTY] * count + [Role.COORDINATOR]:
+            raise IntegrityError(
+                f"a roster is 1 to {PARTIES_MAX} parties and then the one coordinator"
+            )
+        if len({member.id for member in self.members}) != len(roles):
+            raise IntegrityError("the roster lists one id twice")
+        certificates = [member.tls_certificate for member in self.members]
+        certificates += [member.signing_certificate for member in self.members]
+        if len(set(certificates)) != len(certificates):
+            raise IntegrityError("the roster lists one certificate twice")
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self.members)
 
     @property
     def parties(self) -> tuple[Member, ...]:
+        """The data owners, in the study's order."""
         return self.members[:-1]
 
     @property
@@ -122,27 +138,28 @@ class Roster:
         return self.members[-1]
 
     @property
-    def party_ids(self) -> tuple[PartyId, ...]:
-        return tuple(member.id for member in self.parties)
+    def ids(self) -> tuple[PartyId, ...]:
+        """Every participant's id, the coordinator's last: the order of Hellos."""
+        return tuple(member.id for member in self.members)
 
-    def member(self, member_id: str) -> Member:
-        """The member of that id. Raises IntegrityError if there is none."""
+    def member(self, participant: str) -> Member:
+        """The member called ``participant``. Raises IntegrityError if there is none."""
         for member in self.members:
-            if member.id == member_id:
+            if member.id == participant:
                 return member
-        raise IntegrityError("somebody named is not in the roster")
+        raise IntegrityError("an object names a participant that is not in the plan's roster")
 
-    def to_plain(self) -> list[Plain]:
+    @cached_property
+    def digest(self) -> str:
+        """Hex SHA-256 of the canonical bytes: ids, roles, organizations and certificates."""
+        return sha256_hex(canonical_bytes(self.to_plain()))
+
+    def to_plain(self) -> Plain:
         return [member.to_plain() for member in self.members]
 
     @classmethod
     def from_plain(cls, plain: Plain) -> Roster:
-        """The roster described. Raises IntegrityError on any other form."""
-        if not isinstance(plain, list | tuple) or len(plain) > PARTIES_MAX + 1:
-            raise IntegrityError("the roster is not of this software's form")
+        """The roster that :meth:`to_plain` wrote. Raises IntegrityError on any other form."""
+        if not isinstance(plain, list) or len(plain) > PARTIES_MAX + 1:
+            raise IntegrityError(f"a roster is a list of at most {PARTIES_MAX + 1} members")
         return cls(tuple(Member.from_plain(member) for member in plain))
-
-    @property
-    def digest(self) -> str:
-        """Hex SHA-256 of the canonical roster."""
-        return sha256_hex(canonical_bytes(self.to_plain()))
