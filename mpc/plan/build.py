@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from mpc.accounting.coalition import rho_of_coalition
+from mpc.accounting.coalitions import rho_of_coalition
 from mpc.accounting.conversion import epsilon_from_rho, rho_from_epsilon
-from mpc.accounting.event import NoiseBlock, NoiseEvent
-from mpc.accounting.price import price
+from mpc.accounting.convolution import PARTY_VARIANCE_MIN
+from mpc.accounting.event import NoiseBlock, NoiseEvent, price
 from mpc.errors import PlanRefusal
 from mpc.layout import Block, Layout
 from mpc.plan.budget import block_rho, sensitivity_squared, split_rho
@@ -37,10 +37,6 @@ from mpc.units import RHO_UNIT, DeltaAtto, RhoPico
 
 VECTOR_MAX = 200_000
 """Integers one study may release."""
-
-PARTY_VARIANCE_MIN = 4
-"""Of each party's noise if fewer than all others may collude: below sigma = 2 a sum of discrete
-Gaussians is too far from one (Kairouz, Liu and Steinke 2021, Prop. 14)."""
 
 _PRICE_ATTEMPTS_MAX = 4
 

@@ -18,7 +18,7 @@ from mpc.accounting.event import NoiseEvent
 from mpc.canonical import Plain, canonical_bytes
 from mpc.layout import Block, Layout
 from mpc.roster import Roster
-from mpc.study.canonical import study_to_plain
+from mpc.study.canonical import decimal_text, study_to_plain
 from mpc.study.model import Study
 from mpc.units import DeltaAtto, PlanDigest, RhoPico, sha256_hex
 
@@ -258,14 +258,6 @@ class Plan:
 def fraction_text(value: Fraction) -> str:
     """``numerator/denominator`` in lowest terms."""
     return f"{value.numerator}/{value.denominator}"
-
-
-def decimal_text(value: Decimal) -> str:
-    """The one spelling of a decimal: no exponent, no trailing zeros, no negative zero."""
-    text = f"{value:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
 
 
 def _layout_plain(layout: Layout) -> Plain:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn, UseLevel
 from mpc.layout import Axis
 from mpc.study.model import Table
-from mpc.study.where import evaluate, parse_where
+from mpc.study.where import evaluate, iso_day, parse_where
 from mpc.table.model import CellSums
 
 Raw: TypeAlias = "str | int | float | Decimal | date | bool | None"
@@ -45,22 +45,22 @@ class MemoryTable:
         return tuple(self._sums(request) for request in asked)
 
     def _sums(self, request: CellSums) -> NDArray[np.object_]:
-        positions = [range(len(axis.labels)) for axis in request.axes]
-        order = {place: index for index, place in enumerate(product(*positions))}
-        sums = np.zeros((len(request.powers), len(order)), dtype=object)
+        places = product(*(range(len(axis.labels)) for axis in request.axes))
+        sums: dict[tuple[int, ...], list[int]] = {
+            place: [0] * len(request.powers) for place in places
+        }
         for row in self._rows:
-            place = tuple(label_of(axis, row[axis.column]) for axis in request.axes)
-            base = 1
-            if request.term is not None:
-                value = row[request.term.column]
-                if value is None:
-                    continue
-                base = int(value) - request.term.centre
-            if None in place:
+            labels = [label_of(axis, row[axis.column]) for axis in request.axes]
+            place = tuple(label for label in labels if label is not None)
+            value = 1 if request.term is None else row[request.term.column]
+            if len(place) < len(labels) or value is None:
                 continue
+            base = int(value) - (0 if request.term is None else request.term.centre)
             for index, power in enumerate(request.powers):
-                sums[index, order[place]] += base**power
-        return sums
+                sums[place][index] += base**power
+        answer = np.empty((len(request.powers), len(sums)), dtype=object)
+        answer[:, :] = np.array(list(sums.values()), dtype=object).T
+        return answer
 
 
 def bound_row(row: Mapping[str, Raw], columns: Mapping[str, Column]) -> Bounded:
@@ -144,8 +144,5 @@ def _day(cell: Raw) -> int | None:
     if isinstance(cell, datetime):
         cell = cell.date()
     if isinstance(cell, str):
-        try:
-            cell = date.fromisoformat(cell.strip())
-        except ValueError:
-            return None
+        return iso_day(cell.strip())
     return (cell - EPOCH).days if isinstance(cell, date) else None
