@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mpc.plan.model import Plan
-from mpc.ports import ChargeRequest, Journal
-from mpc.privacy.ledger import Ledger
-from mpc.privacy.noise import NoiseSource, add_noise
+from mpc.ports import Journal
+from mpc.privacy.ledger import ChargeTerms, Ledger
+from mpc.privacy.noise import add_noise
+from mpc.privacy.sampler import NoiseSource
 from mpc.questions.local import local_sums
 from mpc.release import open_noised
 from mpc.secret.engine import Engine
@@ -50,7 +51,7 @@ class Tools:
 def run_linear(
     plan: Plan,
     table: BoundedTable,
-    request: ChargeRequest,
+    terms: ChargeTerms,
     tools: Tools,
     entered: Callable[[Stage], None],
 ) -> bytes:
@@ -65,10 +66,10 @@ def run_linear(
     entered(Stage.SHARE)
     secret = tools.engine.share_sum(local)
     entered(Stage.CHARGE)
-    charge = tools.ledger.charge(secret, request)
+    charge = tools.ledger.charge(secret, terms)
     entered(Stage.NOISE)
     noised = add_noise(secret, charge, tools.source, tools.engine)
     entered(Stage.AGREE)
     tools.agree()
     entered(Stage.RELEASE)
-    return open_noised(noised, tools)
+    return open_noised(noised, tools.engine, tools.journal, tools.opening, tools.seal)

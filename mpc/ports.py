@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from mpc.units import DeltaAtto, PartyId, PlanDigest, RhoPico, RunId
+from mpc.units import DeltaAtto, PartyId, PlanDigest, ProtectedUnit, RhoPico, RunId
 
 
 class Clock(Protocol):
@@ -76,7 +76,11 @@ class ChargeState(StrEnum):
 
 @dataclass(frozen=True)
 class ChargeRequest:
-    """What is to be charged, to whom, for whom, and why: stored with the charge for ever."""
+    """What is to be charged, to whom, for whom, and why: stored with the charge for ever.
+
+    ``rho`` and ``delta`` are the event's price for ``unit``, the study's; the journal charges them
+    for the domain's own unit. Made by :mod:`mpc.privacy.ledger` alone, which prices the event.
+    """
 
     run: RunId
     domain: str
@@ -85,6 +89,7 @@ class ChargeRequest:
     partner: str  # organization that asked
     purpose: str
     approved_by: str  # "policy" or the person's name
+    unit: ProtectedUnit
     event: bytes  # canonical bytes of the mechanism event
     rho: RhoPico
     delta: DeltaAtto

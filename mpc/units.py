@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
@@ -35,6 +36,7 @@ DELTA_UNIT = 10**18
 
 PARTIES_MIN = 2
 PARTIES_MAX = 16
+UNIT_ROWS_MAX = 1_000_000
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ID_LENGTH_MAX = 40
@@ -45,6 +47,33 @@ class Adjacency(StrEnum):
 
     ADD_OR_REMOVE_ONE = "add_or_remove_one"
     REPLACE_ONE = "replace_one"
+
+
+@dataclass(frozen=True)
+class ProtectedUnit:
+    """Whom a promise protects: ``rows_max`` rows of one owner's table, under an adjacency."""
+
+    rows_max: int
+    adjacency: Adjacency
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.rows_max <= UNIT_ROWS_MAX:
+            raise ValueError(f"a unit has 1 to {UNIT_ROWS_MAX} rows")
+
+    def rho_factor(self, stronger: ProtectedUnit) -> int:
+        """What multiplies a rho proved for this unit when it is charged for ``stronger``.
+
+        k units changed at once cost k^2 rho (Bun and Steinke 2016, Proposition 27). Replacing is
+        removing and adding: two changes. The other way needs none, since a sum's declared
+        sensitivity to one unit replaced is never below that to one removed.
+        """
+        changes = -(-stronger.rows_max // self.rows_max)
+        if (self.adjacency, stronger.adjacency) == (
+            Adjacency.ADD_OR_REMOVE_ONE,
+            Adjacency.REPLACE_ONE,
+        ):
+            changes *= 2
+        return changes**2
 
 
 class Role(StrEnum):
@@ -62,9 +91,7 @@ def is_identifier(text: str) -> bool:
 def party_id(text: str) -> PartyId:
     """``text`` as a party id. Raises ValueError (with no echo of ``text``) if it is none."""
     if not is_identifier(text):
-        raise ValueError(
-            "a party id is lower-case words joined by hyphens, at most 40 characters"
-        )
+        raise ValueError("a party id is lower-case words joined by hyphens, at most 40 characters")
     return PartyId(text)
 
 

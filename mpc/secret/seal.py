@@ -16,8 +16,8 @@ _REFUSED = (
     "__init__ __bool__ __int__ __float__ __complex__ __index__ __round__ __trunc__ __bytes__ "
     "__len__ __iter__ __next__ __reversed__ __contains__ __getitem__ __setitem__ __hash__ __eq__ "
     "__ne__ __lt__ __le__ __gt__ __ge__ __array__ __array_ufunc__ __array_function__ "
-    "__array_interface__ __array_struct__ __buffer__ __copy__ __deepcopy__ __reduce__ __reduce_ex__ "
-    "__getstate__ __setstate__ __setattr__ __delattr__"
+    "__array_interface__ __array_struct__ __buffer__ __copy__ __deepcopy__ __reduce__ "
+    "__reduce_ex__ __getstate__ __setstate__ __setattr__ __delattr__"
 )
 
 

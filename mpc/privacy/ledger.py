@@ -1,0 +1,61 @@
+"""Charge before contribute: the event's own price is on disk before noise can be drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mpc.accounting.event import price
+from mpc.ports import ChargeRequest, Journal
+from mpc.privacy.charge import BudgetCharge
+from mpc.secret.sealed import SecretStatistic
+from mpc.units import PlanDigest, ProtectedUnit, RunId
+
+
+@dataclass(frozen=True)
+class ChargeTerms:
+    """Who asks, for what, for whose privacy, and how long the reservation holds.
+
+    What is released and what that costs is not among them: the statistic itself says it.
+    """
+
+    run: RunId
+    domain: str
+    plan_digest: PlanDigest
+    study: str
+    partner: str
+    purpose: str
+    approved_by: str
+    unit: ProtectedUnit
+    expires_unix_s: int
+
+
+class Ledger:
+    """This party's budget, seen from the computation: it can be charged, and nothing else."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def charge(self, statistic: SecretStatistic, terms: ChargeTerms) -> BudgetCharge:
+        """Reserve the price of ``statistic.event`` durably and return the charge for it.
+
+        Opens: nothing. Cost: 0 rounds, one disk write. Raises BudgetRefusal if the budget or a
+        bound on the partner does not allow it, and PlanRefusal if the event has no price; then
+        nothing changed. LedgerError if the run was ever charged before.
+        """
+        rho, delta = price(statistic.event)
+        request = ChargeRequest(
+            run=terms.run,
+            domain=terms.domain,
+            plan_digest=terms.plan_digest,
+            study=terms.study,
+            partner=terms.partner,
+            purpose=terms.purpose,
+            approved_by=terms.approved_by,
+            unit=terms.unit,
+            event=statistic.event.canonical(),
+            rho=rho,
+            delta=delta,
+            expires_unix_s=terms.expires_unix_s,
+        )
+        self._journal.reserve(request)
+        return BudgetCharge._create(statistic, terms.run)

@@ -1,0 +1,34 @@
+"""This party's own noise, on its own share, in the ring, before anything is sent.
+
+Whatever the others do, this noise is in the result; t parties that pool what they know leave n - t
+such noises, together the variance that the event promises.
+"""
+
+from __future__ import annotations
+
+from mpc.errors import SecretMisuseError
+from mpc.privacy.charge import BudgetCharge
+from mpc.privacy.sampler import NoiseSource
+from mpc.ring.words import encode
+from mpc.secret.engine import Engine
+from mpc.secret.sealed import NoisedStatistic, OwnNoise, SecretStatistic
+
+
+def add_noise(
+    statistic: SecretStatistic, charge: BudgetCharge, source: NoiseSource, engine: Engine
+) -> NoisedStatistic:
+    """Spend ``charge`` and add one fresh sample a coordinate, of the variance that was priced.
+
+    Shape: ``statistic.size`` ring words in, as many out. Opens: nothing. Cost: 0 rounds, 0 bytes,
+    about 20 microseconds a coordinate. Raises SecretMisuseError if the charge was spent or is for
+    another statistic. Source: DESIGN §4, own noise; dp.md §1.2, variance V*/(n - t) a party.
+    """
+    event = charge.spend_on(statistic)
+    drawn: list[int] = []
+    for block in event.blocks:
+        samples = source.draw(block.size, event.party_variance(block))
+        if len(samples) != block.size:
+            raise SecretMisuseError("a noise source drew another number of samples than asked")
+        drawn.extend(samples)
+    noise = OwnNoise._create(statistic, encode(drawn), charge.run)
+    return engine.add_to_own_share(statistic, noise)
