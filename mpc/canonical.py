@@ -26,10 +26,10 @@ def canonical_bytes(value: Plain) -> bytes:
     ).encode("ascii")
 
 
-def from_canonical(data: bytes) -> Plain:
+def from_canonical(data: bytes, size_max: int = SIZE_MAX) -> Plain:
     """The value whose canonical encoding is exactly ``data``; anything else is refused."""
-    if len(data) > SIZE_MAX:
-        raise IntegrityError(f"object of {len(data)} bytes; at most {SIZE_MAX} are read")
+    if len(data) > size_max:
+        raise IntegrityError(f"object of {len(data)} bytes; at most {size_max} are read")
     try:
         value: Plain = json.loads(data, parse_float=_refuse_number, parse_constant=_refuse_number)
         if canonical_bytes(value) != data:
