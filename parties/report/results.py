@@ -1,0 +1,116 @@
+"""Results for machines: ``results.json`` and ``results.csv``, every digit kept.
+
+They repeat what follows from the receipt; the receipt is what can be verified.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+
+from mpc.plan.model import Plan
+from mpc.questions.answer import Answer, Cell
+from mpc.units import RHO_UNIT, RunId
+from parties.report.standing import PartyBudget
+from parties.report.truths import LABEL, Truths
+
+RESULTS_FORMAT = "parley-results/1"
+
+_CSV_HEAD = (
+    "question",
+    "kind",
+    "group",
+    "estimate",
+    "value",
+    "noise_sd",
+    "low_95",
+    "high_95",
+    "standard_error",
+    "sampling_low_95",
+    "sampling_high_95",
+    "reason",
+)
+
+
+def results_document(
+    plan: Plan,
+    answers: Sequence[Answer],
+    budgets: Sequence[PartyBudget],
+    *,
+    run: RunId,
+    receipt_digest: str,
+    truth: Sequence[Answer] | None = None,
+) -> dict[str, object]:
+    """All answers with errors, what they cost, and the digest of the receipt they follow from."""
+    document: dict[str, object] = {
+        "format": RESULTS_FORMAT,
+        "study": plan.study.id,
+        "title": plan.study.title,
+        "run": run,
+        "plan_digest": plan.digest,
+        "receipt_sha256": receipt_digest,
+        "privacy": {
+            "rho": f"{Decimal(plan.rho_total) / RHO_UNIT:f}",
+            "epsilon": f"{plan.epsilon_total:f}",
+            "delta": f"{plan.delta:f}",
+            "adjacency": plan.study.privacy.adjacency.value,
+            "unit": plan.study.table.unit.kind,
+            "unit_rows_max": plan.study.table.unit.rows_max,
+            "coalition": plan.coalition,
+        },
+        "answers": [
+            {**answer.to_plain(), "epsilon": f"{plan.question(answer.question).epsilon:f}"}
+            for answer in answers
+        ],
+        "budgets": [budget.to_plain() for budget in budgets],
+    }
+    if truth is not None:
+        document["truth"] = {"label": LABEL, "answers": [answer.to_plain() for answer in truth]}
+    return document
+
+
+def results_json(document: dict[str, object]) -> bytes:
+    """The document as UTF-8 JSON, indented. Raises ValueError on a value that is not finite."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8") + b"\n"
+
+
+def results_csv(answers: Sequence[Answer], truth: Sequence[Answer] | None = None) -> str:
+    """One line an estimate, RFC 4180. Empty: not known.
+
+    A group is ``column=label``: it starts with a letter, so no spreadsheet runs a label from the
+    study as a formula.
+    """
+    truths = Truths(truth)
+    out = io.StringIO()
+    writer = csv.writer(out)
+    truth_head = (f"truth ({LABEL})",) if truths else ()
+    writer.writerow((*_CSV_HEAD, *truth_head))
+    for answer in answers:
+        for index, cell in enumerate(answer.cells):
+            for estimate in cell.estimates:
+                row: list[object] = [
+                    answer.question,
+                    answer.kind,
+                    _group(cell),
+                    estimate.name,
+                    estimate.value if estimate.exact is None else estimate.exact,
+                    estimate.noise_sd,
+                    estimate.low,
+                    estimate.high,
+                    estimate.standard_error,
+                    estimate.sampling_low,
+                    estimate.sampling_high,
+                    estimate.reason,
+                ]
+                if truths:
+                    row.append(truths.value(answer.question, index, estimate.name))
+                writer.writerow(row)
+    return out.getvalue()
+
+
+def _group(cell: Cell) -> str:
+    return "; ".join(f"{column}={label}" for column, label in cell.labels)

@@ -1,0 +1,67 @@
+"""Where a party stands towards a plan or after a study: its verdict, and what it has left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from mpc.accounting.conversion import epsilon_from_rho
+from mpc.units import RHO_UNIT, PartyId, RhoPico
+
+
+class Decision(StrEnum):
+    """A party's answer to a proposed plan."""
+
+    ALLOW = "allow"
+    ASK = "ask"  # its policy passes the plan to a person
+    DENY = "deny"
+    RELEASED = "released"  # released before; asking again costs nothing
+
+
+@dataclass(frozen=True)
+class VerdictReason:
+    """Why, and what would make it allowed. Texts are the party's own: escape them."""
+
+    code: str
+    what: str
+    allowed: str = ""
+
+
+@dataclass(frozen=True)
+class PartyBudget:
+    """What a party publishes of its ledger; it states epsilon at its own ``delta``."""
+
+    party: PartyId
+    rho_cap: RhoPico
+    rho_left: RhoPico
+    delta: Decimal
+
+    @property
+    def share_left(self) -> float:
+        """Fraction of the cap that is left, 0 to 1."""
+        return max(0.0, min(1.0, self.rho_left / self.rho_cap)) if self.rho_cap > 0 else 0.0
+
+    @property
+    def epsilon_left(self) -> Decimal:
+        """What is left as epsilon at ``delta``. Epsilon does not subtract; rho does."""
+        return epsilon_from_rho(self.rho_left, self.delta) if self.rho_left > 0 else Decimal(0)
+
+    def to_plain(self) -> dict[str, str]:
+        return {
+            "party": self.party,
+            "rho_cap": f"{Decimal(self.rho_cap) / RHO_UNIT:f}",
+            "rho_left": f"{Decimal(self.rho_left) / RHO_UNIT:f}",
+            "delta": f"{self.delta:f}",
+            "epsilon_left": f"{self.epsilon_left:f}",
+        }
+
+
+@dataclass(frozen=True)
+class PartyVerdict:
+    """One party's decision on a plan; ``budget`` only if the party publishes it."""
+
+    party: PartyId
+    decision: Decision
+    reasons: tuple[VerdictReason, ...] = ()
+    budget: PartyBudget | None = None

@@ -1,0 +1,102 @@
+"""The privacy statement of a study in plain words: what is protected, what is not, by whom.
+
+It says no more than DESIGN section 1 and SECURITY.md promise for linear studies with own noise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+
+from mpc.plan.model import Plan
+from mpc.units import Adjacency
+from parties.report.figures import count_text, epsilon_text, significant_text, small_text
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Sentences under three heads."""
+
+    protected: tuple[str, ...]
+    not_protected: tuple[str, ...]
+    trust: tuple[str, ...]
+
+
+def privacy_statement(plan: Plan) -> Statement:
+    """What the plan promises, from its own numbers."""
+    return Statement(_protected(plan), _not_protected(plan), _trust(plan))
+
+
+def _protected(plan: Plan) -> tuple[str, ...]:
+    privacy = plan.study.privacy
+    rows = plan.study.table.unit.rows_max
+    unit = "one row" if rows == 1 else f"one unit with at most {rows} rows"
+    if privacy.adjacency is Adjacency.REPLACE_ONE:
+        change = f"Had {unit} held any other values"
+    else:
+        change = f"Had {unit} been left out, or one more been taken in"
+    return (
+        f"{change}, every possible set of results would have been nearly as likely: whatever "
+        f"someone believed about it before, these results change the odds by a factor of at most "
+        f"{_factor(plan.epsilon_total)} (e to the ε of {epsilon_text(plan.epsilon_total)}), except "
+        f"with a probability of about δ = {small_text(plan.delta)}{_one_in(plan.delta)}.",
+        "This holds whatever else anyone knows, for each owner’s rows, and for all results of "
+        "this page together. It holds in the same way for whoever reads only some of them.",
+        "No owner’s rows, and no sum without noise, left the owner readable. No one, the "
+        "coordinator included, knows the whole of the noise.",
+    )
+
+
+def _not_protected(plan: Plan) -> tuple[str, ...]:
+    rows = plan.study.table.unit.rows_max
+    each = "row" if rows == 1 else f"unit of {rows} rows"
+    return (
+        f"The unit is one {each}, not one person. Someone who is in several of them is protected "
+        "as several, and so more weakly.",
+        "Facts about groups are what a study is for. If they tell something about a person who "
+        "might as well not have taken part, that is not prevented.",
+        "Each owner keeps account of its own population only. Nobody tracks what one person loses "
+        "through the studies of different owners.",
+        "The plan, the schemas that owners publish, who takes part, the sizes of messages and the "
+        "rough times of stages are visible to those who take part.",
+        "An owner that lies about its rows or its noise can spoil the results. It cannot weaken "
+        "the protection of the other owners’ rows.",
+    )
+
+
+def _trust(plan: Plan) -> tuple[str, ...]:
+    n, t = plan.parties, plan.coalition
+    others = n - 1
+    most = "any one party" if others == 1 else f"any {others} parties"
+    pool = "one other party pools" if t == 1 else f"{t} other parties pool"
+    lines = [
+        "The study is linear: it only adds up sums that each owner computed over its own rows. "
+        "Each owner masked its share and added its own noise to it before anything left.",
+        f"The owners’ inputs stay confidential against {most} together with the coordinator, even "
+        "if those deviate from the protocol. No dealer and no trusted third party takes part.",
+        f"The ε above holds for an owner’s rows even if {pool} all they know with the coordinator, "
+        "whatever those do, since it rests on noise they do not know.",
+    ]
+    if t < others:
+        lines.append(
+            f"It does not hold if more than {t} pool what they know; the table of coalitions says "
+            "what is left then."
+        )
+    lines.append(
+        "Each owner’s own machine sees its rows. Differential privacy is computational here: it "
+        "rests on AES, SHA-256, X25519, Ed25519 and TLS, and on each machine’s randomness."
+    )
+    return tuple(lines)
+
+
+def _factor(epsilon: Decimal) -> str:
+    factor = math.exp(min(float(epsilon), 700.0))
+    digits = 3 if factor < 1e6 else 2
+    return significant_text(math.ceil(factor * 100) / 100 if factor < 1000 else factor, digits)
+
+
+def _one_in(delta: Decimal) -> str:
+    if delta <= 0:
+        return ""
+    return f", one in {count_text(int(1 / delta))}"

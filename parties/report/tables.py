@@ -1,0 +1,272 @@
+"""Results, plans and budgets as terminal tables. Text from outside is never read as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mpc.plan.model import Plan, PlannedQuestion
+from mpc.questions.answer import Answer, Estimate
+from mpc.units import RHO_UNIT
+from parties.report.figures import (
+    NOT_AVAILABLE,
+    bytes_text,
+    count_text,
+    decimals_for,
+    epsilon_text,
+    interval_text,
+    number_text,
+    rho_figure,
+    significant_text,
+    small_text,
+)
+from parties.report.standing import Decision, PartyBudget, PartyVerdict
+from parties.report.truths import Truths
+from parties.report.wording import columns_text, estimate_text, short_cell_text, unit_text
+
+CELLS_SHOWN_MAX = 40  # of one question; files have all
+TRUTH_HEAD = "plain answer (possible only in simulation)"
+
+_DECISIONS = {
+    Decision.ALLOW: Text("allow", style="green"),
+    Decision.ASK: Text("a person decides", style="yellow"),
+    Decision.DENY: Text("DENY", style="bold red"),
+    Decision.RELEASED: Text("released before", style="cyan"),
+}
+
+
+def plain_text(text: str, style: str = "") -> Text:
+    """Text from outside: no markup, and control characters (escape sequences) made visible."""
+    return Text("".join(c if c.isprintable() else "\ufffd" for c in text), style=style)
+
+
+def result_table(
+    answers: Sequence[Answer],
+    plan: Plan,
+    budgets: Sequence[PartyBudget],
+    truth: Sequence[Answer] | None = None,
+) -> RenderableType:
+    """Released values with their 95 % noise intervals and epsilon, then what each party has left.
+
+    ``truth`` (answers computed in plain text) may exist in simulation only, and is labelled so.
+    """
+    truths = Truths(truth)
+    table = Table(box=SIMPLE_HEAD, title=plain_text(plan.study.title, "bold"), title_justify="left")
+    table.add_column("question", no_wrap=True)
+    table.add_column("group")
+    table.add_column("estimate")
+    table.add_column("released", justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right")
+    if truths:
+        table.add_column(TRUTH_HEAD, justify="right", style="magenta", max_width=20)
+    table.add_column("ε spent", justify="right", no_wrap=True)
+    for answer in answers:
+        _add_answer(table, answer, plan.question(answer.question), truths)
+        table.add_section()
+    _add_total(table, plan, truths)
+    parts: list[RenderableType] = [table]
+    parts.extend(
+        plain_text(f"{answer.question}: {warning}", "yellow")
+        for answer in answers
+        for warning in answer.warnings
+    )
+    parts.append(budget_table(budgets))
+    return Group(*parts)
+
+
+def _add_answer(table: Table, answer: Answer, planned: PlannedQuestion, truths: Truths) -> None:
+    name, spent = plain_text(answer.question, "bold"), Text(epsilon_text(planned.epsilon))
+    for index, cell in enumerate(answer.cells[:CELLS_SHOWN_MAX]):
+        group = plain_text(short_cell_text(cell))
+        for estimate in cell.estimates:
+            row = [name, group, Text(estimate_text(estimate.name)), *_numbers(estimate)]
+            if truths:
+                row.append(_true_number(truths, answer.question, index, estimate))
+            table.add_row(*row, spent)
+            name, group, spent = Text(""), Text(""), Text("")
+    hidden = len(answer.cells) - CELLS_SHOWN_MAX
+    if hidden > 0:
+        table.add_row("", Text(f"… {count_text(hidden)} more groups, in results.csv", style="dim"))
+
+
+def _numbers(estimate: Estimate) -> list[Text]:
+    if estimate.value is None:
+        return [Text(NOT_AVAILABLE), plain_text(estimate.reason, "dim")]
+    decimals = decimals_for(estimate.noise_sd)
+    return [
+        Text(number_text(estimate.value, decimals)),
+        Text(interval_text(estimate.low, estimate.high, decimals)),
+    ]
+
+
+def _true_number(truths: Truths, question: str, index: int, estimate: Estimate) -> Text:
+    decimals = decimals_for(estimate.noise_sd)
+    return Text(number_text(truths.value(question, index, estimate.name), decimals))
+
+
+def _add_total(table: Table, plan: Plan, truths: Truths) -> None:
+    spent = f"{epsilon_text(plan.epsilon_total)} (δ {small_text(plan.delta)})"
+    empty = [""] * (5 if truths else 4)
+    table.add_row("together", *empty, Text(spent), style="bold")
+
+
+def budget_table(budgets: Sequence[PartyBudget]) -> RenderableType:
+    """What is left for one unit of each party that publishes it."""
+    if not budgets:
+        return Text("No party publishes what is left of its budget.", style="dim")
+    table = Table(
+        box=SIMPLE_HEAD, title=Text("Privacy budget left", style="bold"), title_justify="left"
+    )
+    table.add_column("party")
+    for head in ("ρ left", "of", "left", "as ε", "at δ"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for budget in budgets:
+        table.add_row(
+            plain_text(budget.party),
+            rho_figure(budget.rho_left),
+            rho_figure(budget.rho_cap),
+            f"{budget.share_left:.0%}",
+            epsilon_text(budget.epsilon_left),
+            small_text(budget.delta),
+        )
+    return table
+
+
+def plan_table(plan: Plan, verdicts: Sequence[PartyVerdict]) -> RenderableType:
+    """The plan before anything is spent: questions with cost and expected error, then verdicts."""
+    heads = (
+        f"{plan.study.id} · {plan.parties} parties · unit: {unit_text(plan)} · "
+        f"holds against {plan.coalition} of {plan.parties} parties pooling what they know"
+    )
+    parts: list[RenderableType] = [
+        plain_text(plan.study.title, "bold"),
+        plain_text(heads),
+        _question_table(plan),
+        _verdict_table(verdicts),
+    ]
+    parts.extend(_reason_lines(verdicts))
+    parts.append(plain_text(f"plan {plan.digest}", "dim"))
+    return Group(*parts)
+
+
+def _question_table(plan: Plan) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("question", no_wrap=True)
+    table.add_column("columns used")
+    table.add_column("numbers", justify="right")
+    table.add_column("ρ", justify="right", no_wrap=True)
+    table.add_column("ε", justify="right", no_wrap=True)
+    table.add_column("95 % error expected", justify="right")
+    for question in plan.questions:
+        table.add_row(
+            plain_text(question.name, "bold"),
+            plain_text(columns_text(plan, question)),
+            count_text(question.size),
+            rho_figure(question.rho),
+            epsilon_text(question.epsilon),
+            plain_text(expected_text(question)),
+        )
+    table.add_section()
+    table.add_row(
+        "together",
+        f"{len(plan.columns)} columns",
+        count_text(plan.size),
+        rho_figure(plan.rho_total),
+        f"{epsilon_text(plan.epsilon_total)} (δ {small_text(plan.delta)})",
+        f"{bytes_text(plan.cost.share_bytes)}, {plan.cost.rounds} rounds",
+        style="bold",
+    )
+    return table
+
+
+def expected_text(question: PlannedQuestion) -> str:
+    """``Rows ± 41; Mean ± 0.02``: half-widths foretold without data."""
+    parts = []
+    for error in question.expected_errors:
+        width = error.half_width
+        text = "not known" if width is None else f"± {significant_text(width, 2)}"
+        parts.append(f"{estimate_text(error.estimate)} {text}")
+    return "; ".join(parts)
+
+
+def _verdict_table(verdicts: Sequence[PartyVerdict]) -> RenderableType:
+    if not verdicts:
+        return Text("No party was asked.", style="dim")
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("party")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("budget left (ρ)", justify="right")
+    for verdict in verdicts:
+        budget = verdict.budget
+        left = NOT_AVAILABLE
+        if budget is not None:
+            left = f"{rho_figure(budget.rho_left)} of {rho_figure(budget.rho_cap)}"
+        table.add_row(plain_text(verdict.party), _DECISIONS[verdict.decision], left)
+    return table
+
+
+def _reason_lines(verdicts: Sequence[PartyVerdict]) -> list[Text]:
+    lines = []
+    for verdict in verdicts:
+        for reason in verdict.reasons:
+            style = "red" if verdict.decision is Decision.DENY else "yellow"
+            lines.append(plain_text(f"{verdict.party}: {reason.code} {reason.what}", style))
+            if reason.allowed:
+                lines.append(plain_text(f"    {reason.allowed}", "dim"))
+    denied = sum(verdict.decision is Decision.DENY for verdict in verdicts)
+    if denied:
+        refusals = "1 party refuses" if denied == 1 else f"{denied} parties refuse"
+        lines.append(
+            Text(f"Not runnable: {refusals}. Nothing was computed or spent.", style="bold red")
+        )
+    return lines
+
+
+def plan_document(plan: Plan, verdicts: Sequence[PartyVerdict]) -> dict[str, object]:
+    """The same as :func:`plan_table` for ``--json``: numbers as decimal text, every digit."""
+    return {
+        "study": plan.study.id,
+        "title": plan.study.title,
+        "plan_digest": plan.digest,
+        "parties": plan.parties,
+        "coalition": plan.coalition,
+        "rho": f"{Decimal(plan.rho_total) / RHO_UNIT:f}",
+        "epsilon": f"{plan.epsilon_total:f}",
+        "delta": f"{plan.delta:f}",
+        "questions": [_question_document(plan, question) for question in plan.questions],
+        "columns": {name: sorted(use.value for use in uses) for name, uses in plan.columns},
+        "coalitions": [loss.to_plain() for loss in plan.coalitions],
+        "cost": plan.cost.to_plain(),
+        "verdicts": [_verdict_document(verdict) for verdict in verdicts],
+        "runnable": bool(verdicts)
+        and all(verdict.decision is not Decision.DENY for verdict in verdicts),
+    }
+
+
+def _question_document(plan: Plan, question: PlannedQuestion) -> Mapping[str, object]:
+    return {
+        "name": question.name,
+        "kind": question.kind,
+        "columns": list(plan.study.questions[question.name].column_names()),
+        "integers": question.size,
+        "rho": f"{Decimal(question.rho) / RHO_UNIT:f}",
+        "epsilon": f"{question.epsilon:f}",
+        "expected_95_error": [error.to_plain() for error in question.expected_errors],
+    }
+
+
+def _verdict_document(verdict: PartyVerdict) -> Mapping[str, object]:
+    return {
+        "party": verdict.party,
+        "decision": verdict.decision.value,
+        "reasons": [
+            {"code": reason.code, "what": reason.what, "allowed": reason.allowed}
+            for reason in verdict.reasons
+        ],
+        "budget": None if verdict.budget is None else verdict.budget.to_plain(),
+    }

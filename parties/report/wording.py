@@ -1,0 +1,109 @@
+"""Questions, columns and estimates in words, for readers of results and plans."""
+
+from __future__ import annotations
+
+from mpc.columns.model import CategoryColumn, Column, DateColumn, UseLevel, UseValue
+from mpc.plan.model import Plan, PlannedQuestion
+from mpc.questions.answer import Cell
+from mpc.questions.count.declare import Count
+from mpc.questions.registry import Question
+from mpc.units import Adjacency
+
+_ESTIMATES = {
+    "count": "Rows",
+    "sum": "Sum",
+    "mean": "Mean",
+    "variance": "Variance",
+    "standard_deviation": "Standard deviation",
+}
+_USES = {"aggregate": "aggregated", "group": "splits rows", "filter": "selects rows"}
+ALL_ROWS = "all rows"
+LEVELS_SHOWN_MAX = 12
+
+
+def estimate_text(name: str) -> str:
+    """``standard_deviation`` → ``Standard deviation``; ``count`` → ``Rows``."""
+    return _ESTIMATES.get(name, name.replace("_", " ").capitalize())
+
+
+def question_text(question: Question) -> str:
+    """What is asked, in words: ``Mean of visits, by coinsurance and sex``."""
+    if isinstance(question, Count):
+        text = "Number of rows"
+    elif question.kind == "histogram":
+        text = f"Distribution of {question.column}"
+    elif question.kind == "variance":
+        text = f"Variance and standard deviation of {question.column}"
+    else:
+        text = f"{question.kind.capitalize()} of {question.column}"
+    return text + (f", by {' and '.join(question.by)}" if question.by else "")
+
+
+def cell_text(cell: Cell) -> str:
+    """The cell's labels: ``visits [0, 5) · sex F``; ``all rows`` without axes."""
+    return " · ".join(f"{column} {label}" for column, label in cell.labels) or ALL_ROWS
+
+
+def short_cell_text(cell: Cell) -> str:
+    """The labels without their columns, for tables whose head names these."""
+    return " · ".join(label for _, label in cell.labels) or ALL_ROWS
+
+
+def columns_text(plan: Plan, question: PlannedQuestion) -> str:
+    """Columns that a question reads, each with what bounds it: ``visits [0, 77], sex 2 levels``."""
+    declared = plan.study.table.columns
+    names = plan.study.questions[question.name].column_names()
+    parts = [f"{name} {_bounds_text(declared[name])}" for name in names]
+    return ", ".join(parts) or "–"
+
+
+def _bounds_text(column: Column) -> str:
+    if isinstance(column, CategoryColumn):
+        count = len(column.levels)
+        return "1 level" if count == 1 else f"{count} levels"
+    return f"[{column.bounds[0]}, {column.bounds[1]}]"
+
+
+def domain_text(column: Column) -> str:
+    """All values a column may take: bounds and grid, or levels."""
+    if isinstance(column, CategoryColumn):
+        shown = ", ".join(column.levels[:LEVELS_SHOWN_MAX])
+        more = len(column.levels) - LEVELS_SHOWN_MAX
+        return shown + (f" and {more} more levels" if more > 0 else "")
+    if isinstance(column, DateColumn):
+        return f"{column.bounds[0]} to {column.bounds[1]}"
+    return f"{column.bounds[0]} to {column.bounds[1]}, in steps of {column.step}"
+
+
+def rules_text(column: Column) -> str:
+    """What becomes of a missing cell and of one outside: every rule is total."""
+    rule = column.missing
+    if isinstance(rule, UseValue):
+        missing = f"missing counts as {rule.value}"
+    elif isinstance(rule, UseLevel):
+        missing = f"missing counts as {rule.level}"
+    else:
+        missing = "missing: row left out"
+    if isinstance(column, CategoryColumn):
+        as_missing = column.unknown_level == "missing"
+        return f"{missing}; other text: {'as missing' if as_missing else 'row left out'}"
+    clipped = column.outside == "clip"
+    return f"{missing}; outside: {'clipped to the nearer bound' if clipped else 'row left out'}"
+
+
+def uses_text(uses: frozenset[str]) -> str:
+    """``splits rows, selects rows``."""
+    return ", ".join(text for use, text in _USES.items() if use in uses) or "–"
+
+
+def adjacency_text(adjacency: Adjacency) -> str:
+    """Which tables count as neighbours, in words."""
+    if adjacency is Adjacency.REPLACE_ONE:
+        return "one unit's rows replaced by any others"
+    return "one unit added or removed"
+
+
+def unit_text(plan: Plan) -> str:
+    """Whom the promise protects: ``one row``."""
+    rows = plan.study.table.unit.rows_max
+    return "one row" if rows == 1 else f"one unit of at most {rows} rows"
