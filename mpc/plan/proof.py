@@ -74,13 +74,15 @@ def check_range(
 
 def _coarser(block: PlannedBlock, column: NumberColumn) -> str:
     """The finest step of ten, hundred, … times this one whose sums fit, if the bounds allow it."""
-    step = column.step
-    for _ in range(18):
-        step = step * 10
+    reach, power = block.sum_max + block.noise_max, block.block.power
+    value_max = block.block.value_max
+    half_range = value_max if power == 1 else isqrt(value_max)
+    for factor in (10**digits for digits in range(1, 18)):
+        step = column.step * factor
         if step >= column.bounds[1] - column.bounds[0]:
             break
-        scale = int(step / column.step) ** block.block.power
-        fits = (block.sum_max + block.noise_max) // scale + 2 * scale < RANGE_MAX
-        if fits and not column.bounds[0] % step and not column.bounds[1] % step:
+        # Sums and noise are both in proportion to value_max.
+        coarse = reach * (half_range // factor + 1) ** power // value_max + 1
+        if coarse < RANGE_MAX and not column.bounds[0] % step and not column.bounds[1] % step:
             return f"a step of {step:f} fits; or narrow the bounds, or lower rows_max"
     return "use a coarser step, narrow the bounds, or lower rows_max"

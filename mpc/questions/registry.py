@@ -1,7 +1,8 @@
 """Every kind of question that a study may ask, by the word it is asked with.
 
-A new kind is a new folder here (``declare``, ``local``, ``decode``), one line in this module and
-one in :mod:`mpc.questions.decoding`. This module reaches declarations only: no table, no secret.
+A new kind is a new folder here (``declare``, ``local``, ``decode``) and a line in each of this
+module, :mod:`mpc.questions.local`, :mod:`mpc.questions.decoding` and :mod:`mpc.plan.foresight`.
+This module reaches declarations only: no table, no secret.
 """
 
 from __future__ import annotations
