@@ -136,8 +136,11 @@ def test_roster_with_other_certificates_for_oneself_is_refused(
         trust_of_a(federation, OFFICE, B).check_roster(bad)
 
 
-def test_roster_without_oneself_is_refused(federation: Federation) -> None:
-    bad = roster(member(federation, B), member(federation, OFFICE))
+def test_roster_without_oneself_is_refused(federation: Federation, tmp_path: Path) -> None:
+    asked = request(tmp_path / "third", "insurer-c", Role.PARTY, "insurer-c Ltd")
+    out = tmp_path / "third.pem"
+    approve(federation.authority, asked, out)
+    bad = roster(member(federation, B), read_bundle(out).member, member(federation, OFFICE))
 
     with pytest.raises(IdentityError, match="does not list insurer-a"):
         trust_of_a(federation, OFFICE, B).check_roster(bad)

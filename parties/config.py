@@ -1,0 +1,277 @@
+"""What a node and a coordinator are told by their own files: ``node.yaml``, ``coordinator.yaml``.
+
+Relative paths are relative to the file. Nothing is guessed, unknown keys are refused, and every
+fault of a file is told at once as ``file:line:column``. Who is trusted stands here too: peers are
+pinned by id and fingerprint, and nobody else is heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from mpc.columns.model import Frozen
+from mpc.columns.text import printable
+from mpc.errors import UsageError
+from mpc.study.model import ROWS_MAX, Identifier, Name
+from mpc.units import PARTIES_MAX, PARTIES_MIN, PartyId
+from parties.identity.bundle import is_fingerprint
+from parties.identity.probe import split_address
+from parties.yaml_files import Misfit, read_yaml
+
+TABLES_MAX = 100
+PINNED = "101"
+OWN = "102"
+RANGE = "103"
+TIMES = "104"
+FOLDERS = "105"
+
+
+def _address(text: str) -> str:
+    try:
+        split_address(text)
+    except UsageError as fault:
+        raise ValueError(fault.message) from None
+    return text
+
+
+def _fingerprint(text: str) -> str:
+    if not is_fingerprint(text):
+        raise ValueError("not a fingerprint: sha256: and 64 lower-case hex digits")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
+Host = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(printable)]
+PathText = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(printable)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Exchange(Frozen):
+    """The data plane: where a study's worker listens, and how long a silence may last.
+
+    Peers dial ``host`` at the port that the worker took from ``ports`` (both ends included); it
+    listens on ``bind``, or on ``host`` if there is none. A peer that answers no ping for
+    ``timeout_s`` is lost; ``wait_s`` bounds every single wait for a message.
+    """
+
+    host: Host
+    bind: Host | None = None
+    ports: tuple[Port, Port]
+    keepalive_s: Annotated[int, Field(ge=1, le=600)] = 3
+    timeout_s: Annotated[int, Field(ge=1, le=600)] = 4
+    wait_s: Annotated[int, Field(ge=1, le=86_400)] = 60
+
+
+class Workers(Frozen):
+    """What studies may take of this machine: threads and memory of each, and how many at once."""
+
+    threads: Annotated[int, Field(ge=1, le=256)] = 2
+    memory_mb: Annotated[int, Field(ge=128, le=4_000_000)] = 2048
+    at_once: Annotated[int, Field(ge=1, le=64)] = 4
+
+
+class _Table(Frozen):
+    schema_file: PathText
+    domain: Name
+    rows_max: Annotated[int, Field(ge=1, le=ROWS_MAX)]
+
+
+class _NodeFile(Frozen):
+    version: Literal[1]
+    party: Identifier
+    listen: Address
+    identity: PathText
+    state: PathText
+    policy: PathText
+    coordinators: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=16)]
+    peers: Annotated[
+        dict[Identifier, Fingerprint], Field(min_length=1, max_length=16 * PARTIES_MAX)
+    ]
+    exchange: Exchange
+    tables: Annotated[dict[Name, _Table], Field(min_length=1, max_length=TABLES_MAX)]
+    workers: Workers = Workers()
+
+
+class _Party(Frozen):
+    address: Address
+    fingerprint: Fingerprint
+
+
+class _CoordinatorFile(Frozen):
+    version: Literal[1]
+    coordinator: Identifier
+    identity: PathText
+    state: PathText
+    parties: Annotated[
+        dict[Identifier, _Party], Field(min_length=PARTIES_MIN, max_length=16 * PARTIES_MAX)
+    ]
+    keepalive_s: Annotated[int, Field(ge=1, le=600)] = 3
+    timeout_s: Annotated[int, Field(ge=1, le=600)] = 4
+
+
+_HINTS = {
+    "version": "1",
+    "party": "this party's id, as insurer-north",
+    "coordinator": "this coordinator's id, as study-office",
+    "listen": "host:port of the control plane",
+    "address": "host:port",
+    "identity": "the folder of keys and certificates: parley pki request makes it",
+    "state": "a folder for ledger, requests and data versions",
+    "policy": "the policy file, as policy.yaml",
+    "coordinators": "[study-office], those of the peers who may propose studies",
+    "peers": "id: fingerprint of everybody this node talks to (parley pki show prints one)",
+    "fingerprint": "sha256:…, as parley pki show prints it",
+    "ports": "[first, last], both included",
+    "host": "the name or address that peers dial",
+    "schema_file": "the table's schema, as visits.schema.yaml",
+    "domain": "the population whose privacy budget the table spends",
+    "rows_max": "a number that the table will never exceed; it is published",
+}
+
+
+@dataclass(frozen=True)
+class TableConfig:
+    """A table this node offers: its schema file, its privacy domain, its published capacity."""
+
+    schema_file: Path
+    domain: str
+    rows_max: int
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """``node.yaml``, paths resolved."""
+
+    file: Path
+    party: PartyId
+    listen: str
+    identity: Path
+    state: Path
+    policy: Path
+    coordinators: tuple[PartyId, ...]
+    peers: Mapping[PartyId, str]  # id -> fingerprint
+    exchange: Exchange
+    tables: Mapping[str, TableConfig]
+    workers: Workers
+
+
+@dataclass(frozen=True)
+class PartyAddress:
+    """Where the coordinator reaches a party, and the fingerprint it must have."""
+
+    address: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class CoordinatorConfig:
+    """``coordinator.yaml``, paths resolved."""
+
+    file: Path
+    id: PartyId
+    identity: Path
+    state: Path
+    parties: Mapping[PartyId, PartyAddress]
+    keepalive_s: int
+    timeout_s: int
+
+    @property
+    def pins(self) -> dict[PartyId, str]:
+        """id -> fingerprint of every party."""
+        return {party: entry.fingerprint for party, entry in self.parties.items()}
+
+
+def load_node_config(path: Path) -> NodeConfig:
+    """``path`` as a node's file. Raises ConfigFaults with all its faults; no other file is read."""
+    said = read_yaml(path, _NodeFile, _HINTS, _node_misfits).value
+    folder = path.resolve().parent
+    return NodeConfig(
+        file=path,
+        party=PartyId(said.party),
+        listen=said.listen,
+        identity=folder / said.identity,
+        state=folder / said.state,
+        policy=folder / said.policy,
+        coordinators=tuple(PartyId(each) for each in said.coordinators),
+        peers={PartyId(peer): pin for peer, pin in said.peers.items()},
+        exchange=said.exchange,
+        tables={
+            name: TableConfig(folder / table.schema_file, table.domain, table.rows_max)
+            for name, table in said.tables.items()
+        },
+        workers=said.workers,
+    )
+
+
+def load_coordinator_config(path: Path) -> CoordinatorConfig:
+    """``path`` as a coordinator's file. Raises ConfigFaults with all its faults."""
+    said = read_yaml(path, _CoordinatorFile, _HINTS, _coordinator_misfits).value
+    folder = path.resolve().parent
+    return CoordinatorConfig(
+        file=path,
+        id=PartyId(said.coordinator),
+        identity=folder / said.identity,
+        state=folder / said.state,
+        parties={
+            PartyId(party): PartyAddress(entry.address, entry.fingerprint)
+            for party, entry in said.parties.items()
+        },
+        keepalive_s=said.keepalive_s,
+        timeout_s=said.timeout_s,
+    )
+
+
+def _node_misfits(said: _NodeFile) -> Iterator[Misfit]:
+    for i, coordinator in enumerate(said.coordinators):
+        if coordinator not in said.peers:
+            yield Misfit(
+                PINNED,
+                ("coordinators", i),
+                f"{coordinator} is not pinned",
+                f"one of the peers: {', '.join(said.peers)}",
+            )
+    if said.party in said.peers:
+        yield Misfit(OWN, ("peers", said.party), "this party itself", "other participants only")
+    yield from _shared_pins(said.peers, "peers")
+    first, last = said.exchange.ports
+    if first > last:
+        yield Misfit(RANGE, ("exchange", "ports"), "ports run backwards", "[first, last]")
+    elif split_address(said.listen)[1] in range(first, last + 1):
+        yield Misfit(
+            RANGE,
+            ("exchange", "ports"),
+            "ports take in the control plane's own",
+            f"a range without {split_address(said.listen)[1]}",
+        )
+    if said.exchange.wait_s < said.exchange.timeout_s:
+        yield Misfit(TIMES, ("exchange", "wait_s"), "shorter than timeout_s", "at least timeout_s")
+    yield from _shared_folders(said.identity, said.state)
+
+
+def _coordinator_misfits(said: _CoordinatorFile) -> Iterator[Misfit]:
+    if said.coordinator in said.parties:
+        yield Misfit(OWN, ("parties", said.coordinator), "the coordinator itself", "parties only")
+    pins = {party: entry.fingerprint for party, entry in said.parties.items()}
+    yield from _shared_pins(pins, "parties")
+    yield from _shared_folders(said.identity, said.state)
+
+
+def _shared_pins(pins: Mapping[str, str], key: str) -> Iterator[Misfit]:
+    owners: dict[str, str] = {}
+    for peer, pin in pins.items():
+        if pin in owners:
+            yield Misfit(
+                PINNED, (key, peer), f"the fingerprint of {owners[pin]}", "one fingerprint each"
+            )
+        owners.setdefault(pin, peer)
+
+
+def _shared_folders(identity: str, state: str) -> Iterator[Misfit]:
+    if Path(identity) == Path(state):
+        yield Misfit(FOLDERS, ("state",), "the identity's folder", "a folder of its own")

@@ -1,0 +1,214 @@
+"""A plan judged by its owner's policy: no reason means allowed, else every reason at once.
+
+The judgement depends on the plan, the policy, the node's file and the ledger, and never on a row:
+a refusal that depended on rows would be a free, exact answer. Each reason names the line of the
+policy it comes from, and says what would be allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from mpc.plan.model import MECHANISM, Plan
+from mpc.ports import Balance
+from mpc.study.spelling import listed
+from mpc.units import PartyId, RhoPico, rho_text
+from parties.config import TableConfig
+from parties.policy.charge import charge
+from parties.policy.model import Domain, PolicyFile
+
+COORDINATOR = "PLY-R010"
+PARTNER = "PLY-R011"
+PURPOSE = "PLY-R012"
+KIND = "PLY-R013"
+RECIPIENT = "PLY-R014"
+TABLE = "PLY-R015"
+COLUMN = "PLY-R016"
+COLUMN_USE = "PLY-R017"
+PARTIES = "PLY-R018"
+COALITION = "PLY-R019"
+NOISE = "PLY-R020"
+ADJACENCY = "PLY-R021"
+STUDY_BUDGET = "PLY-R022"
+DOMAIN = "PLY-R023"
+CAPACITY = "PLY-R024"
+LIFETIME_BUDGET = "PLY-B010"
+
+NOISES = {MECHANISM: "own"}
+"""What policies call the noise of each mechanism; one that is not here is refused."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a plan is refused, which line says so, and what would be allowed. No data in it."""
+
+    code: str
+    what: str
+    allowed: str
+    file: str
+    line: int
+
+    def render(self) -> str:
+        """``policy.yaml:18 PLY-R016 what; allowed: …``."""
+        tail = f"; allowed: {self.allowed}" if self.allowed else ""
+        return f"{self.file}:{self.line} {self.code} {self.what}{tail}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a judgement needs beside plan and policy: who judges, what it offers, what is left.
+
+    ``table`` is this node's entry for the study's table, ``balance`` the ledger's of its domain;
+    None if there is none.
+    """
+
+    party: PartyId
+    table: TableConfig | None
+    balance: Balance | None
+
+
+def evaluate(plan: Plan, policy: PolicyFile, standing: Standing) -> tuple[Reason, ...]:
+    """Every reason why ``policy`` refuses ``plan``; () if it is allowed. Changes nothing."""
+    return (
+        *_who(plan, policy),
+        *_what_for(plan, policy),
+        *_columns(plan, policy),
+        *_protection(plan, policy),
+        *_capacity(plan, policy, standing),
+        *_budgets(plan, policy, standing),
+    )
+
+
+def _reason(policy: PolicyFile, code: str, what: str, allowed: str, *place: str | int) -> Reason:
+    return Reason(code, what, allowed, policy.path.name, policy.line(*place))
+
+
+def _words(words: Iterable[str]) -> str:
+    return listed(words) or "none"
+
+
+def _who(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:
+    said, study = policy.value, plan.study
+    coordinator = plan.roster.coordinator.id
+    if coordinator not in said.coordinators:
+        what = f"coordinator {coordinator} may not propose studies"
+        yield _reason(policy, COORDINATOR, what, _words(said.coordinators), "coordinators")
+    if study.lead.organization not in said.partners:
+        what = f"{study.lead.organization} is no partner"
+        yield _reason(policy, PARTNER, what, _words(said.partners), "partners")
+    for recipient in study.recipients:
+        if recipient not in said.recipients:
+            what = f"{recipient} may not receive results"
+            yield _reason(policy, RECIPIENT, what, _words(said.recipients), "recipients")
+
+
+def _what_for(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:
+    purpose = plan.study.purpose
+    granted = policy.value.purposes.get(purpose)
+    if granted is None:
+        what = f"purpose {purpose} is not granted"
+        yield _reason(policy, PURPOSE, what, _words(policy.value.purposes), "purposes")
+        return
+    for question in plan.questions:
+        if question.kind not in granted.kinds:
+            what = f"{question.name}: {question.kind} may not be asked for {purpose}"
+            place = ("purposes", purpose, "kinds")
+            yield _reason(policy, KIND, what, _words(granted.kinds), *place)
+
+
+def _columns(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:
+    name = plan.study.table.name
+    granted = policy.value.tables.get(name)
+    if granted is None:
+        what = f"table {name} may not be used"
+        yield _reason(policy, TABLE, what, _words(policy.value.tables), "tables")
+        return
+    for column, uses in plan.columns_used.items():
+        place = ("tables", name, "columns", column)
+        if column not in granted.columns:
+            what = f"column {column} of {name} may not be used"
+            yield _reason(policy, COLUMN, what, _words(granted.columns), *place)
+            continue
+        for use in sorted(uses - set(granted.columns[column])):
+            what = f"column {column} of {name} may not be used to {use.value}"
+            allowed = _words(each.value for each in granted.columns[column])
+            yield _reason(policy, COLUMN_USE, what, allowed, *place)
+
+
+def _protection(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:
+    said = policy.value
+    if said.parties_min is None or plan.parties < said.parties_min:
+        allowed = "none" if said.parties_min is None else f"at least {said.parties_min} parties"
+        yield _reason(policy, PARTIES, f"a study of {plan.parties} parties", allowed, "parties_min")
+    others = plan.parties - 1
+    least = None if said.coalition_min is None else min(said.coalition_min, others)
+    if least is None or plan.coalition < least:
+        what = f"the promise holds against {plan.coalition} of {others} other parties"
+        allowed = "none" if least is None else f"coalition: {least} or more"
+        yield _reason(policy, COALITION, what, allowed, "coalition_min")
+    noise = NOISES.get(plan.mechanism, plan.mechanism)
+    if noise not in said.noises:
+        yield _reason(
+            policy, NOISE, f"noise {noise} is not accepted", _words(said.noises), "noises"
+        )
+    adjacency = plan.study.privacy.adjacency
+    if adjacency not in said.adjacencies:
+        allowed = _words(each.value for each in said.adjacencies)
+        what = f"adjacency {adjacency.value} is not accepted"
+        yield _reason(policy, ADJACENCY, what, allowed, "adjacencies")
+
+
+def _capacity(plan: Plan, policy: PolicyFile, standing: Standing) -> Iterator[Reason]:
+    name = plan.study.table.name
+    if standing.table is None:
+        yield _reason(policy, TABLE, f"this node offers no table {name}", "", "tables")
+        return
+    entry = plan.study.parties.get(standing.party)
+    if entry is None:
+        what = f"{standing.party} is no party of the study"
+        yield _reason(policy, PARTIES, what, "", "parties_min")
+        return
+    stated = entry.rows_max
+    if standing.table.rows_max > stated:
+        what = (
+            f"{name} may hold up to {standing.table.rows_max} rows; the study is proved safe"
+            f" for {stated} only"
+        )
+        allowed = f"parties.{standing.party}.rows_max: {standing.table.rows_max} or more"
+        yield _reason(policy, CAPACITY, what, allowed, "tables", name)
+
+
+def _budgets(plan: Plan, policy: PolicyFile, standing: Standing) -> Iterator[Reason]:
+    cap = policy.value.study_budget
+    if cap is None:
+        what = "no study may spend any budget"
+        yield _reason(policy, STUDY_BUDGET, what, "", "study_budget")
+    elif plan.rho_total > cap.rho or plan.delta_charged:
+        what = f"the study costs ε {plan.epsilon_total:f} at δ {plan.delta}"
+        allowed = f"ε {cap.epsilon:f} at δ {cap.delta} a study"
+        yield _reason(policy, STUDY_BUDGET, what, allowed, "study_budget")
+    if standing.table is None:
+        return
+    name = standing.table.domain
+    domain = policy.value.domains.get(name)
+    if domain is None or standing.balance is None:
+        what = f"privacy domain {name} has no budget"
+        yield _reason(policy, DOMAIN, what, _words(policy.value.domains), "domains")
+        return
+    yield from _lifetime(plan, policy, domain, standing.balance)
+
+
+def _lifetime(plan: Plan, policy: PolicyFile, domain: Domain, balance: Balance) -> Iterator[Reason]:
+    """The cap is the lower of the policy's and the ledger's; what is spent or held counts."""
+    cap = min(domain.rho, balance.rho_cap)
+    left = max(0, cap - balance.rho_committed - balance.rho_reserved)
+    cost = charge(plan, domain)
+    if cost <= left and plan.delta_charged <= balance.delta_left:
+        return
+    what = f"the study exceeds what is left of domain {balance.domain} for ever"
+    allowed = ""
+    if policy.value.budget_published:
+        what += f": it costs ρ {rho_text(cost)}"
+        allowed = f"ρ {rho_text(RhoPico(left))}"
+    yield _reason(policy, LIFETIME_BUDGET, what, allowed, "domains", balance.domain)

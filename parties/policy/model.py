@@ -1,0 +1,168 @@
+"""An owner's policy: what may be asked of its data, by whom, for what, at which price.
+
+Deny by default: what is not written is refused, and an empty policy refuses everything. A
+scenario can fall short of it and never weaken it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mpc.accounting.conversion import rho_from_epsilon
+from mpc.columns.model import Frozen
+from mpc.plan.model import ColumnUse
+from mpc.questions.registry import QUESTION_KINDS
+from mpc.study.model import Identifier, Name, Text
+from mpc.study.spelling import listed, nearest
+from mpc.units import PARTIES_MAX, PARTIES_MIN, Adjacency, DeltaAtto, RhoPico
+from parties.yaml_files import Misfit, Written, read_yaml
+
+DAY_S = 86_400
+KIND = "111"
+TWICE = "112"
+NO_DOMAIN = "113"
+
+Epsilon = Annotated[Decimal, Field(gt=0, le=100)]
+Delta = Annotated[Decimal, Field(gt=0, le=Decimal("0.01"))]
+
+
+class Owner(Frozen):
+    """Whom to ask about a refusal; sent with it."""
+
+    name: Text
+    email: Text
+
+
+class Purpose(Frozen):
+    """The kinds of question that may be asked for a purpose."""
+
+    kinds: Annotated[tuple[Name, ...], Field(max_length=50)] = ()
+
+
+class TablePolicy(Frozen):
+    """Columns of a table and what each may be used for. A column that is not named is denied."""
+
+    columns: Annotated[
+        dict[Name, Annotated[tuple[ColumnUse, ...], Field(max_length=3)]], Field(max_length=1000)
+    ] = Field(default_factory=dict)
+
+
+class StudyCap(Frozen):
+    """The most that one study may cost one unit."""
+
+    epsilon: Epsilon
+    delta: Delta
+
+    @property
+    def rho(self) -> RhoPico:
+        """The same in zCDP, rounded down."""
+        return rho_from_epsilon(self.epsilon, self.delta)
+
+
+class Domain(Frozen):
+    """A population and what all studies of it together may cost one person, for ever.
+
+    A person has at most ``rows_max`` rows; ``adjacency`` says what the promise compares. Studies
+    that protect less than that are charged more (:mod:`parties.policy.charge`).
+    """
+
+    epsilon: Epsilon
+    delta: Delta
+    adjacency: Adjacency = Adjacency.ADD_OR_REMOVE_ONE
+    rows_max: Annotated[int, Field(ge=1, le=1000)] = 1
+
+    @property
+    def rho(self) -> RhoPico:
+        """The cap in zCDP, rounded down: the ledger's currency, in which studies add up."""
+        return rho_from_epsilon(self.epsilon, self.delta)
+
+    @property
+    def delta_charges(self) -> DeltaAtto:
+        """The cap on delta charged beside rho: none, since exact sampling charges none."""
+        return DeltaAtto(0)
+
+
+class Limits(Frozen):
+    """How long a budget may be held for a study, and how often one partner may hold or abort."""
+
+    reserve_s: Annotated[int, Field(ge=10, le=DAY_S)] = 900
+    reserved_max: Annotated[int, Field(ge=1, le=100)] = 4
+    aborts_max: Annotated[int, Field(ge=0, le=10_000)] = 20
+
+
+class Policy(Frozen):
+    """``policy.yaml``. Every default refuses.
+
+    ``partners`` are organizations of a study's lead, ``coordinators`` ids of who may propose;
+    ``recipients`` are parties' ids or ``coordinator``. ``coalition_min`` is the least number of
+    parties that may pool their knowledge while the promise holds (all others, if a study has
+    fewer).
+    """
+
+    version: Literal[1]
+    owner: Owner | None = None
+    approval: Literal["manual", "automatic"] = "manual"
+    approval_expires_s: Annotated[int, Field(ge=60, le=30 * DAY_S)] = DAY_S
+    coordinators: Annotated[tuple[Identifier, ...], Field(max_length=100)] = ()
+    partners: Annotated[tuple[Text, ...], Field(max_length=1000)] = ()
+    recipients: Annotated[tuple[Identifier, ...], Field(max_length=1000)] = ()
+    purposes: Annotated[dict[Identifier, Purpose], Field(max_length=1000)] = Field(
+        default_factory=dict
+    )
+    tables: Annotated[dict[Name, TablePolicy], Field(max_length=100)] = Field(default_factory=dict)
+    parties_min: Annotated[int, Field(ge=PARTIES_MIN, le=PARTIES_MAX)] | None = None
+    coalition_min: Annotated[int, Field(ge=1, le=PARTIES_MAX - 1)] | None = None
+    noises: Annotated[tuple[Literal["own"], ...], Field(max_length=1)] = ()
+    adjacencies: Annotated[tuple[Adjacency, ...], Field(max_length=2)] = ()
+    study_budget: StudyCap | None = None
+    domains: Annotated[dict[Name, Domain], Field(max_length=100)] = Field(default_factory=dict)
+    budget_published: bool = False
+    limits: Limits = Limits()
+
+
+PolicyFile = Written[Policy]
+"""A policy with the lines of its file, so that a refusal can point at the rule."""
+
+_HINTS = {
+    "version": "1",
+    "kinds": f"a list of {listed(QUESTION_KINDS)}",
+    "columns": "column: [filter, group, aggregate]",
+    "epsilon": "a number above 0",
+    "delta": "a number above 0, far below one over the population",
+    "recipients": "[coordinator], or ids of parties",
+    "partners": "organizations of those who lead studies",
+}
+
+
+def load_policy(path: Path) -> PolicyFile:
+    """``path`` as a policy. Raises ConfigFaults with all its faults."""
+    return read_yaml(path, Policy, _HINTS, _misfits)
+
+
+def _misfits(policy: Policy) -> Iterator[Misfit]:
+    for purpose, granted in policy.purposes.items():
+        for i, kind in enumerate(granted.kinds):
+            if kind not in QUESTION_KINDS:
+                yield Misfit(
+                    KIND,
+                    ("purposes", purpose, "kinds", i),
+                    f"no question is of kind {kind}{nearest(kind, QUESTION_KINDS)}",
+                    f"one of {listed(QUESTION_KINDS)}",
+                )
+    for table, granted_table in policy.tables.items():
+        for column, uses in granted_table.columns.items():
+            if len(set(uses)) != len(uses):
+                place = ("tables", table, "columns", column)
+                yield Misfit(TWICE, place, "a use twice", "each use once")
+    if policy.tables and not policy.domains:
+        yield Misfit(
+            NO_DOMAIN,
+            ("tables",),
+            "tables are granted, but no domain has a budget to pay with",
+            "domains: a block of names, each with epsilon and delta",
+        )
