@@ -1,0 +1,87 @@
+"""A journal in memory, for in-process parties: same refusals as the real one, nothing durable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mpc.errors import BudgetRefusal, LedgerError
+from mpc.ports import Balance, ChargeRequest, ChargeState
+from mpc.units import DeltaAtto, ProtectedUnit, RhoPico, RunId
+
+
+@dataclass
+class _Charge:
+    request: ChargeRequest
+    state: ChargeState
+    message: bytes | None = None
+
+
+class MemoryJournal:
+    """:class:`mpc.ports.Journal` of one process. Reservations never expire."""
+
+    def __init__(self) -> None:
+        self._caps: dict[str, tuple[ProtectedUnit, RhoPico, DeltaAtto]] = {}
+        self._charges: dict[RunId, _Charge] = {}
+
+    def create_domain(
+        self, name: str, unit: ProtectedUnit, rho_cap: RhoPico, delta_cap: DeltaAtto
+    ) -> None:
+        """Give ``name`` a budget. Raises LedgerError if it has one."""
+        if name in self._caps:
+            raise LedgerError(f"privacy domain {name!r} exists")
+        self._caps[name] = (unit, rho_cap, delta_cap)
+
+    def reserve(self, request: ChargeRequest) -> None:
+        """Hold ``request``. Raises BudgetRefusal or LedgerError, and then nothing changed."""
+        if request.run in self._charges:
+            raise LedgerError(f"run {request.run} was charged before")
+        balance = self.balance(request.domain)
+        factor = request.unit.rho_factor(self._caps[request.domain][0])
+        charged = replace(request, rho=RhoPico(request.rho * factor))
+        if charged.rho > balance.rho_left or charged.delta > balance.delta_left:
+            raise BudgetRefusal(f"privacy domain {request.domain!r} has too little left")
+        self._charges[request.run] = _Charge(charged, ChargeState.RESERVED)
+
+    def commit(self, run: RunId, message: bytes) -> None:
+        """reserved → committed with ``message``. Raises LedgerError if ``run`` is not reserved."""
+        if self.state(run) is not ChargeState.RESERVED:
+            raise LedgerError(f"run {run} cannot be committed: it is not reserved")
+        self._charges[run].message = message
+        self._charges[run].state = ChargeState.COMMITTED
+
+    def release(self, run: RunId) -> bool:
+        """reserved → released. False if the run was not reserved."""
+        if self.state(run) is not ChargeState.RESERVED:
+            return False
+        self._charges[run].state = ChargeState.RELEASED
+        return True
+
+    def outbox(self, run: RunId) -> bytes | None:
+        """The committed message of ``run``, or None."""
+        charge = self._charges.get(run)
+        return None if charge is None else charge.message
+
+    def state(self, run: RunId) -> ChargeState | None:
+        """Where the charge of ``run`` stands; None if it was never reserved."""
+        charge = self._charges.get(run)
+        return None if charge is None else charge.state
+
+    def balance(self, domain: str) -> Balance:
+        """Caps, spent and held. Raises BudgetRefusal if there is no such domain."""
+        if domain not in self._caps:
+            raise BudgetRefusal(f"no privacy domain {domain!r} has been given a budget")
+        _, rho_cap, delta_cap = self._caps[domain]
+
+        def held(state: ChargeState) -> tuple[RhoPico, DeltaAtto]:
+            charges = [
+                charge.request
+                for charge in self._charges.values()
+                if charge.state is state and charge.request.domain == domain
+            ]
+            return (
+                RhoPico(sum(request.rho for request in charges)),
+                DeltaAtto(sum(request.delta for request in charges)),
+            )
+
+        committed, reserved = held(ChargeState.COMMITTED), held(ChargeState.RESERVED)
+        return Balance(domain, rho_cap, delta_cap, *committed, *reserved)

@@ -1,0 +1,104 @@
+"""What a ledger's transaction reads and decides. Each runs under the write lock of its caller."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from mpc.errors import BudgetRefusal
+from mpc.ports import Balance, ChargeRequest, ChargeState
+from mpc.units import Adjacency, DeltaAtto, ProtectedUnit, RhoPico, RunId
+from parties.ledger.records import Limits
+
+
+def state_of(connection: sqlite3.Connection, run: RunId) -> ChargeState | None:
+    """The state of ``run``'s charge, or None."""
+    row = connection.execute("SELECT state FROM charge WHERE run = ?", (run,)).fetchone()
+    return None if row is None else ChargeState(row[0])
+
+
+def balance_of(connection: sqlite3.Connection, domain: str, now: int) -> Balance:
+    """Caps, committed and held sums of ``domain``; what expired by ``now`` is no longer held.
+
+    Raises BudgetRefusal if there is no such domain.
+    """
+    caps = connection.execute(
+        "SELECT rho_cap, delta_cap FROM domain WHERE name = ?", (domain,)
+    ).fetchone()
+    if caps is None:
+        raise BudgetRefusal(
+            f"no privacy domain {domain!r} has been given a budget",
+            hint="its owner creates it, with a cap",
+        )
+    sums = {
+        state: (rho, delta)
+        for state, rho, delta in connection.execute(
+            "SELECT state, sum(rho), sum(delta) FROM charge WHERE domain = ?"
+            " AND (state = 'committed' OR (state = 'reserved' AND expires_unix_s > ?))"
+            " GROUP BY state",
+            (domain, now),
+        )
+    }
+    committed, reserved = sums.get("committed", (0, 0)), sums.get("reserved", (0, 0))
+    return Balance(
+        domain=domain,
+        rho_cap=RhoPico(caps[0]),
+        delta_cap=DeltaAtto(caps[1]),
+        rho_committed=RhoPico(committed[0]),
+        delta_committed=DeltaAtto(committed[1]),
+        rho_reserved=RhoPico(reserved[0]),
+        delta_reserved=DeltaAtto(reserved[1]),
+    )
+
+
+def charged_rho(connection: sqlite3.Connection, request: ChargeRequest) -> RhoPico:
+    """The request's rho for its domain's own unit: what the study protects may be weaker.
+
+    Raises BudgetRefusal if there is no such domain, or delta would have to be converted too.
+    """
+    row = connection.execute(
+        "SELECT unit_rows_max, unit_adjacency FROM domain WHERE name = ?", (request.domain,)
+    ).fetchone()
+    if row is None:
+        raise BudgetRefusal(
+            f"no privacy domain {request.domain!r} has been given a budget",
+            hint="its owner creates it, with a cap",
+        )
+    factor = request.unit.rho_factor(ProtectedUnit(row[0], Adjacency(row[1])))
+    if factor > 1 and request.delta > 0:
+        raise BudgetRefusal(
+            f"privacy domain {request.domain!r} protects a stronger unit than the study, "
+            "and a delta is not converted",
+            hint="let the study protect the domain's unit",
+        )
+    return RhoPico(request.rho * factor)
+
+
+def release_expired(connection: sqlite3.Connection, now: int) -> int:
+    """Release what nobody committed in time; how many there were."""
+    moved = connection.execute(
+        "UPDATE charge SET state = 'released', settled_unix_s = ?"
+        " WHERE state = 'reserved' AND expires_unix_s <= ?",
+        (now, now),
+    )
+    return moved.rowcount
+
+
+def check_partner(connection: sqlite3.Connection, partner: str, limits: Limits, now: int) -> None:
+    """Raises BudgetRefusal if ``partner`` holds, or aborted, too many reservations."""
+    outstanding, aborts = connection.execute(
+        "SELECT count(*) FILTER (WHERE state = 'reserved'),"
+        " count(*) FILTER (WHERE state = 'released' AND settled_unix_s > ?)"
+        " FROM charge WHERE partner = ?",
+        (now - limits.aborts_window_s, partner),
+    ).fetchone()
+    if outstanding >= limits.outstanding_max:
+        raise BudgetRefusal(
+            f"{partner} has {outstanding} studies under way here, as many as are allowed",
+            hint="wait until one ends",
+        )
+    if aborts >= limits.aborts_max:
+        raise BudgetRefusal(
+            f"{aborts} studies of {partner} were aborted here within "
+            f"{limits.aborts_window_s} s, as many as are allowed",
+            hint="wait, or ask the owner",
+        )

@@ -1,0 +1,239 @@
+"""A party's privacy budget and outbox in one SQLite file: :class:`mpc.ports.Journal`.
+
+One cap a privacy domain, in zCDP, enforced as a filter: a charge is taken only if all that was
+committed or is reserved, plus it, stays within the cap, whatever was asked before and why (the
+adaptive composition of Whitehouse et al. 2023, "Fully Adaptive Composition"). A refused request
+consumes nothing, so a cheaper one may follow. Several processes may open the file at once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mpc.errors import BudgetRefusal, LedgerError
+from mpc.ports import Balance, ChargeRequest, ChargeState, Clock
+from mpc.units import DELTA_UNIT, DeltaAtto, ProtectedUnit, RhoPico, RunId, rho_text
+from parties.database import Database
+from parties.ledger.queries import (
+    balance_of,
+    charged_rho,
+    check_partner,
+    release_expired,
+    state_of,
+)
+from parties.ledger.records import CapEntry, ChargeEntry, History, Limits
+from parties.ledger.tables import TABLES
+
+CURRENCY = "zcdp"
+RHO_CAP_MAX = 10**18  # pico: rho of a million
+MESSAGE_BYTES_MAX = 64 << 20
+
+
+class SqliteLedger:
+    """The ledger of one party. Every method's effect is on disk when it returns."""
+
+    def __init__(self, path: Path, clock: Clock, limits: Limits) -> None:
+        """Open ``path`` (mode 0600), made if absent."""
+        self._database = Database(path, TABLES)
+        self._clock = clock
+        self._limits = limits
+
+    def create_domain(
+        self,
+        name: str,
+        unit: ProtectedUnit,
+        rho_cap: RhoPico,
+        delta_cap: DeltaAtto,
+        created_by: str,
+    ) -> None:
+        """Open a budget for one population of people, in zCDP, for ever.
+
+        ``unit`` is the strongest that any study will protect. Calling again with the same terms
+        and first caps changes nothing; with others it raises LedgerError.
+        """
+        _check_caps(rho_cap, delta_cap)
+        terms = (CURRENCY, unit.rows_max, unit.adjacency.value)
+        with self._transaction() as connection:
+            known = connection.execute(
+                "SELECT currency, unit_rows_max, unit_adjacency FROM domain WHERE name = ?", (name,)
+            ).fetchone()
+            if known is not None:
+                first = connection.execute(
+                    "SELECT rho_cap, delta_cap FROM cap WHERE domain = ? ORDER BY number", (name,)
+                ).fetchone()
+                if known != terms or first != (rho_cap, delta_cap):
+                    raise LedgerError(f"privacy domain {name!r} was created on other terms")
+                return
+            connection.execute(
+                "INSERT INTO domain VALUES (?, ?, ?, ?, ?, ?)", (name, *terms, rho_cap, delta_cap)
+            )
+            self._record_cap(connection, name, rho_cap, delta_cap, created_by, "created")
+
+    def raise_cap(
+        self, name: str, rho_cap: RhoPico, delta_cap: DeltaAtto, raised_by: str, reason: str
+    ) -> None:
+        """Give a domain more budget; its history says who did and why. Caps never fall."""
+        _check_caps(rho_cap, delta_cap)
+        if not raised_by or not reason:
+            raise LedgerError("a cap is raised by somebody, for a reason")
+        with self._transaction() as connection:
+            before = balance_of(connection, name, self._clock.unix_s())
+            if rho_cap < before.rho_cap or delta_cap < before.delta_cap:
+                raise LedgerError(f"a cap of privacy domain {name!r} is only raised")
+            connection.execute(
+                "UPDATE domain SET rho_cap = ?, delta_cap = ? WHERE name = ?",
+                (rho_cap, delta_cap, name),
+            )
+            self._record_cap(connection, name, rho_cap, delta_cap, raised_by, reason)
+
+    def balance(self, domain: str) -> Balance:
+        """Caps, spent and held. Raises BudgetRefusal if there is no such domain."""
+        with self._transaction() as connection:
+            return balance_of(connection, domain, self._clock.unix_s())
+
+    def history(self, domain: str) -> History:
+        """Every cap and every charge of ``domain``, oldest first. For its owner alone."""
+        with self._transaction() as connection:
+            caps = connection.execute(
+                "SELECT domain, unix_s, rho_cap, delta_cap, set_by, reason FROM cap"
+                " WHERE domain = ? ORDER BY number",
+                (domain,),
+            ).fetchall()
+            charges = connection.execute(
+                "SELECT run, domain, plan_digest, study, partner, purpose, approved_by, event, rho,"
+                " delta, state, reserved_unix_s, expires_unix_s, settled_unix_s FROM charge"
+                " WHERE domain = ? ORDER BY rowid",
+                (domain,),
+            ).fetchall()
+        return History(
+            caps=tuple(CapEntry(*row) for row in caps),
+            charges=tuple(
+                ChargeEntry(*(*row[:10], ChargeState(row[10]), *row[11:])) for row in charges
+            ),
+        )
+
+    def reserve(self, request: ChargeRequest) -> None:
+        """Hold ``request``, converted to its domain's unit, until it expires.
+
+        Raises BudgetRefusal if the cap, or a limit on the partner, does not allow it; LedgerError
+        if the run was charged before or the reservation would last too long. Nothing changed then.
+        """
+        now = self._clock.unix_s()
+        if not now < request.expires_unix_s <= now + self._limits.reservation_s_max:
+            raise LedgerError(
+                f"a reservation lasts at most {self._limits.reservation_s_max} s from now"
+            )
+        with self._transaction() as connection:
+            if state_of(connection, request.run) is not None:
+                raise LedgerError(f"run {request.run} was charged before")
+            release_expired(connection, now)
+            check_partner(connection, request.partner, self._limits, now)
+            rho = charged_rho(connection, request)
+            balance = balance_of(connection, request.domain, now)
+            if rho > balance.rho_left or request.delta > balance.delta_left:
+                raise BudgetRefusal(
+                    f"privacy domain {request.domain!r} has rho {rho_text(balance.rho_left)} and "
+                    f"delta {balance.delta_left / DELTA_UNIT:.3g} left; study {request.study!r} "
+                    f"asks rho {rho_text(rho)} and delta {request.delta / DELTA_UNIT:.3g}",
+                    hint="ask less; a refused request consumes nothing",
+                )
+            connection.execute(
+                "INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, NULL)",
+                (
+                    request.run,
+                    request.domain,
+                    request.plan_digest,
+                    request.study,
+                    request.partner,
+                    request.purpose,
+                    request.approved_by,
+                    request.event,
+                    rho,
+                    request.delta,
+                    now,
+                    request.expires_unix_s,
+                ),
+            )
+
+    def commit(self, run: RunId, message: bytes) -> None:
+        """In one transaction: reserved → committed, and ``message`` into the outbox for ever.
+
+        Raises LedgerError if the run is not reserved any more: the message must not leave.
+        """
+        if not 0 < len(message) <= MESSAGE_BYTES_MAX:
+            raise LedgerError(f"a message has 1 to {MESSAGE_BYTES_MAX} bytes")
+        now = self._clock.unix_s()
+        with self._transaction() as connection:
+            moved = connection.execute(
+                "UPDATE charge SET state = 'committed', settled_unix_s = ?"
+                " WHERE run = ? AND state = 'reserved' AND expires_unix_s > ?",
+                (now, run, now),
+            )
+            if moved.rowcount != 1:
+                state = state_of(connection, run)
+                raise LedgerError(
+                    f"run {run} cannot be committed: it is "
+                    + ("unknown" if state is None else "expired" if state == "reserved" else state)
+                )
+            connection.execute("INSERT INTO outbox VALUES (?, ?)", (run, message))
+
+    def release(self, run: RunId) -> bool:
+        """reserved → released. False, and nothing changed, if the run was not reserved."""
+        with self._transaction() as connection:
+            moved = connection.execute(
+                "UPDATE charge SET state = 'released', settled_unix_s = ?"
+                " WHERE run = ? AND state = 'reserved'",
+                (self._clock.unix_s(), run),
+            )
+            return moved.rowcount == 1
+
+    def release_stale(self) -> int:
+        """Release every expired reservation; how many there were."""
+        with self._transaction() as connection:
+            return release_expired(connection, self._clock.unix_s())
+
+    def outbox(self, run: RunId) -> bytes | None:
+        """The committed message of ``run``: the same bytes for ever, or None."""
+        with self._transaction() as connection:
+            row = connection.execute("SELECT message FROM outbox WHERE run = ?", (run,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def state(self, run: RunId) -> ChargeState | None:
+        """Where the charge of ``run`` stands; None if it was never reserved."""
+        with self._transaction() as connection:
+            return state_of(connection, run)
+
+    def _record_cap(
+        self,
+        connection: sqlite3.Connection,
+        domain: str,
+        rho_cap: RhoPico,
+        delta_cap: DeltaAtto,
+        set_by: str,
+        reason: str,
+    ) -> None:
+        connection.execute(
+            "INSERT INTO cap (domain, unix_s, rho_cap, delta_cap, set_by, reason)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (domain, self._clock.unix_s(), rho_cap, delta_cap, set_by, reason),
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._database.transaction() as connection:
+                yield connection
+        except sqlite3.Error as error:
+            name = getattr(error, "sqlite_errorname", type(error).__name__)
+            raise LedgerError(
+                f"the ledger file refused: {name}",
+                hint="look for a full disk, a read-only file or a process that holds it",
+            ) from None
+
+
+def _check_caps(rho_cap: int, delta_cap: int) -> None:
+    if not 0 <= rho_cap <= RHO_CAP_MAX or not 0 <= delta_cap < DELTA_UNIT:
+        raise LedgerError("a cap lies between 0 and a rho of 10^6, and 0 and a delta of 1")

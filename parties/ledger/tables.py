@@ -1,0 +1,83 @@
+"""The ledger's tables. Triggers keep history: charges move once, and what left stays as it was.
+
+``rho`` is in 10^-12 and ``delta`` in 10^-18, as charged in the domain's own unit.
+"""
+
+from __future__ import annotations
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS domain (
+    name TEXT PRIMARY KEY,
+    currency TEXT NOT NULL CHECK (currency = 'zcdp'),
+    unit_rows_max INTEGER NOT NULL CHECK (unit_rows_max >= 1),
+    unit_adjacency TEXT NOT NULL,
+    rho_cap INTEGER NOT NULL CHECK (rho_cap >= 0),
+    delta_cap INTEGER NOT NULL CHECK (delta_cap >= 0)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS cap (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    domain TEXT NOT NULL REFERENCES domain (name),
+    unix_s INTEGER NOT NULL,
+    rho_cap INTEGER NOT NULL,
+    delta_cap INTEGER NOT NULL,
+    set_by TEXT NOT NULL,
+    reason TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS charge (
+    run TEXT PRIMARY KEY,
+    domain TEXT NOT NULL REFERENCES domain (name),
+    plan_digest TEXT NOT NULL,
+    study TEXT NOT NULL,
+    partner TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    approved_by TEXT NOT NULL,
+    event BLOB NOT NULL,
+    rho INTEGER NOT NULL CHECK (rho >= 0),
+    delta INTEGER NOT NULL CHECK (delta >= 0),
+    state TEXT NOT NULL CHECK (state IN ('reserved', 'committed', 'released')),
+    reserved_unix_s INTEGER NOT NULL,
+    expires_unix_s INTEGER NOT NULL,
+    settled_unix_s INTEGER
+) STRICT;
+CREATE INDEX IF NOT EXISTS charge_by_domain ON charge (domain, state);
+CREATE INDEX IF NOT EXISTS charge_by_partner ON charge (partner, state);
+
+CREATE TABLE IF NOT EXISTS outbox (
+    run TEXT PRIMARY KEY REFERENCES charge (run),
+    message BLOB NOT NULL
+) STRICT;
+
+CREATE TRIGGER IF NOT EXISTS domain_terms_stay
+BEFORE UPDATE OF name, currency, unit_rows_max, unit_adjacency ON domain
+BEGIN SELECT RAISE(ABORT, 'the terms of a privacy domain never change'); END;
+CREATE TRIGGER IF NOT EXISTS domain_cap_grows BEFORE UPDATE ON domain
+WHEN NEW.rho_cap < OLD.rho_cap OR NEW.delta_cap < OLD.delta_cap
+BEGIN SELECT RAISE(ABORT, 'a cap is only raised'); END;
+CREATE TRIGGER IF NOT EXISTS domain_stays BEFORE DELETE ON domain
+BEGIN SELECT RAISE(ABORT, 'a privacy domain is never deleted'); END;
+
+CREATE TRIGGER IF NOT EXISTS cap_is_final BEFORE UPDATE ON cap
+BEGIN SELECT RAISE(ABORT, 'history is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS cap_stays BEFORE DELETE ON cap
+BEGIN SELECT RAISE(ABORT, 'history is never deleted'); END;
+
+CREATE TRIGGER IF NOT EXISTS charge_moves_once BEFORE UPDATE ON charge
+WHEN OLD.state <> 'reserved' OR NEW.state = 'reserved'
+BEGIN SELECT RAISE(ABORT, 'only a reservation moves, once'); END;
+CREATE TRIGGER IF NOT EXISTS charge_terms_stay
+BEFORE UPDATE OF run, domain, plan_digest, study, partner, purpose, approved_by, event, rho, delta,
+    reserved_unix_s, expires_unix_s ON charge
+BEGIN SELECT RAISE(ABORT, 'the terms of a charge never change'); END;
+CREATE TRIGGER IF NOT EXISTS charge_stays BEFORE DELETE ON charge
+BEGIN SELECT RAISE(ABORT, 'a charge is never deleted'); END;
+
+CREATE TRIGGER IF NOT EXISTS outbox_only_of_committed BEFORE INSERT ON outbox
+WHEN (SELECT state FROM charge WHERE run = NEW.run) IS NOT 'committed'
+BEGIN SELECT RAISE(ABORT, 'only a committed run has a message'); END;
+CREATE TRIGGER IF NOT EXISTS outbox_is_final BEFORE UPDATE ON outbox
+BEGIN SELECT RAISE(ABORT, 'a committed message never changes'); END;
+CREATE TRIGGER IF NOT EXISTS outbox_stays BEFORE DELETE ON outbox
+BEGIN SELECT RAISE(ABORT, 'a committed message is never deleted'); END;
+"""
