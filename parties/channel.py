@@ -1,0 +1,326 @@
+"""One session's messages to and from each peer, over whatever carries frames.
+
+:class:`PeerChannel` is :class:`mpc.ports.Channel`. Sending never waits, a thread a peer takes in
+what comes, so two parties that both send large tensors do not block each other. The first failure
+of any link ends the session for all: every later call raises it, and each peer is told whom it was
+about (a STOP frame), so that nobody blames the messenger. A link that ends without BYE failed.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from mpc.errors import IntegrityError, ParleyError, PeerError, UsageError
+from mpc.units import PartyId, is_identifier
+from parties import frames
+from parties.frames import Frame, FrameReader, FrameWriter
+
+
+@dataclass(frozen=True)
+class ChannelLimits:
+    """Every wait and every size of a session's messages."""
+
+    wait_s: float = 60.0  # for each frame (1 MiB) of a message
+    close_s: float = 4.0  # for the peers' acknowledgement of BYE
+    message_bytes_max: int = 1 << 30
+    unread_bytes_max: int = 64 << 20  # a peer; then its frames wait on the network
+    unsent_bytes_max: int = 2 << 30  # a peer; then sending fails
+
+    def __post_init__(self) -> None:
+        if not 0 < self.message_bytes_max <= frames.LENGTH_MAX:
+            raise UsageError("a message has at most 2^32 - 1 bytes")
+        if min(self.wait_s, self.close_s, self.unread_bytes_max, self.unsent_bytes_max) <= 0:
+            raise UsageError("waits and queues have positive limits")
+
+
+@dataclass
+class _Link:
+    """What is queued to one peer, what came from it, and how far it is to BYE."""
+
+    peer: PartyId
+    writer: FrameWriter
+    outbox: queue.SimpleQueue[tuple[bytes, bytes] | None] = field(default_factory=queue.SimpleQueue)
+    unsent: int = 0
+    inbox: deque[Frame] = field(default_factory=deque)
+    unread: int = 0
+    joined: bool = False
+    left: bool = False  # said BYE
+    acknowledged: bool = False  # had ours
+    ended: bool = False
+    flushed: bool = False  # everything queued went out, and the sender is done
+
+
+class PeerChannel:
+    """Messages of one session, over links that a lane attaches. See :class:`mpc.ports.Channel`."""
+
+    def __init__(
+        self,
+        own: PartyId,
+        peers: tuple[PartyId, ...],
+        session_tag: bytes,
+        limits: ChannelLimits,
+        release: Callable[[], None],
+    ) -> None:
+        if len(session_tag) != frames.SESSION_BYTES:
+            raise UsageError(f"a session tag is {frames.SESSION_BYTES} bytes")
+        self._own = own
+        self._tag = session_tag
+        self._limits = limits
+        self._release = release
+        self._links = {peer: _Link(peer, FrameWriter(session_tag)) for peer in peers}
+        self._changed = threading.Condition()
+        self._failure: ParleyError | None = None
+        self._closed = False
+
+    @property
+    def own(self) -> PartyId:
+        return self._own
+
+    @property
+    def peers(self) -> tuple[PartyId, ...]:
+        return tuple(self._links)
+
+    def send(self, to: PartyId, operation: bytes, payload: bytes) -> None:
+        """Queue ``payload``. Raises the session's failure, or PeerError if the peer has left."""
+        frames.check_operation(operation)
+        if type(payload) is not bytes:
+            raise UsageError("a channel carries bytes and no other buffer")
+        if len(payload) > self._limits.message_bytes_max:
+            raise UsageError(f"a message has at most {self._limits.message_bytes_max} bytes")
+        link = self._link(to)
+        with self._changed:
+            self._check_open()
+            if link.left:
+                raise self._broken(to, "has left the session, but was still to be sent to")
+            if link.unsent + len(payload) > self._limits.unsent_bytes_max:
+                raise self._broken(to, f"is {link.unsent} bytes behind in receiving")
+            link.unsent += len(payload)
+            link.outbox.put((operation, payload))
+
+    def receive(self, sender: PartyId, operation: bytes, size: int) -> bytes:
+        """The next message of ``sender``, which must be of ``operation`` and ``size`` bytes."""
+        return self._receive(sender, operation, size, size)
+
+    def receive_upto(self, sender: PartyId, operation: bytes, size_max: int) -> bytes:
+        """The next message of ``sender``, which must be of ``operation``."""
+        return self._receive(sender, operation, 0, size_max)
+
+    def close(self) -> None:
+        """Say BYE, wait until each peer has it (at most ``close_s``), end. Idempotent."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            if self._failure is None:
+                for link in self._links.values():
+                    link.outbox.put((frames.BYE, b""))
+                self._changed.wait_for(
+                    lambda: all(link.acknowledged or link.ended for link in self._links.values()),
+                    self._limits.close_s,
+                )
+            for link in self._links.values():
+                link.outbox.put(None)
+            self._changed.wait_for(
+                lambda: all(link.flushed or link.ended for link in self._links.values()),
+                self._limits.close_s,
+            )
+            self._changed.notify_all()
+        self._release()
+
+    def __enter__(self) -> PeerChannel:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    # --- what a lane calls ---------------------------------------------------------------------
+
+    def outgoing(self, peer: PartyId) -> Iterator[bytes]:
+        """Frames for ``peer`` as they become due, JOIN first; ends with the session."""
+        link = self._link(peer)
+        yield from link.writer.frames(frames.JOIN, self._own.encode())
+        while (message := link.outbox.get()) is not None:
+            operation, payload = message
+            for frame in link.writer.frames(operation, payload):
+                if self._failure is not None and operation != frames.STOP:
+                    break  # nobody waits for it; STOP is to go out at once
+                yield frame
+            with self._changed:
+                link.unsent -= len(payload)
+        with self._changed:
+            link.flushed = True
+            self._changed.notify_all()
+
+    def check_join(self, peer: PartyId, reader: FrameReader, data: bytes) -> None:
+        """The first frame of a link: the same session, and the peer's own id."""
+        frame = reader.read(data)
+        if frame.operation != frames.JOIN or frame.payload != peer.encode():
+            raise IntegrityError("did not begin with its own JOIN")
+
+    def new_reader(self) -> FrameReader:
+        """What checks the frames of one link."""
+        return FrameReader(self._tag)
+
+    def attach(self, peer: PartyId) -> bool:
+        """Take the link of ``peer`` into use; False if it is in use or the session is over."""
+        with self._changed:
+            link = self._link(peer)
+            if link.joined or self._closed or self._failure is not None:
+                return False
+            link.joined = True
+            self._changed.notify_all()
+            return True
+
+    def take_in(self, peer: PartyId, reader: FrameReader, incoming: Iterable[bytes]) -> None:
+        """Read the frames of ``peer`` until its link ends or breaks the rules."""
+        link = self._link(peer)
+        for data in incoming:
+            try:
+                self._take(link, reader.read(data))
+            except IntegrityError as error:
+                self.fail(IntegrityError(f"{peer}: {error.message}"), about=peer)
+                return
+
+    def end(self, peer: PartyId, why: str) -> None:
+        """The link of ``peer`` is gone; without a BYE on either side that is a failure."""
+        with self._changed:
+            link = self._link(peer)
+            link.ended = True
+            link.outbox.put(None)
+            self._changed.notify_all()
+            if not (link.left or self._closed):
+                reason = f" ({why})" if why else ""
+                self._record(PeerError(peer, f"its connection ended without BYE{reason}"), peer)
+
+    def fail(self, error: ParleyError, about: PartyId) -> None:
+        """End the session for everyone because of ``error``; the first one counts."""
+        with self._changed:
+            self._record(error, about)
+
+    def wait_joined(self, deadline_s: float) -> None:
+        """Return once every link is in use. Raises PeerError naming those that are not."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._failure or all(link.joined for link in self._links.values()),
+                deadline_s,
+            )
+            missing = [link.peer for link in self._links.values() if not link.joined]
+            if self._failure is None and missing:
+                names = ", ".join(missing)
+                error = PeerError(missing[0], f"not connected in time (missing: {names})")
+                self._record(error, missing[0])
+            if self._failure is not None:
+                raise self._failure
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _link(self, peer: PartyId) -> _Link:
+        link = self._links.get(peer)
+        if link is None:
+            raise UsageError(f"{peer} is no peer of {self._own} in this session")
+        return link
+
+    def _check_open(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            raise UsageError("this session's channel is closed")
+
+    def _record(self, error: ParleyError, about: str) -> None:
+        """Keep the first failure, wake every waiter, tell every peer. Lock held."""
+        if self._failure is not None or self._closed:
+            return
+        self._failure = error
+        for link in self._links.values():
+            link.outbox.put((frames.STOP, about.encode()))
+            link.outbox.put(None)
+        self._changed.notify_all()
+
+    def _broken(self, peer: PartyId, message: str) -> ParleyError:
+        """What to raise once ``peer`` broke the session: the first failure of it. Lock held."""
+        error = PeerError(peer, message)
+        self._record(error, peer)
+        return self._failure or error
+
+    def _take(self, link: _Link, frame: Frame) -> None:
+        with self._changed:
+            if frame.is_control:
+                self._obey(link, frame)
+                return
+            if link.left:
+                raise IntegrityError("sent data after its BYE")
+            link.inbox.append(frame)
+            link.unread += len(frame.payload)
+            self._changed.notify_all()
+            self._changed.wait_for(
+                lambda: link.unread <= self._limits.unread_bytes_max or self._over()
+            )
+
+    def _over(self) -> bool:
+        return self._closed or self._failure is not None
+
+    def _obey(self, link: _Link, frame: Frame) -> None:
+        if frame.operation == frames.BYE:
+            link.left = True
+            link.outbox.put((frames.GOT, b""))
+        elif frame.operation == frames.GOT:
+            link.acknowledged = True
+        elif frame.operation == frames.STOP:
+            link.left = True
+            error = self._reported(link.peer, frame.payload)
+            self._record(error, error.party)
+        else:
+            raise IntegrityError("sent a control frame out of place")
+        self._changed.notify_all()
+
+    def _reported(self, peer: PartyId, payload: bytes) -> PeerError:
+        """What a STOP of ``peer`` means here. Its word is repeated as its word."""
+        about = payload.decode("ascii", "replace")
+        if about == self._own:
+            return PeerError(peer, "ended the session: it says that it lost this party")
+        if is_identifier(about) and about in self._links and about != peer:
+            return PeerError(about, f"lost, as {peer} reports")
+        return PeerError(peer, "ended the session because of an error there")
+
+    def _next(self, link: _Link) -> Frame:
+        with self._changed:
+            self._check_open()
+            self._changed.wait_for(
+                lambda: link.inbox or link.left or self._over(), self._limits.wait_s
+            )
+            self._check_open()
+            if link.inbox:
+                frame = link.inbox.popleft()
+                link.unread -= len(frame.payload)
+                self._changed.notify_all()
+                return frame
+            if link.left:
+                raise self._broken(link.peer, "has left the session, but its message was due")
+            raise self._broken(link.peer, f"sent nothing for {self._limits.wait_s:g} s")
+
+    def _receive(self, sender: PartyId, operation: bytes, least: int, most: int) -> bytes:
+        frames.check_operation(operation)
+        if not 0 <= most <= self._limits.message_bytes_max:
+            raise UsageError(f"a message has at most {self._limits.message_bytes_max} bytes")
+        link = self._link(sender)
+        first = self._next(link)
+        with self._changed:
+            if first.operation != operation:
+                raise self._broken(sender, "is at another step of the computation")
+            if not least <= first.length <= most:
+                due = f"{most}" if least == most else f"at most {most}"
+                raise self._broken(sender, f"sends {first.length} bytes where {due} are due")
+        parts = [first.payload]
+        left = first.length - len(first.payload)
+        while left:
+            frame = self._next(link)
+            if frame.operation != operation or frame.length != left:
+                with self._changed:
+                    raise self._broken(sender, "sent a message with a part missing")
+            parts.append(frame.payload)
+            left -= len(frame.payload)
+        return parts[0] if len(parts) == 1 else b"".join(parts)

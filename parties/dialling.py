@@ -1,0 +1,191 @@
+"""Reaching a peer's lane: only the very certificate of the roster passes, and errors say why.
+
+gRPC tells a client nothing about a failed handshake. So own and pinned certificates are checked
+before dialling, and a failed handshake is looked at afterwards: one more handshake that accepts any
+certificate, reads it, and sends nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterable
+
+import grpc
+
+from mpc.errors import IdentityError, PeerError
+from mpc.ports import Clock
+from mpc.roster import Member
+from parties.frames import FRAME_BYTES_MAX
+from parties.identity.certificates import (
+    SYSTEM_CLOCK,
+    Leaf,
+    check_leaf,
+    check_validity,
+    describe,
+    parse_der,
+    pem,
+    tls_name,
+)
+from parties.identity.probe import split_address
+
+RETRY_S = 0.02  # a peer may not have begun to listen
+LOOK_S = 2.0
+REFUSALS_MAX = 2  # a handshake may be cut by accident once
+
+Options = list[tuple[str, int | str]]
+
+
+def check_certificates(members: Iterable[Member], clock: Clock = SYSTEM_CLOCK) -> None:
+    """Refuse a member whose TLS certificate is not its own, not a leaf, or outside its time."""
+    for member in members:
+        certificate = parse_der(member.tls_certificate)
+        names = check_leaf(certificate, Leaf.TLS)
+        if (names.id, names.role) != (member.id, member.role):
+            raise IdentityError(
+                f"the roster gives {member.role.value} {member.id} the {describe(certificate)}"
+            )
+        check_validity(certificate, f"TLS certificate of {member.id}", clock)
+
+
+def keepalive_options(keepalive_s: float, timeout_s: float) -> Options:
+    """A peer that answers no ping for ``timeout_s`` is lost; pings come every ``keepalive_s``."""
+    keepalive_ms, timeout_ms = round(keepalive_s * 1000), round(timeout_s * 1000)
+    return [
+        ("grpc.max_send_message_length", FRAME_BYTES_MAX),
+        ("grpc.max_receive_message_length", FRAME_BYTES_MAX),
+        ("grpc.keepalive_time_ms", keepalive_ms),
+        ("grpc.keepalive_timeout_ms", timeout_ms),
+        # The one that counts: without it a frozen peer is noticed after a minute.
+        ("grpc.http2.ping_timeout_ms", timeout_ms),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+
+
+def listening_options(keepalive_s: float, timeout_s: float) -> Options:
+    """Also: one server a port, and pings as often as peers make them."""
+    return [
+        *keepalive_options(keepalive_s, timeout_s),
+        ("grpc.so_reuseport", 0),
+        ("grpc.http2.min_ping_interval_without_data_ms", round(keepalive_s * 1000) // 2),
+        ("grpc.http2.max_ping_strikes", 0),
+    ]
+
+
+class Dialler:
+    """This party as a caller: its certificate and key, and how long silence may last."""
+
+    def __init__(
+        self, own: Member, tls_key_pem: bytes, keepalive_s: float, timeout_s: float
+    ) -> None:
+        self._own = own
+        self._key = tls_key_pem
+        self._options: Options = [
+            *keepalive_options(keepalive_s, timeout_s),
+            ("grpc.enable_http_proxy", 0),
+            ("grpc.enable_retries", 0),
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
+
+    def reach(self, peer: Member, address: str, deadline_s: float) -> grpc.Channel:
+        """A connected channel to ``peer``.
+
+        Raises IdentityError saying which certificate was wrong and whose, PeerError if nothing
+        answers until the deadline.
+        """
+        split_address(address)
+        last = time.monotonic() + deadline_s
+        refusals = 0
+        while (left := last - time.monotonic()) > 0:
+            if not _listens(address, left):
+                time.sleep(RETRY_S)
+                continue
+            channel = self._channel(peer, address)
+            if _is_ready(channel, left):
+                return channel
+            channel.close()
+            if self._answers_rightly(peer, address, min(left, LOOK_S)):
+                refusals += 1
+            if refusals == REFUSALS_MAX:
+                own = describe(parse_der(self._own.tls_certificate))
+                raise IdentityError(
+                    f"{peer.id} at {address} refused the {own} of this party",
+                    hint="its roster holds another one, or its clock is wrong",
+                )
+        raise PeerError(peer.id, f"did not answer at {address} within {deadline_s:g} s")
+
+    def _channel(self, peer: Member, address: str) -> grpc.Channel:
+        credentials = grpc.ssl_channel_credentials(
+            root_certificates=pem(parse_der(peer.tls_certificate)),
+            private_key=self._key,
+            certificate_chain=pem(parse_der(self._own.tls_certificate)),
+        )
+        named = ("grpc.ssl_target_name_override", tls_name(peer.id))
+        return grpc.secure_channel(address, credentials, options=[*self._options, named])
+
+    def _answers_rightly(self, peer: Member, address: str, wait_s: float) -> bool:
+        """Whether ``peer``'s certificate is shown at ``address``; False if nothing answers."""
+        try:
+            shown = _shown_certificate(address, peer, wait_s)
+        except ssl.SSLError as failure:
+            reason = (failure.reason or "handshake failed").replace("_", " ").lower()
+            raise IdentityError(
+                f"{peer.id}: what answers at {address} speaks no TLS 1.3 ({reason})"
+            ) from None
+        except OSError:
+            return False
+        if shown == peer.tls_certificate:
+            return True
+        raise IdentityError(
+            f"{peer.id}: {address} shows the {describe(parse_der(shown))}, not the "
+            f"{describe(parse_der(peer.tls_certificate))} of the roster"
+        )
+
+
+def _listens(address: str, wait_s: float) -> bool:
+    """Whether anything takes connections there: gRPC would back off, and peers start apart."""
+    try:
+        socket.create_connection(split_address(address), timeout=wait_s).close()
+    except OSError:
+        return False
+    return True
+
+
+def _is_ready(channel: grpc.Channel, deadline_s: float) -> bool:
+    """Whether the first attempt to connect succeeds."""
+    settled = threading.Event()
+    states: list[grpc.ChannelConnectivity] = []
+
+    def see(state: grpc.ChannelConnectivity) -> None:
+        states.append(state)
+        if state in {
+            grpc.ChannelConnectivity.READY,
+            grpc.ChannelConnectivity.TRANSIENT_FAILURE,
+            grpc.ChannelConnectivity.SHUTDOWN,
+        }:
+            settled.set()
+
+    channel.subscribe(see, try_to_connect=True)
+    settled.wait(deadline_s)
+    channel.unsubscribe(see)
+    return grpc.ChannelConnectivity.READY in states
+
+
+def _shown_certificate(address: str, peer: Member, wait_s: float) -> bytes:
+    """What is shown at ``address``, DER, unverified. Raises OSError (and so SSLError)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # to look, not to trust
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols(["h2"])
+    with (
+        socket.create_connection(split_address(address), timeout=wait_s) as plain,
+        context.wrap_socket(plain, server_hostname=tls_name(peer.id)) as secured,
+    ):
+        shown = secured.getpeercert(binary_form=True)
+    if shown is None:
+        raise ConnectionError
+    return shown

@@ -1,0 +1,55 @@
+"""One party of a lane as a process of its own, for tests that kill or freeze it.
+
+Reads one order (JSON) from standard input: own id, key, roster, tag. Says its address, reads
+everyone's, connects, and then exchanges a message with each peer again and again. Each line it
+prints is one JSON object; the last one says why it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from mpc.errors import ParleyError, PeerError
+from mpc.roster import Roster
+from mpc.units import PartyId
+from parties.channel import ChannelLimits
+from parties.lane import LaneSettings, Listener
+
+STEP = b"round and round!"
+
+
+def say(**what: object) -> None:
+    print(json.dumps({**what, "at": time.time()}), flush=True)
+
+
+def main() -> None:
+    order = json.loads(sys.stdin.readline())
+    roster = Roster.from_plain(order["roster"])
+    listener = Listener(
+        roster.member(order["own"]),
+        order["key"].encode(),
+        "127.0.0.1",
+        (0, 0),
+        LaneSettings(limits=ChannelLimits(wait_s=60, close_s=2)),
+    )
+    say(address=listener.address)
+    addresses = {PartyId(key): value for key, value in json.loads(sys.stdin.readline()).items()}
+    try:
+        channel = listener.connect(roster, bytes.fromhex(order["tag"]), addresses, 20)
+        say(connected=list(channel.peers))
+        payload = bytes(order["bytes"])
+        while True:
+            for peer in channel.peers:
+                channel.send(peer, STEP, payload)
+            for peer in channel.peers:
+                channel.receive(peer, STEP, len(payload))
+            time.sleep(0.01)
+    except PeerError as error:
+        say(lost=error.party, message=str(error))
+    except ParleyError as error:
+        say(lost=None, message=str(error))
+
+
+main()
