@@ -77,6 +77,8 @@ def misfits(parts: Parts) -> Iterator[Misfit]:
 
 
 def _parties(parts: Parts) -> Iterator[Misfit]:
+    if len(parts.party_names) == 1:
+        yield Misfit(PARTIES, ("parties",), "one party", "at least two parties")
     if COORDINATOR in parts.party_names:
         what = "no party can be called coordinator"
         yield Misfit(PARTIES, ("parties", COORDINATOR), what, "another id")

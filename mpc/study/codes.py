@@ -6,6 +6,7 @@ from typing import Any
 
 from mpc.errors import Fault
 from mpc.study.source import Mark
+from mpc.study.spelling import safe
 
 FAMILY = "PLY-S"
 
@@ -35,7 +36,7 @@ FAULTY: Any = type("Faulty", (), {"__repr__": lambda _self: "FAULTY", "__slots__
 
 def dotted(path: Path) -> str:
     """``table.columns.age``; ``file`` for the whole."""
-    return ".".join(str(part) for part in path) or "file"
+    return ".".join(safe(str(part)) for part in path) or "file"
 
 
 def fault_at(mark: Mark, family: str, code: str, path: Path, what: str, allowed: str = "") -> Fault:

@@ -6,6 +6,7 @@ Numbers are the exact decimals of their digits, days ISO text, and nothing is gu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ _HINTS = {
     "missing": "exclude, or {value: 0} for a number, or {level: 'none'} for a category",
 }
 
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _COLUMN: TypeAdapter[Column] = TypeAdapter(Column)
 _QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
 
@@ -44,7 +46,8 @@ def parse_study(text: bytes, file: str) -> Study:
     faults = list(document.faults)
     if document.tree is not None and document.values is not FAULTY:
         parts = _parts(document)
-        faults.extend(_placed(misfit, document.tree) for misfit in misfits(parts))
+        placed = [_placed(misfit, document.tree) for misfit in misfits(parts)]
+        faults.extend(fault for fault in placed if fault not in faults)
     if faults or document.instance is None:
         raise StudyFaults(file, in_order(tuple(faults)))
     return document.instance
@@ -79,6 +82,8 @@ def _parts(document: Document[Study]) -> Parts:
 def _valid(adapter: TypeAdapter[Any], raw: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in raw.items():
+        if _NAME.fullmatch(name) is None:
+            continue
         try:
             found[name] = adapter.validate_python(value)
         except ValidationError:

@@ -210,7 +210,7 @@ class Shaper:
                 return value
         words = [str(value) for value in allowed]
         guess = nearest(leaf.text, words)
-        rule = f"one of {listed(words)}" if len(words) > 1 else words[0]
+        rule = f"one of {listed(words)}" if len(words) > 1 else f"only {words[0]}"
         self._fault(NOT_ALLOWED, leaf.mark, path, f"{shown(leaf.text)} is not allowed{guess}", rule)
         return FAULTY
 

@@ -27,7 +27,7 @@ from ruamel.yaml.events import (
 )
 
 from mpc.errors import Fault
-from mpc.study.spelling import shown
+from mpc.study.spelling import safe, shown
 
 BYTES_MAX = 512 << 10
 DEPTH_MAX = 12
@@ -208,16 +208,16 @@ class _Builder:
             if isinstance(event, DocumentStartEvent) and root is not None:
                 self._refuse(FOREIGN, event, "a second document (---)", "one document a file")
             if isinstance(event, NodeEvent):
-                root = self._node(event, 1)
+                root = self._node(event, ())
         if root is None or (isinstance(root, Leaf) and not root.text and not root.quoted):
             raise Unreadable(
                 Fault(self._family + SYNTAX, "file", "the file is empty", line=1, column=1)
             )
         return root
 
-    def _node(self, event: Event, depth: int) -> Node:
+    def _node(self, event: Event, path: tuple[str, ...]) -> Node:
         self._nodes += 1
-        if depth > DEPTH_MAX:
+        if len(path) >= DEPTH_MAX:
             self._refuse(LIMIT, event, "too deeply nested", f"at most {DEPTH_MAX} levels")
         if self._nodes > NODES_MAX:
             self._refuse(LIMIT, event, "too many values", f"at most {NODES_MAX} in a file")
@@ -230,22 +230,23 @@ class _Builder:
                 text = text.rstrip("\n")
             return Leaf(text, event.style is not None and event.style != "", mark, raw)
         if isinstance(event, SequenceStartEvent):
-            return Listing(tuple(self._items(depth)), mark)
-        return Block(self._entries(depth), mark)
+            return Listing(tuple(self._items(path)), mark)
+        return Block(self._entries(path), mark)
 
-    def _items(self, depth: int) -> Iterator[Node]:
+    def _items(self, path: tuple[str, ...]) -> Iterator[Node]:
         for event in self._events:
             if isinstance(event, SequenceEndEvent):
                 return
-            yield self._node(event, depth + 1)
+            yield self._node(event, (*path, "[]"))
 
-    def _entries(self, depth: int) -> dict[str, Entry]:
+    def _entries(self, path: tuple[str, ...]) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
         for event in self._events:
             if isinstance(event, MappingEndEvent):
                 break
-            key = self._node(event, depth + 1)
-            value = self._node(next(self._events), depth + 1)
+            key = self._node(event, (*path, "?"))
+            name = key.text if isinstance(key, Leaf) else "?"
+            value = self._node(next(self._events), (*path, name))
             if not isinstance(key, Leaf):
                 self._refuse(SYNTAX, event, "a key that is a list or block", "keys are words")
             elif key.text in entries:
@@ -253,7 +254,7 @@ class _Builder:
                 self.faults.append(
                     Fault(
                         self._family + DUPLICATE,
-                        key.text,
+                        ".".join(safe(part) for part in (*path, key.text)),
                         f"key {shown(key.text)} again",
                         f"each key once; it is also in line {first.line}",
                         line=key.mark.line,

@@ -23,5 +23,10 @@ def shown(text: str) -> str:
 
 def listed(words: Iterable[str], limit: int = 20) -> str:
     """``a, b, c``, cut after ``limit`` words."""
-    every = list(words)
+    every = [safe(word) for word in words]
     return ", ".join(every[:limit]) + (", …" if len(every) > limit else "")
+
+
+def safe(text: str) -> str:
+    """``text`` with everything that a terminal could act on written as an escape."""
+    return text if text.isprintable() else ascii(text)[1:-1]

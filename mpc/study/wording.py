@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -11,12 +12,15 @@ from pydantic import BaseModel, ValidationError
 from mpc.errors import Fault
 from mpc.study.codes import BOUNDS, BUDGET, FAULTY, LEVELS, NOT_ALLOWED, PARTIES, Path, fault_at
 from mpc.study.source import Block, Leaf, Listing, Mark, Node
+from mpc.study.spelling import shown
 
 M = TypeVar("M", bound=BaseModel)
 
 _FIELD_CODES = {
     "bounds": BOUNDS, "step": BOUNDS, "levels": LEVELS, "weight": BUDGET, "rho": BUDGET,
 }  # fmt: skip
+
+TWICE = "a level twice"
 
 _RULES: dict[str, tuple[str, str, str]] = {
     # rule of a model: field it is about, what is wrong, what is allowed
@@ -35,7 +39,7 @@ _RULES: dict[str, tuple[str, str, str]] = {
     "missing level must be a declared level": (
         "missing", "not a declared level", "one of the column's levels"),
     "levels must be distinct (after Unicode NFC)": (
-        "levels", "a level twice", "each level once (compared after Unicode NFC)"),
+        "levels", TWICE, "each level once (compared after Unicode NFC)"),
     "give weight or rho, not both": (
         "weight", "weight and rho both given", "weight or rho, not both"),
     "text must be printable, without hidden characters": (
@@ -72,11 +76,13 @@ def constraint_faults(
     faults = []
     for detail in details:
         place = _place(values, detail["loc"])
-        if place is None:
+        if place is None or _is_counted_wrong(detail, values, place):
             continue
         field, code, what, allowed = wording(detail, place)
         if field:
             place = (*place, field)
+        if what == TWICE:
+            place, what = _second(values, place)
         mark = mark_of(tree, place, anchor, key=detail["loc"][-1:] == ("[key]",))
         faults.append(fault_at(mark, family, code, (*path, *place), what, allowed))
     return None, faults
@@ -95,6 +101,27 @@ def _place(values: Any, loc: Iterable[str | int]) -> Path | None:
             values = values[part]
             place.append(part)
     return None if values is FAULTY else tuple(place)
+
+
+def _second(values: Any, place: Path) -> tuple[Path, str]:
+    """The first level that stands there again, and what to say of it."""
+    for part in place:
+        values = values[part]
+    seen: set[str] = set()
+    for index, level in enumerate(unicodedata.normalize("NFC", level) for level in values):
+        if level in seen:
+            return (*place, index), f"level {shown(level)} again"
+        seen.add(level)
+    return place, TWICE
+
+
+def _is_counted_wrong(detail: Any, values: Any, place: Path) -> bool:
+    """Pydantic does not count faulty members; the author did write them."""
+    if detail["type"] != "too_short":
+        return False
+    for part in place:
+        values = values[part]
+    return len(values) >= int(detail["ctx"]["min_length"])
 
 
 def mark_of(tree: Node, path: Iterable[str | int], anchor: Mark, *, key: bool = False) -> Mark:
