@@ -17,12 +17,12 @@ from mpc.canonical import SIZE_MAX, Plain, Record, canonical_bytes, from_canonic
 from mpc.errors import IntegrityError
 from mpc.ring.words import WORD_BYTES, from_bytes, to_bytes
 from mpc.roster import SIGNATURE_SIZE, Roster
+from mpc.session.naming import OPERATION_SIZE, operation_id
 from mpc.session.signer import Signer
 from mpc.units import ID_LENGTH_MAX, PartyId, PlanDigest, RunId, SessionId
 
 CONTEXT = "parley/share/v1"
 SESSION_SIZE = 32
-OPENING_SIZE = 16
 COMMITMENT_SIZE = 32
 SOFTWARE_LENGTH_MAX = 100
 _VECTOR_BYTES_MAX = SIZE_MAX // 2 - 4096  # hex doubles it
@@ -117,7 +117,7 @@ class ReleasedShare:
         return cls(
             run=RunId(record.digest("run")),
             session=SessionId(record.octets("session", SESSION_SIZE, SESSION_SIZE)),
-            opening=record.octets("opening", OPENING_SIZE, OPENING_SIZE),
+            opening=record.octets("opening", OPERATION_SIZE, OPERATION_SIZE),
             party=PartyId(record.text("party", ID_LENGTH_MAX)),
             plan_digest=PlanDigest(record.digest("plan_digest")),
             masked=masked,
@@ -134,6 +134,11 @@ class ReleasedShare:
     def __repr__(self) -> str:
         count = len(self.masked) // WORD_BYTES
         return f"ReleasedShare({self.party}, run {self.run[:12]}, {count} words)"
+
+
+def opening_id(session: SessionId, name: bytes = b"release") -> bytes:
+    """The 16-byte id of one opening of ``session``; a linear study has the one, its release."""
+    return operation_id(session, b"parley/opening", name)
 
 
 def check_shares(

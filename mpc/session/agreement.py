@@ -1,0 +1,56 @@
+"""What every participant knows before a session begins: plan, roster, run, and the build's name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mpc.errors import IntegrityError
+from mpc.plan.model import MECHANISM
+from mpc.ports import Channel
+from mpc.roster import Roster
+from mpc.session.approval import Agreed, Approval, check_approvals
+from mpc.units import PARTIES_MIN, PartyId, PlanDigest, RunId
+
+PROTOCOL = "parley/1"
+BUILD = MECHANISM
+"""The mechanism of this software. A build with another one must say so, and then signs its Hellos
+in another context: it can never meet a real one."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One run of one plan, as this participant checked it. Two parties at least."""
+
+    plan_digest: PlanDigest
+    roster: Roster
+    run: RunId
+    build: str = BUILD
+
+    def __post_init__(self) -> None:
+        if len(self.roster.parties) < PARTIES_MIN:
+            raise IntegrityError("a session has two or more parties: one alone would hide nothing")
+
+    @classmethod
+    def of(
+        cls, plan: Agreed, approvals: Sequence[Approval], now_unix_s: int, *, build: str = BUILD
+    ) -> Agreement:
+        """The agreement that ``approvals`` make of ``plan``. Raises what check_approvals raises."""
+        run = check_approvals(plan, approvals, now_unix_s)
+        return cls(plan.digest, plan.roster, run, build)
+
+    @property
+    def parties(self) -> tuple[PartyId, ...]:
+        """The parties' ids, in roster order."""
+        return tuple(member.id for member in self.roster.parties)
+
+    @property
+    def hello_context(self) -> str:
+        """The context in which Hellos of this build are signed."""
+        return "parley/hello/v1" if self.build == BUILD else "parley/hello/v1/other-mechanism"
+
+    def check_channel(self, channel: Channel, own: PartyId) -> None:
+        """Refuse a channel that does not join ``own`` to every other party and nobody else."""
+        ends = (channel.own, *channel.peers)
+        if channel.own != own or sorted(ends) != sorted(self.parties):
+            raise IntegrityError(f"the channel does not join {own} to all other parties")

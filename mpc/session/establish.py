@@ -1,0 +1,152 @@
+"""From an agreement to a session, in explicit steps, since Hellos travel by the coordinator first.
+
+    party:        make_hello → agree(all Hellos, coordinator's confirmation) → Pairing
+                  Pairing.for_coordinator → back to the coordinator
+                  Pairing.confirm(channel) → Session
+    coordinator:  make_hello → agree_as_coordinator(all Hellos) → CoordinatorPairing
+                  .confirmations → to each party; .check(party, its confirmation)
+
+The coordinator is trusted with none of it: every Hello is signed, each party compares with what its
+peers say themselves, and a confirmation needs the private half of the key in a signed Hello.
+Protocol: SIGMA-like signed Diffie-Hellman with key confirmation (Krawczyk 2003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mpc.errors import IntegrityError, SecretMisuseError
+from mpc.ports import Channel, Randomness
+from mpc.session.agreement import Agreement
+from mpc.session.guarded import Guarded
+from mpc.session.hello import HELLO_BYTES_MAX, NONCE_SIZE, Hello, check_hellos, session_id
+from mpc.session.keys import CONFIRMATION_SIZE, EphemeralKey, KeySchedule
+from mpc.session.naming import operation_id
+from mpc.session.session import Session
+from mpc.session.signer import Signer
+from mpc.units import PartyId, SessionId
+
+
+class OwnHello(Guarded):
+    """This participant's Hello and the private half of its key. Good for one handshake."""
+
+    __slots__ = ("_ephemeral", "_signer", "agreement", "data", "own")
+
+    def __init__(
+        self, agreement: Agreement, own: PartyId, data: bytes, ephemeral: EphemeralKey,
+        signer: Signer,
+    ) -> None:  # fmt: skip
+        self.agreement = agreement
+        self.own = own
+        self.data = data
+        self._ephemeral: EphemeralKey | None = ephemeral
+        self._signer = signer
+
+    def agree(self, hellos: Sequence[bytes], coordinator_confirmation: bytes) -> Pairing:
+        """A party's second step: ``hellos`` of all, in roster order with the coordinator last.
+
+        Raises IntegrityError naming whose Hello or confirmation is refused, and why. Once: a second
+        call raises SecretMisuseError, also after a refusal.
+        """
+        coordinator = self.agreement.roster.coordinator.id
+        if self.own == coordinator:
+            raise SecretMisuseError("the coordinator has no part in the parties' session")
+        session, keys = self._keys(hellos)
+        keys.check_confirmation(coordinator, coordinator_confirmation)
+        return Pairing(self.agreement, self.own, session, keys, hellos, self._signer)
+
+    def agree_as_coordinator(self, hellos: Sequence[bytes]) -> CoordinatorPairing:
+        """The coordinator's second step. Raises as :meth:`agree` does."""
+        if self.own != self.agreement.roster.coordinator.id:
+            raise SecretMisuseError("only the roster's coordinator takes this step")
+        session, keys = self._keys(hellos)
+        return CoordinatorPairing(session, keys, self.agreement.parties)
+
+    def _keys(self, hellos: Sequence[bytes]) -> tuple[SessionId, KeySchedule]:
+        ephemeral, self._ephemeral = self._ephemeral, None
+        if ephemeral is None:
+            raise SecretMisuseError("a Hello serves one handshake")
+        read = check_hellos(self.agreement, hellos)
+        if hellos[self.agreement.roster.ids.index(self.own)] != self.data:
+            raise IntegrityError(
+                f"{self.own}: the Hello given as this participant's is not its own"
+            )
+        session = session_id(hellos)
+        publics = {hello.participant: hello.key for hello in read if hello.participant != self.own}
+        return session, KeySchedule(self.own, session, ephemeral, publics)
+
+
+def make_hello(
+    agreement: Agreement, own: PartyId, signer: Signer, randomness: Randomness
+) -> OwnHello:
+    """Every participant's first step: a Hello with a fresh key and nonce of ``randomness``.
+
+    ``data`` of the result goes to the coordinator. Raises IntegrityError if ``own`` is not in the
+    roster or ``signer`` is not that member's.
+    """
+    ephemeral = EphemeralKey(randomness)
+    nonce = randomness.random_bytes(NONCE_SIZE)
+    hello = Hello.sign(agreement, own, ephemeral.public, nonce, signer)
+    hello.check(agreement, own)
+    return OwnHello(agreement, own, hello.to_bytes(), ephemeral, signer)
+
+
+class Pairing(Guarded):
+    """A party that has T and keys, which its peers have yet to confirm."""
+
+    __slots__ = ("_agreement", "_hellos", "_keys", "_own", "_signer", "for_coordinator", "id")
+
+    def __init__(
+        self, agreement: Agreement, own: PartyId, session: SessionId, keys: KeySchedule,
+        hellos: Sequence[bytes], signer: Signer,
+    ) -> None:  # fmt: skip
+        self._agreement = agreement
+        self._own = own
+        self._keys: KeySchedule | None = keys
+        self._hellos = dict(zip(agreement.roster.ids, hellos, strict=True))
+        self._signer = signer
+        self.id = session
+        self.for_coordinator = keys.confirmation(agreement.roster.coordinator.id)
+
+    def confirm(self, channel: Channel) -> Session:
+        """Exchange Hellos and confirmations with every peer; returns when all of them hold.
+
+        Cost: 1 round, about 900 bytes to each peer. Deadline: the channel's. Once.
+        Raises IntegrityError naming a peer whose Hello differs from the one the coordinator gave,
+        or whose confirmation does not hold; and what ``channel`` raises.
+        """
+        keys, self._keys = self._keys, None
+        if keys is None:
+            raise SecretMisuseError("a session is confirmed once")
+        self._agreement.check_channel(channel, self._own)
+        hello_step, confirm_step = self._step(b"hello"), self._step(b"confirm")
+        for peer in channel.peers:
+            channel.send(peer, hello_step, self._hellos[self._own])
+            channel.send(peer, confirm_step, keys.confirmation(peer))
+        for peer in channel.peers:
+            said = channel.receive_upto(peer, hello_step, HELLO_BYTES_MAX)
+            if said != self._hellos[peer]:
+                raise IntegrityError(f"{peer}: it says another Hello than the coordinator gave")
+            keys.check_confirmation(peer, channel.receive(peer, confirm_step, CONFIRMATION_SIZE))
+        return Session(self._agreement, self._own, self.id, keys, self._signer)
+
+    def _step(self, name: bytes) -> bytes:
+        """Of the run, not of T: parties that were given different Hellos shall find that out."""
+        return operation_id(self._agreement.run.encode(), b"parley/handshake/v1", name)
+
+
+class CoordinatorPairing(Guarded):
+    """The coordinator's end: T, a confirmation for each party, and the check of theirs."""
+
+    __slots__ = ("_keys", "confirmations", "id")
+
+    def __init__(self, session: SessionId, keys: KeySchedule, parties: tuple[PartyId, ...]) -> None:
+        self._keys = keys
+        self.id = session
+        self.confirmations: Mapping[PartyId, bytes] = {
+            party: keys.confirmation(party) for party in parties
+        }
+
+    def check(self, party: PartyId, confirmation: bytes) -> None:
+        """Refuse what is not ``party``'s confirmation. Raises IntegrityError naming it."""
+        self._keys.check_confirmation(party, confirmation)

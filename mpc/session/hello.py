@@ -1,0 +1,151 @@
+"""Hello: one participant's signed offer of a session, and T, the hash of all of them.
+
+It binds an X25519 key and a nonce, both fresh, to everything that was agreed: protocol and
+mechanism, plan, roster, run (the hash of plan and approvals). All of it is public.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mpc.canonical import Plain, Record, canonical_bytes, from_canonical
+from mpc.errors import IntegrityError
+from mpc.roster import SIGNATURE_SIZE
+from mpc.session.agreement import PROTOCOL, Agreement
+from mpc.session.keys import PUBLIC_SIZE
+from mpc.session.naming import joined
+from mpc.session.signer import Signer
+from mpc.units import ID_LENGTH_MAX, PartyId, PlanDigest, RunId, SessionId
+
+NONCE_SIZE = 32
+HELLO_BYTES_MAX = 4096
+_SESSION_CONTEXT = b"parley/session/v1"
+_BUILD_LENGTH_MAX = 100
+_FIELDS = (
+    "protocol", "build", "plan_digest", "roster_digest", "run", "participant", "key", "nonce",
+    "signature",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Hello:
+    """``participant`` offers X25519 ``key`` and ``nonce`` (32 bytes each) for one run."""
+
+    protocol: str
+    build: str
+    plan_digest: PlanDigest
+    roster_digest: str
+    run: RunId
+    participant: PartyId
+    key: bytes
+    nonce: bytes
+    signature: bytes = b""
+
+    @classmethod
+    def sign(
+        cls, agreement: Agreement, participant: PartyId, key: bytes, nonce: bytes, signer: Signer
+    ) -> Hello:
+        """The signed Hello of ``participant`` for ``agreement``."""
+        unsigned = cls(
+            protocol=PROTOCOL,
+            build=agreement.build,
+            plan_digest=agreement.plan_digest,
+            roster_digest=agreement.roster.digest,
+            run=agreement.run,
+            participant=participant,
+            key=key,
+            nonce=nonce,
+        )
+        signature = signer(agreement.hello_context, unsigned._message())
+        return cls.from_bytes(replace(unsigned, signature=signature).to_bytes())
+
+    def check(self, agreement: Agreement, participant: PartyId) -> None:
+        """Refuse this Hello unless it is ``participant``'s, for ``agreement`` in every field.
+
+        Raises IntegrityError naming the participant and what differs.
+        """
+        pairs = (
+            ("another participant's Hello", self.participant, participant),
+            ("another protocol", self.protocol, PROTOCOL),
+            ("another mechanism", self.build, agreement.build),
+            ("another plan", self.plan_digest, agreement.plan_digest),
+            ("another roster", self.roster_digest, agreement.roster.digest),
+            ("other approvals", self.run, agreement.run),
+        )
+        for what, found, due in pairs:
+            if found != due:
+                raise IntegrityError(f"{participant}: its Hello is refused: it has {what}")
+        member = agreement.roster.member(participant)
+        member.verify(agreement.hello_context, self._message(), self.signature)
+
+    def _message(self) -> bytes:
+        return canonical_bytes(self._fields())
+
+    def _fields(self) -> dict[str, Plain]:
+        return {
+            "protocol": self.protocol,
+            "build": self.build,
+            "plan_digest": self.plan_digest,
+            "roster_digest": self.roster_digest,
+            "run": self.run,
+            "participant": self.participant,
+            "key": self.key.hex(),
+            "nonce": self.nonce.hex(),
+        }
+
+    def to_bytes(self) -> bytes:
+        """Canonical bytes, signature included: how it travels, and what T hashes."""
+        return canonical_bytes({**self._fields(), "signature": self.signature.hex()})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Hello:
+        """The Hello that :meth:`to_bytes` wrote. Raises IntegrityError on any other form."""
+        if len(data) > HELLO_BYTES_MAX:
+            raise IntegrityError(f"a Hello has at most {HELLO_BYTES_MAX} bytes")
+        record = Record(from_canonical(data), "a Hello", _FIELDS)
+        return cls(
+            protocol=record.text("protocol", _BUILD_LENGTH_MAX),
+            build=record.text("build", _BUILD_LENGTH_MAX),
+            plan_digest=PlanDigest(record.digest("plan_digest")),
+            roster_digest=record.digest("roster_digest"),
+            run=RunId(record.digest("run")),
+            participant=PartyId(record.text("participant", ID_LENGTH_MAX)),
+            key=record.octets("key", PUBLIC_SIZE, PUBLIC_SIZE),
+            nonce=record.octets("nonce", NONCE_SIZE, NONCE_SIZE),
+            signature=record.octets("signature", SIGNATURE_SIZE, SIGNATURE_SIZE),
+        )
+
+
+def check_hellos(agreement: Agreement, hellos: Sequence[bytes]) -> tuple[Hello, ...]:
+    """``hellos`` read and checked: one of every participant, in roster order, coordinator last.
+
+    For participants and for whoever verifies a receipt. Raises IntegrityError naming whose is
+    missing, wrong, or repeats another's key or nonce.
+    """
+    ids = agreement.roster.ids
+    if len(hellos) != len(ids):
+        raise IntegrityError(f"{len(hellos)} Hellos where the roster has {len(ids)} participants")
+    read: list[Hello] = []
+    for participant, data in zip(ids, hellos, strict=True):
+        try:
+            hello = Hello.from_bytes(data)
+        except IntegrityError as fault:
+            raise IntegrityError(f"{participant}: its Hello is refused: {fault.message}") from None
+        hello.check(agreement, participant)
+        for earlier in read:
+            if hello.key == earlier.key or hello.nonce == earlier.nonce:
+                raise IntegrityError(
+                    f"{participant}: its Hello repeats the key or nonce of {earlier.participant}"
+                )
+        read.append(hello)
+    return tuple(read)
+
+
+def session_id(hellos: Sequence[bytes]) -> SessionId:
+    """T: SHA-256 over all Hellos, signatures included, in roster order with the coordinator last.
+
+    Only of Hellos that :func:`check_hellos` took is this the name of a session.
+    """
+    return SessionId(hashlib.sha256(joined(_SESSION_CONTEXT, *hellos)).digest())

@@ -1,0 +1,117 @@
+"""A session that all participants confirmed: what a party may do in it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import IntegrityError, SecretMisuseError
+from mpc.ports import Channel
+from mpc.session.agreement import Agreement
+from mpc.session.guarded import Guarded
+from mpc.session.keys import KeySchedule
+from mpc.session.naming import operation_id
+from mpc.session.ready import READY_BYTES_MAX, Ready, Transcript
+from mpc.session.share import ReleasedShare, opening_id
+from mpc.session.signer import Signer
+from mpc.session.zero_sharing import ZeroSharing
+from mpc.units import PartyId, RunId, SessionId
+
+
+class Session(Guarded):
+    """One party's end. Made by :meth:`mpc.session.establish.Pairing.confirm` and nothing else.
+
+    ``id`` is T, ``opening`` names the one opening of a linear study, ``keys`` is for the backend's
+    streams, ``transcript`` takes every value that the backend opens.
+    """
+
+    __slots__ = ("_ready", "_sealed", "_signer", "agreement", "id", "keys", "own", "transcript",
+                 "zero_sharing")  # fmt: skip
+
+    def __init__(
+        self, agreement: Agreement, own: PartyId, session: SessionId, keys: KeySchedule,
+        signer: Signer,
+    ) -> None:  # fmt: skip
+        self.agreement = agreement
+        self.own = own
+        self.id = session
+        self.keys = keys
+        self.zero_sharing = ZeroSharing(own, agreement.parties, keys)
+        self.transcript = Transcript(session)
+        self._signer = signer
+        self._ready: set[bytes] = set()
+        self._sealed: set[bytes] = set()
+
+    @property
+    def run(self) -> RunId:
+        return self.agreement.run
+
+    @property
+    def opening(self) -> bytes:
+        """The id of the release, the one opening of a linear study."""
+        return opening_id(self.id)
+
+    def operation(self, *parts: bytes) -> bytes:
+        """The 16-byte id of a step; ``parts`` are what all parties must agree on."""
+        return operation_id(self.id, *parts)
+
+    def exchange_ready(self, channel: Channel, opening: bytes) -> None:
+        """Tell every peer that this party is ready for ``opening``; return when all of them are.
+
+        Cost: 1 round, about 700 bytes to each peer. Deadline: the channel's.
+        Raises IntegrityError naming a peer that is at something else or saw other values opened,
+        and what ``channel`` raises.
+        """
+        self.agreement.check_channel(channel, self.own)
+        step = self.operation(b"parley/ready", opening)
+        own = self._ready_of(self.own, opening).signed(self._signer)
+        for peer in channel.peers:
+            channel.send(peer, step, own.to_bytes())
+        for peer in channel.peers:
+            data = channel.receive_upto(peer, step, READY_BYTES_MAX)
+            try:
+                ready = Ready.from_bytes(data)
+            except IntegrityError as fault:
+                raise IntegrityError(f"{peer}: {fault.message}") from None
+            ready.check(self._ready_of(peer, opening), self.agreement.roster)
+        self._ready.add(opening)
+
+    def seal(
+        self, opening: bytes, words: NDArray[np.int64], commitment: bytes, software: str
+    ) -> bytes:
+        """The signed message that releases ``words``, the masked share of ``opening``.
+
+        Once an opening, and only after :meth:`exchange_ready` for it: else SecretMisuseError.
+        Called by :mod:`mpc.release` alone, through ``mpc.flow``. Opens: the noised result, once
+        every party's message is with the recipients.
+        """
+        if opening not in self._ready:
+            raise SecretMisuseError("nothing is sealed before every party said READY for it")
+        if opening in self._sealed:
+            raise SecretMisuseError("an opening is sealed once; the outbox keeps its bytes")
+        self._sealed.add(opening)
+        share = ReleasedShare.sign(
+            run=self.run,
+            session=self.id,
+            opening=opening,
+            party=self.own,
+            plan_digest=self.agreement.plan_digest,
+            words=words,
+            commitment=commitment,
+            software=software,
+            signer=self._signer,
+        )
+        return share.to_bytes()
+
+    def close(self) -> None:
+        """Forget every key of the session."""
+        self.keys.close()
+
+    def _ready_of(self, party: PartyId, opening: bytes) -> Ready:
+        return Ready(
+            session=self.id,
+            opening=opening,
+            party=party,
+            plan_digest=self.agreement.plan_digest,
+            opened=self.transcript.digest,
+        )
