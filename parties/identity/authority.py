@@ -25,11 +25,10 @@ from parties.identity.certificates import (
     PublicKey,
     check_key,
     check_validity,
-    make_authority,
-    make_leaf,
     names_of,
     pem,
 )
+from parties.identity.issuing import make_authority, make_leaf
 
 AUTHORITY_KEY = "ca.key"
 AUTHORITY_CERTIFICATE = "ca.pem"

@@ -1,4 +1,4 @@
-"""What certificates of a federation look like: making them, and refusing any other.
+"""What certificates of a federation look like, and refusing any other.
 
 A participant has two leaves from one authority, so that the key which signs approvals and shares
 never meets TLS: a P-256 certificate for TLS (client and server use) and an Ed25519 one for
@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import Enum
 from typing import TypeAlias
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
@@ -32,10 +31,20 @@ SYSTEM_CLOCK = SystemClock()
 TOP_NAME = "parley"
 DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 ORGANIZATION_LENGTH_MAX = 64  # X.520 ub-organization-name
-SKEW_S = 300  # clocks of a federation may differ by this much
-DAYS_MAX = 7300
 FILE_SIZE_MAX = 64 * 1024  # bytes of a request or bundle
 _SHOWN_MAX = 80  # characters of a foreign name in an error
+
+_MALFORMED = (
+    # what reading a certificate that somebody else made may raise
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    InvalidSignature,
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    x509.InvalidVersion,
+)
 
 PublicKey: TypeAlias = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
@@ -85,7 +94,7 @@ class Leaf(Enum):
     SIGNING = "signing certificate"
 
 
-_USES = {
+USES = {
     Leaf.TLS: [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH],
     Leaf.SIGNING: [DOCUMENT_SIGNING],
 }
@@ -116,7 +125,7 @@ def parse_der(data: bytes) -> x509.Certificate:
     """``data`` as a certificate. Raises IdentityError if it is none."""
     try:
         return x509.load_der_x509_certificate(data)
-    except ValueError:
+    except _MALFORMED:
         raise IdentityError("what was given as a certificate is none") from None
 
 
@@ -126,11 +135,8 @@ def parse_pem(data: bytes, source: str) -> tuple[x509.Certificate, ...]:
         raise UsageError(f"{source} is larger than {FILE_SIZE_MAX} bytes")
     try:
         return tuple(x509.load_pem_x509_certificates(data))
-    except ValueError:
+    except _MALFORMED:
         raise UsageError(f"{source} holds no PEM certificates") from None
-
-
-# --- reading ---------------------------------------------------------------------------------
 
 
 def shown_alternatives(certificate: x509.Certificate) -> str:
@@ -138,7 +144,7 @@ def shown_alternatives(certificate: x509.Certificate) -> str:
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         names = [str(name.value) for name in found.value]
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
+    except _MALFORMED:
         names = []
     return _safe(", ".join(names)) or "none"
 
@@ -146,7 +152,7 @@ def shown_alternatives(certificate: x509.Certificate) -> str:
 def _shown_names(certificate: x509.Certificate) -> str:
     try:
         subject = certificate.subject.rfc4514_string()
-    except ValueError:
+    except _MALFORMED:
         subject = ""
     return f"SAN: {shown_alternatives(certificate)}; subject {_safe(subject) or 'empty'}"
 
@@ -172,9 +178,9 @@ def names_of(signed: x509.Certificate | x509.CertificateSigningRequest) -> Names
     """
     try:
         found = signed.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
+        attributes = list(signed.subject)
+    except _MALFORMED:
         raise _misnamed(signed) from None
-    attributes = list(signed.subject)
     alternatives = list(found.value)
     uris = [each.value for each in alternatives if isinstance(each, x509.UniformResourceIdentifier)]
     if len(attributes) != 1 or len(uris) != 1 or len(alternatives) != 2:
@@ -209,16 +215,18 @@ def _misnamed(signed: x509.Certificate | x509.CertificateSigningRequest) -> Iden
 def check_validity(certificate: x509.Certificate, what: str, clock: Clock) -> None:
     """Refuse ``certificate`` (called ``what``) outside its time. No grace."""
     now = datetime.fromtimestamp(clock.unix_s(), UTC)
-    if now < certificate.not_valid_before_utc:
+    try:
+        first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except _MALFORMED:
+        raise IdentityError(f"{what} states no time of validity") from None
+    if now < first:
         raise IdentityError(
-            f"{what} is not valid before {_moment(certificate.not_valid_before_utc)};"
-            f" it is {_moment(now)} here",
+            f"{what} is not valid before {_moment(first)}; it is {_moment(now)} here",
             hint="check this machine's clock",
         )
-    if now > certificate.not_valid_after_utc:
+    if now > last:
         raise IdentityError(
-            f"{what} expired at {_moment(certificate.not_valid_after_utc)};"
-            f" it is {_moment(now)} here",
+            f"{what} expired at {_moment(last)}; it is {_moment(now)} here",
             hint="renew it with parley pki request, approve and install",
         )
 
@@ -234,9 +242,11 @@ def check_authority(certificate: x509.Certificate) -> None:
         certificate.verify_directly_issued_by(certificate)
         basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+        key = certificate.public_key()
+    except _MALFORMED:
         raise IdentityError(f"{what} is no authority of a federation") from None
-    if not (basic.ca and basic.path_length == 0 and usage.key_cert_sign and _is_p256(certificate)):
+    check_key(key, Leaf.TLS, what)
+    if not (basic.ca and basic.path_length == 0 and usage.key_cert_sign):
         raise IdentityError(f"{what} may not issue certificates of a federation")
 
 
@@ -252,15 +262,16 @@ def check_leaf(certificate: x509.Certificate, leaf: Leaf) -> Names:
         basic = extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = extensions.get_extension_for_class(x509.KeyUsage).value
         uses = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (ValueError, x509.DuplicateExtension, x509.ExtensionNotFound):
+        key = certificate.public_key()
+    except _MALFORMED:
         raise IdentityError(f"{what} lacks the uses it must state") from None
     if {extension.oid for extension in extensions} - _LEAF_EXTENSIONS:
         raise IdentityError(f"{what} has extensions that no certificate of a federation has")
     if basic.ca or usage.key_cert_sign or not usage.digital_signature:
         raise IdentityError(f"{what} is no leaf: it may issue certificates or may not sign")
-    if set(uses) != set(_USES[leaf]):
+    if set(uses) != set(USES[leaf]):
         raise IdentityError(f"{what} states other uses than it must")
-    check_key(certificate.public_key(), leaf, what)
+    check_key(key, leaf, what)
     return names
 
 
@@ -281,96 +292,16 @@ def check_issuer(certificate: x509.Certificate, authority: x509.Certificate) -> 
         if certificate.signature_algorithm_oid != SignatureAlgorithmOID.ECDSA_WITH_SHA256:
             raise ValueError
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
-        own = "self-signed" if certificate.issuer == certificate.subject else "issued elsewhere"
+    except _MALFORMED:
         raise IdentityError(
-            f"{describe(certificate)} was not issued by this federation's authority ({own})"
+            f"{describe(certificate)} was not issued by this federation's authority"
+            f" ({issued_by(certificate)})"
         ) from None
 
 
-def _is_p256(certificate: x509.Certificate) -> bool:
-    key = certificate.public_key()
-    return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
-
-
-# --- making ----------------------------------------------------------------------------------
-
-
-def _start(days: int, clock: Clock) -> tuple[x509.CertificateBuilder, datetime]:
-    if not 1 <= days <= DAYS_MAX:
-        raise UsageError(f"a certificate lasts 1 to {DAYS_MAX} days")
-    now = datetime.fromtimestamp(clock.unix_s(), UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(seconds=SKEW_S))
-    )
-    return builder, now + timedelta(days=days)
-
-
-def _usage(*, leaf: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=leaf,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=not leaf,
-        crl_sign=not leaf,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def make_authority(
-    key: ec.EllipticCurvePrivateKey, organization: str, days: int, clock: Clock
-) -> x509.Certificate:
-    """A self-signed authority that may sign leaves under ``.parley`` only."""
-    subject = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
-            x509.NameAttribute(NameOID.COMMON_NAME, "Parley federation authority"),
-        ]
-    )
-    builder, until = _start(days, clock)
-    return (
-        builder.subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .not_valid_after(until)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(leaf=False), critical=True)
-        .add_extension(x509.NameConstraints([x509.DNSName(TOP_NAME)], None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-
-
-def make_leaf(
-    leaf: Leaf,
-    names: Names,
-    key: PublicKey,
-    authority: x509.Certificate,
-    authority_key: ec.EllipticCurvePrivateKey,
-    days: int,
-    clock: Clock,
-) -> x509.Certificate:
-    """A leaf for ``key``, valid for ``days`` but never longer than the authority."""
-    builder, until = _start(days, clock)
-    identifier = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    return (
-        builder.subject_name(names.subject)
-        .issuer_name(authority.subject)
-        .public_key(key)
-        .not_valid_after(min(until, authority.not_valid_after_utc))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(leaf=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage(_USES[leaf]), critical=leaf is Leaf.SIGNING)
-        .add_extension(names.alternatives, critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier),
-            critical=False,
-        )
-        .sign(authority_key, hashes.SHA256())
-    )
+def issued_by(certificate: x509.Certificate) -> str:
+    """Where a foreign certificate comes from, in two words for an error."""
+    try:
+        return "self-signed" if certificate.issuer == certificate.subject else "issued elsewhere"
+    except _MALFORMED:
+        return "issuer unreadable"

@@ -18,6 +18,7 @@ from parties.identity.certificates import (
     check_issuer,
     check_validity,
     describe,
+    issued_by,
     names_of,
     parse_der,
     shown_alternatives,
@@ -106,8 +107,7 @@ def _foreign(
     try:
         check_issuer(certificate, own.authority)
     except IdentityError:
-        own_issuer = certificate.issuer == certificate.subject
-        faults.append("it is self-signed" if own_issuer else "it is of another authority")
+        faults.append(f"it is {issued_by(certificate)}")
     try:
         check_validity(certificate, "it", clock)
     except IdentityError as fault:

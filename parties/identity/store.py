@@ -21,7 +21,7 @@ from mpc.ports import Clock
 from mpc.roster import Member, signed_bytes
 from mpc.units import Role, party_id
 from parties.identity import files
-from parties.identity.authority import CertificateRequest, keys_fingerprint, read_request
+from parties.identity.authority import keys_fingerprint, read_request
 from parties.identity.bundle import (
     Bundle,
     check_bundle,
@@ -30,7 +30,7 @@ from parties.identity.bundle import (
     read_authority,
     read_bundle,
 )
-from parties.identity.certificates import SYSTEM_CLOCK, Names, parse_pem, pem
+from parties.identity.certificates import SYSTEM_CLOCK, Names, names_of, parse_pem, pem
 
 TLS_KEY = "tls.key"
 SIGNING_KEY = "sign.key"
@@ -135,16 +135,16 @@ def request(directory: Path, id: str, role: Role, organization: str) -> Path:  #
         raise UsageError(str(fault)) from None
     files.make_directory(directory)
     path = directory / REQUEST
-    if path.exists():
-        earlier: CertificateRequest = read_request(path)
-        if earlier.names != names:
-            raise UsageError(f"{directory} belongs to {earlier.names}; take another folder")
-        tls_key, signing_key = _own_keys(directory)
-    else:
-        tls_key = ec.generate_private_key(ec.SECP256R1())
-        signing_key = ed25519.Ed25519PrivateKey.generate()
-        files.write_private(directory / TLS_KEY, files.key_pem(tls_key))
-        files.write_private(directory / SIGNING_KEY, files.key_pem(signing_key))
+    owner = _owner(directory)
+    if owner is not None and owner != names:
+        raise UsageError(f"{directory} belongs to {owner}; take another folder")
+    if not (directory / TLS_KEY).exists():
+        made = files.key_pem(ec.generate_private_key(ec.SECP256R1()))
+        files.write_private(directory / TLS_KEY, made)
+    if not (directory / SIGNING_KEY).exists():
+        made = files.key_pem(ed25519.Ed25519PrivateKey.generate())
+        files.write_private(directory / SIGNING_KEY, made)
+    tls_key, signing_key = _own_keys(directory)
     start = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(names.subject)
@@ -153,6 +153,15 @@ def request(directory: Path, id: str, role: Role, organization: str) -> Path:  #
     signed = (start.sign(tls_key, hashes.SHA256()), start.sign(signing_key, None))
     files.write_public(path, b"".join(each.public_bytes(Encoding.PEM) for each in signed))
     return path
+
+
+def _owner(directory: Path) -> Names | None:
+    """Whose folder this is, by its certificates or the request they will come for."""
+    certificates, asked = directory / OWN_CERTIFICATES, directory / REQUEST
+    if certificates.exists():
+        found = parse_pem(files.read(certificates), str(certificates))
+        return names_of(found[0]) if found else None
+    return read_request(asked).names if asked.exists() else None
 
 
 def _own_keys(

@@ -8,14 +8,14 @@ authority kept by the coordinator cannot forge a party.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mpc.errors import IdentityError, UsageError
 from mpc.ports import Clock
 from mpc.roster import Member, Roster
-from mpc.units import PartyId
+from mpc.units import PartyId, Role
 from parties.identity import files
 from parties.identity.bundle import check_fingerprint, check_member, read_authority, read_bundle
 from parties.identity.certificates import SYSTEM_CLOCK
@@ -63,6 +63,16 @@ class Trust:
             f"no certificates of {peer} here",
             hint="parley pki trust its bundle, and pin its fingerprint",
         )
+
+    def coordinators(self, named: Iterable[PartyId]) -> tuple[Member, ...]:
+        """The members that may propose studies: each pinned, known, and a coordinator."""
+        found = tuple(self.member(each) for each in named)
+        for member in found:
+            if member.role is not Role.COORDINATOR:
+                raise IdentityError(
+                    f"{member.id} is a {member.role.value}; only a coordinator may propose studies"
+                )
+        return found
 
     def check(self, member: Member) -> None:
         """Refuse ``member`` unless it is pinned, and its certificates hold now."""

@@ -105,7 +105,7 @@ class Service:
 @contextmanager
 def serving(credentials: grpc.ServerCredentials, *pinned: Member) -> Iterator[tuple[str, Service]]:
     service = Service(pinned)
-    method = grpc.unary_unary_rpc_method_handler(service.who)
+    method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(service.who)
     server = grpc.server(ThreadPoolExecutor(2), options=server_options())
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler("parley.test", {"Who": method}),)
@@ -120,8 +120,8 @@ def serving(credentials: grpc.ServerCredentials, *pinned: Member) -> Iterator[tu
 
 def ask(channel: grpc.Channel) -> bytes:
     with closing(channel):
-        answer: bytes = channel.unary_unary("/parley.test/Who")(b"", timeout=CALL_S)
-    return answer
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/parley.test/Who")
+        return call(b"", timeout=CALL_S)
 
 
 def refused(channel: grpc.Channel) -> grpc.RpcError:

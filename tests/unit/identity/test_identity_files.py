@@ -213,14 +213,24 @@ def test_id_issued_to_other_keys_is_refused_unless_superseded(
 
 
 def test_party_cannot_become_coordinator_unnoticed(federation: Federation) -> None:
-    (federation.of(A) / "request.pem").unlink()
     folder = federation.of(A)
-    for name in ("tls.key", "sign.key"):
-        (folder / name).rename(folder / f"{name}.old")
+    for name in ("request.pem", "identity.pem"):
+        (folder / name).unlink()
     asked = request(folder, A, Role.COORDINATOR, f"{A} Ltd")
 
     with pytest.raises(IdentityError, match="was issued before, to party insurer-a"):
         approve(federation.authority, asked, folder / "out.pem")
+
+
+def test_request_that_was_cut_short_is_finished_with_the_same_keys(tmp_path: Path) -> None:
+    request(tmp_path / A, A, Role.PARTY, "A")
+    key = (tmp_path / A / "tls.key").read_bytes()
+    (tmp_path / A / "sign.key").unlink()
+    (tmp_path / A / "request.pem").unlink()
+
+    read_request(request(tmp_path / A, A, Role.PARTY, "A"))
+
+    assert (tmp_path / A / "tls.key").read_bytes() == key
 
 
 def test_authority_is_made_once(federation: Federation) -> None:

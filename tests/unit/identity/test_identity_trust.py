@@ -105,6 +105,16 @@ def test_expired_peer_is_refused_when_used_and_named(federation: Federation) -> 
         trust.check(member(federation, B))
 
 
+def test_party_is_no_coordinator_however_the_file_lists_it(federation: Federation) -> None:
+    for peer in (OFFICE, B):
+        trust_peer(federation.of(A), federation.bundle(peer), federation.fingerprints[peer])
+    trust = trust_of_a(federation, OFFICE, B)
+
+    assert trust.coordinators([PartyId(OFFICE)]) == (member(federation, OFFICE),)
+    with pytest.raises(IdentityError, match="insurer-b is a party"):
+        trust.coordinators([PartyId(OFFICE), PartyId(B)])
+
+
 def roster(*members: Member) -> Roster:
     return Roster(tuple(members))
 
