@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mpc.errors import IntegrityError, UsageError
 from mpc.ports import Clock
-from mpc.units import PlanDigest
+from mpc.units import PlanDigest, RunId
 from parties.database import Database
 
 REQUESTS_PENDING_MAX = 100
@@ -36,6 +36,11 @@ CREATE TABLE IF NOT EXISTS approval (
     approved_by TEXT NOT NULL,
     expires_at INTEGER NOT NULL,
     used INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS run (
+    run TEXT PRIMARY KEY,
+    plan_digest TEXT NOT NULL,
+    coordinator TEXT NOT NULL
 ) STRICT;
 """
 
@@ -150,8 +155,8 @@ class RequestStore:
                 (nonce, plan_digest, approved_by, expires_at),
             )
 
-    def use_up(self, nonce: str, plan_digest: PlanDigest) -> str:
-        """Use the approval's nonce, once and for ever; returns who approved.
+    def use_up(self, nonce: str, plan_digest: PlanDigest, run: RunId, coordinator: str) -> str:
+        """Use the approval's nonce for ``run``, once and for ever; returns who approved.
 
         Raises IntegrityError if it is unknown here, for another plan, expired or used.
         """
@@ -161,8 +166,26 @@ class RequestStore:
                 " AND expires_at > ? RETURNING approved_by",
                 (nonce, plan_digest, self._clock.unix_s()),
             ).fetchone()
-        if row is None:
-            raise IntegrityError(
-                "this party's approval is unknown, expired, or was used by an earlier start"
+            if row is None:
+                raise IntegrityError(
+                    "this party's approval is unknown, expired, or was used by an earlier start"
+                )
+            database.execute(
+                "INSERT INTO run (run, plan_digest, coordinator) VALUES (?, ?, ?)",
+                (run, plan_digest, coordinator),
             )
         return str(row[0])
+
+    def runs_of(self, plan_digest: PlanDigest) -> tuple[RunId, ...]:
+        """Every run that was started here for this plan, the latest first."""
+        with self._database.transaction() as database:
+            rows = database.execute(
+                "SELECT run FROM run WHERE plan_digest = ? ORDER BY rowid DESC", (plan_digest,)
+            ).fetchall()
+        return tuple(RunId(row[0]) for row in rows)
+
+    def coordinator_of(self, run: str) -> str | None:
+        """Who started ``run`` here, or None if nobody did."""
+        with self._database.transaction() as database:
+            row = database.execute("SELECT coordinator FROM run WHERE run = ?", (run,)).fetchone()
+        return None if row is None else str(row[0])

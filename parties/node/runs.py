@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mpc.errors import UsageError
-from mpc.units import RunId
+from mpc.plan.model import Plan
+from mpc.units import PartyId, RunId
 from parties.node.workers import Worker
 
-RUNS_MAX = 16  # at once
 STAGES_MAX = 64  # of one run
 
 
@@ -19,13 +19,13 @@ class Run:
     """One study in progress here. Stages only grow; the last one is final."""
 
     id: RunId
-    partner: str
-    study: str
+    coordinator: PartyId
+    plan: Plan
     worker: Worker
     stages: list[str] = field(default_factory=list)
     problem: dict[str, str] | None = None
     over: bool = False
-    connected: bool = False
+    _connecting: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def enter(self, stage: str) -> None:
@@ -34,6 +34,13 @@ class Run:
             if not self.over and len(self.stages) < STAGES_MAX:
                 self.stages.append(stage)
                 self._changed.notify_all()
+
+    def claim_connect(self) -> bool:
+        """True for the first caller, while the run is not over."""
+        with self._changed:
+            first = not self._connecting and not self.over
+            self._connecting = True
+            return first
 
     def end(self, problem: dict[str, str] | None) -> bool:
         """The run is over, with a problem or without; the first end counts."""
@@ -63,7 +70,8 @@ class Run:
 class Runs:
     """All runs this node knows since it started."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once_max: int) -> None:
+        self._at_once_max = at_once_max
         self._runs: dict[RunId, Run] = {}
         self._lock = threading.Lock()
 
@@ -72,8 +80,8 @@ class Runs:
         with self._lock:
             if run.id in self._runs:
                 raise UsageError("this run was started before")
-            if sum(not known.over for known in self._runs.values()) >= RUNS_MAX:
-                raise UsageError(f"this node runs {RUNS_MAX} studies already")
+            if sum(not known.over for known in self._runs.values()) >= self._at_once_max:
+                raise UsageError(f"this node runs {self._at_once_max} studies already")
             self._runs[run.id] = run
 
     def get(self, run: str) -> Run | None:

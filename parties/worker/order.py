@@ -24,7 +24,6 @@ class WorkerOrder:
     roster: Plain
     approvals: Plain
     identity: Plain  # keys and certificates: parties.identity.store.Identity.for_worker
-    software: str
     table: Plain  # the registered version: parties.data
     ledger: str  # path of the ledger's database
     temporary: str  # folder the owner's engine may spill into
@@ -34,9 +33,12 @@ class WorkerOrder:
     reserve_s: int  # time to live of the reservation
     reserved_max: int  # outstanding reservations of one partner
     aborts_max: int  # aborts of one partner
-    host: str
-    port_low: int
-    port_high: int
+    threads: int
+    memory_mb: int
+    host: str  # what peers dial
+    bind: str
+    port_first: int
+    port_last: int
     keepalive_s: int
     timeout_s: int
     wait_s: int

@@ -1,0 +1,183 @@
+"""Driving a study: approvals → start → connect → watch → collect → combine. All or nothing.
+
+A refusal by any party ends the study with nothing computed or spent. Once workers run, the first
+failure anywhere cancels the run everywhere; what a party committed stays charged, and no result
+exists without every party's share.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from mpc.errors import IntegrityError, ParleyError, StudyAborted, UsageError
+from mpc.outcome import combine_shares, decode_totals
+from mpc.plan.model import Plan
+from mpc.ports import Clock, Randomness
+from mpc.questions.answer import Answer
+from mpc.session.agreement import Agreement
+from mpc.session.approval import Approval
+from mpc.session.establish import OwnHello, make_hello
+from mpc.session.hello import session_id
+from mpc.session.share import ReleasedShare, check_shares, opening_id
+from mpc.units import PartyId, RunId
+from parties.coordinator.agreement import RunAgreement
+from parties.coordinator.asking import Clients, budget_of, each
+from parties.coordinator.client import PartyClient
+from parties.coordinator.state import CoordinatorState
+from parties.identity.store import Identity
+from parties.problems import from_problem
+from parties.report.standing import PartyBudget
+from protos import control_pb2 as wire
+
+COLLECT_S = 30.0  # a party that committed and then went down may come back within this
+COLLECT_AGAIN_S = 0.5
+
+Progress = Callable[[PartyId, str], None]
+"""Told each stage that each party enters, as it does."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run: what was agreed, every party's share, and what they add up to."""
+
+    run: RunId
+    agreement: RunAgreement
+    shares: tuple[ReleasedShare, ...]
+    totals: tuple[int, ...]
+    answers: tuple[Answer, ...]
+    budgets: tuple[PartyBudget, ...]
+
+
+class Drive:
+    """One coordinator's hand on one plan's parties."""
+
+    def __init__(
+        self,
+        own: Identity,
+        clients: Clients,
+        state: CoordinatorState,
+        clock: Clock,
+        randomness: Randomness,
+        progress: Progress,
+    ) -> None:
+        self._own = own
+        self._clients = clients
+        self._state = state
+        self._clock = clock
+        self._randomness = randomness
+        self._progress = progress
+
+    def run(self, plan: Plan, judgements: Mapping[PartyId, wire.Judgement]) -> Outcome:
+        """Run ``plan``, which every party approved. Raises the first failure, naming who."""
+        approvals = [
+            Approval.from_bytes(judgements[member.id].approval) for member in plan.roster.parties
+        ]
+        agreement = Agreement.of(plan, approvals, self._clock.unix_s())
+        own = make_hello(agreement, self._own.member.id, self._own.sign, self._randomness)
+        try:
+            record = self._start(plan, agreement, approvals, own)
+            self._watch(agreement.run)
+        except BaseException as error:
+            for client in self._clients.values():
+                client.cancel(agreement.run, "the study ended elsewhere")
+            if isinstance(error, ParleyError):
+                self._state.failed(agreement.run, str(error))
+            raise
+        return self.collect(agreement.run, record)
+
+    def _start(
+        self, plan: Plan, agreement: Agreement, approvals: list[Approval], own: OwnHello
+    ) -> RunAgreement:
+        request = wire.StartRequest(
+            plan_digest=plan.digest, approvals=[approval.to_bytes() for approval in approvals]
+        )
+        started = each(self._clients, lambda client: client.start(request))
+        for party, reply in started.items():
+            if reply.run != agreement.run:
+                raise IntegrityError(f"{party}: it started another run than was agreed")
+        hellos = (*(started[member.id].hello for member in plan.roster.parties), own.data)
+        pairing = own.agree_as_coordinator(hellos)
+        record = RunAgreement(plan, tuple(approvals), hellos)
+        self._state.begin(agreement.run, plan.digest, plan.study.id, record.to_bytes())
+
+        def connect(client: PartyClient) -> wire.Connected:
+            return client.connect(
+                wire.ConnectRequest(
+                    run=agreement.run,
+                    addresses=[
+                        wire.Address(party=party, address=reply.address)
+                        for party, reply in started.items()
+                    ],
+                    hellos=hellos,
+                    confirmation=pairing.confirmations[client.peer.id],
+                )
+            )
+
+        for party, reply in each(self._clients, connect).items():
+            pairing.check(party, reply.confirmation)
+        return record
+
+    def _watch(self, run: RunId) -> None:
+        """Follow every party until all are done or the first has failed."""
+        with ThreadPoolExecutor(len(self._clients)) as pool:
+            watching = [pool.submit(self._follow, client, run) for client in self._clients.values()]
+            done, _ = wait(watching, return_when=FIRST_EXCEPTION)
+            failed = next((each for each in done if each.exception()), None)
+            if failed is not None:
+                for client in self._clients.values():
+                    client.cancel(run, "another party failed")
+                failed.result()
+
+    def _follow(self, client: PartyClient, run: RunId) -> None:
+        party = client.peer.id
+        for stage in client.watch(run):
+            if not stage.final:
+                self._progress(party, stage.name)
+                continue
+            if stage.HasField("problem"):
+                problem = stage.problem
+                raise from_problem(problem.code, problem.message, problem.party or party)
+            self._progress(party, "committed")
+            return
+        raise StudyAborted(f"{party}: its node stopped reporting")
+
+    def collect(self, run: RunId, record: RunAgreement) -> Outcome:
+        """Every party's committed share of ``run``, checked, added up and decoded.
+
+        Parties that went down after their commit are asked again until COLLECT_S is over; each
+        sends the same bytes whenever it is asked. Raises StudyAborted naming who did not.
+        """
+        end = time.monotonic() + COLLECT_S
+        replies = each(self._clients, lambda client: self._collect(client, run, end))
+        plan = record.plan
+        shares = tuple(
+            ReleasedShare.from_bytes(replies[member.id].share) for member in plan.roster.parties
+        )
+        session = session_id(record.hellos)
+        check_shares(plan.roster, plan.digest, run, session, opening_id(session), shares)
+        totals = combine_shares(plan, [share.words for share in shares])
+        budgets = (budget_of(party, reply.budget) for party, reply in replies.items())
+        return Outcome(
+            run=run,
+            agreement=record,
+            shares=shares,
+            totals=tuple(totals),
+            answers=decode_totals(plan, totals),
+            budgets=tuple(budget for budget in budgets if budget is not None),
+        )
+
+    def _collect(self, client: PartyClient, run: RunId, end: float) -> wire.Collected:
+        while True:
+            try:
+                return client.collect(run)
+            except UsageError:
+                raise StudyAborted(
+                    f"{client.peer.id}: it did not commit this run, so there is no result"
+                ) from None
+            except ParleyError:
+                if time.monotonic() + COLLECT_AGAIN_S > end:
+                    raise
+                time.sleep(COLLECT_AGAIN_S)

@@ -1,0 +1,246 @@
+"""Where plans are judged: the same answer for the same plan, pins, versions, policy and ledger.
+
+The desk recomputes every plan from the study and the roster. It reads no row: refusals that
+depended on rows would be free, exact queries. It signs what policy or a person allowed, and hands
+out what was committed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from mpc.canonical import Plain, from_canonical
+from mpc.errors import (
+    IdentityError,
+    IntegrityError,
+    PlanRefusal,
+    StudyFaults,
+    UsageError,
+)
+from mpc.plan.build import plan_study
+from mpc.plan.model import Plan
+from mpc.ports import Balance, ChargeState
+from mpc.roster import Roster
+from mpc.session.approval import NONCE_SIZE, Approval
+from mpc.study.canonical import study_from_plain
+from mpc.units import PartyId, PlanDigest, RunId
+from parties.node.parts import NodeParts
+from parties.node.requests import RequestState
+from parties.policy.evaluate import LIFETIME_BUDGET, Reason, Standing, evaluate
+from protos import control_pb2 as wire
+
+ROSTER = "PLY-R001"
+VERSION = "PLY-R002"
+SCHEMA = "PLY-R003"
+PERSON = "PLY-R004"
+UNPLANNABLE = "PLY-R005"
+
+PLANS_KEPT_MAX = 100  # approved and not yet started
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A proposal as it came, and who brought it."""
+
+    study: bytes
+    roster: bytes
+    digest: str
+    asker: PartyId
+
+    def recompute(self) -> Plan:
+        """The plan this party computes. Raises IntegrityError if it is not the proposed one.
+
+        Raises StudyFaults or PlanRefusal if the study cannot be planned at all.
+        """
+        roster = Roster.from_plain(from_canonical(self.roster))
+        plan = plan_study(study_from_plain(from_canonical(self.study)), roster)
+        if plan.digest != self.digest:
+            raise IntegrityError("the proposed digest is not that of the plan this party computes")
+        if roster.coordinator.id != self.asker:
+            raise IntegrityError("the roster names another coordinator than the one that asks")
+        return plan
+
+
+class Desk:
+    """One party's judgement on plans, and its approvals. Safe from several threads."""
+
+    def __init__(self, parts: NodeParts) -> None:
+        self._config = parts.config
+        self._trust = parts.trust
+        self._policy = parts.policy
+        self._catalogue = parts.catalogue
+        self._ledger = parts.ledger
+        self._requests = parts.requests
+        self._clock = parts.clock
+        self._randomness = parts.randomness
+        self._agreed: dict[PlanDigest, Plan] = {}
+
+    def published(self) -> Mapping[str, Plain]:
+        """Each table's published schema and announced version. No counts."""
+        return self._catalogue.published()
+
+    def judgement(self, proposed: Proposed, *, dry_run: bool, fresh: bool) -> wire.Judgement:
+        """Judge a proposal; sign it if policy or a person says yes and it is no dry run."""
+        try:
+            plan = proposed.recompute()
+        except (StudyFaults, PlanRefusal) as fault:
+            return self._refused([wire.Reason(code=UNPLANNABLE, what=fault.message)])
+        earlier = self._committed_run(plan.digest)
+        released = earlier is not None and not fresh
+        reasons = self.reasons(plan, charged=not released)
+        budget = self._budget(plan)
+        if reasons:
+            return self._refused([_wire_reason(reason) for reason in reasons], budget)
+        if released:
+            return wire.Judgement(verdict=wire.Judgement.RELEASED, run=earlier, budget=budget)
+        if dry_run:
+            manual = self._policy.value.approval == "manual"
+            verdict = wire.Judgement.ACCEPTABLE
+            return wire.Judgement(verdict=verdict, manual=manual, budget=budget)
+        return self._decision(plan, proposed.asker, budget)
+
+    def _decision(self, plan: Plan, asker: PartyId, budget: wire.Budget) -> wire.Judgement:
+        """Policy's yes, or that of a person: what it is, or that it is awaited."""
+        approver = "policy"
+        manual = self._policy.value.approval == "manual"
+        if manual:
+            asked = self._requests.ask(plan.digest, plan.study.id, asker, request_summary(plan))
+            if asked.state is RequestState.PENDING:
+                verdict = wire.Judgement.PENDING
+                return wire.Judgement(verdict=verdict, manual=True, budget=budget)
+            if asked.state is RequestState.REFUSED:
+                what = f"refused by {asked.decided_by}: {asked.reason}"
+                return self._refused([wire.Reason(code=PERSON, what=what)], budget)
+            approver = asked.decided_by
+        return wire.Judgement(
+            verdict=wire.Judgement.APPROVED,
+            approval=self._approval(plan, approver).to_bytes(),
+            manual=manual,
+            budget=budget,
+        )
+
+    def reasons(self, plan: Plan, *, charged: bool) -> tuple[Reason, ...]:
+        """Everything that speaks against ``plan``; () if this party may take part.
+
+        ``charged`` is False if the plan was released before and costs nothing now.
+        """
+        table = self._config.tables.get(plan.study.table.name)
+        standing = Standing(
+            party=self._config.party,
+            table=table,
+            balance=self._balance(table.domain) if table else None,
+        )
+        against = (*self._own_reasons(plan), *evaluate(plan, self._policy, standing))
+        return tuple(each for each in against if charged or each.code != LIFETIME_BUDGET)
+
+    def _own_reasons(self, plan: Plan) -> Iterator[Reason]:
+        try:
+            self._trust.check_roster(plan.roster)
+        except IdentityError as refusal:
+            yield self._own(ROSTER, refusal.message, "the participants pinned here")
+        name = plan.study.table.name
+        if name not in self._config.tables:
+            return  # the policy's own reason names the table
+        entry = plan.study.parties.get(self._config.party)
+        announced = self._catalogue.announced(name)
+        if entry is not None and entry.version != announced:
+            allowed = "none is registered" if announced is None else f"version {announced}"
+            what = f"version {entry.version} of table {name} is not the announced one"
+            yield self._own(VERSION, what, allowed)
+        for misfit in self._catalogue.misfits(plan.study.table):
+            yield self._own(SCHEMA, misfit, "what parley data show publishes")
+
+    def _own(self, code: str, what: str, allowed: str) -> Reason:
+        return Reason(code, what, allowed, self._config.file.name, 1)
+
+    def _approval(self, plan: Plan, approver: str) -> Approval:
+        nonce = self._randomness.random_bytes(NONCE_SIZE)
+        expires = self._clock.unix_s() + self._policy.value.approval_expires_s
+        approval = Approval.sign(
+            plan_digest=plan.digest,
+            party=self._config.party,
+            nonce=nonce,
+            expires_unix_s=expires,
+            approved_by=approver,
+            signer=self._trust.identity.sign,
+        )
+        self._requests.promise(approval.nonce, plan.digest, approver, expires)
+        self._agreed[plan.digest] = plan
+        for digest in list(self._agreed)[:-PLANS_KEPT_MAX]:
+            self._agreed.pop(digest, None)
+        return approval
+
+    def agreed_plan(self, digest: str) -> Plan:
+        """A plan this party approved since its node started."""
+        plan = self._agreed.get(PlanDigest(digest))
+        if plan is None:
+            raise UsageError(
+                "this node has approved no such plan since it started", hint="propose it again"
+            )
+        return plan
+
+    def collected(self, run: RunId, coordinator: PartyId) -> wire.Collected:
+        """The committed share of a run that this coordinator started; the same bytes for ever.
+
+        Raises UsageError if there is none.
+        """
+        share = self._ledger.outbox(run)
+        if share is None or self._requests.coordinator_of(run) != coordinator:
+            raise UsageError("nothing was committed here for this run")
+        domain = self._ledger.domain_of(run)
+        return wire.Collected(share=share, budget=self.budget(domain))
+
+    def _committed_run(self, digest: PlanDigest) -> RunId | None:
+        for run in self._requests.runs_of(digest):
+            if self._ledger.state(run) is ChargeState.COMMITTED:
+                return run
+        return None
+
+    def _balance(self, domain: str) -> Balance | None:
+        return self._ledger.balance(domain) if domain in self._policy.value.domains else None
+
+    def _budget(self, plan: Plan) -> wire.Budget:
+        table = self._config.tables.get(plan.study.table.name)
+        return self.budget(table.domain) if table else wire.Budget()
+
+    def budget(self, domain: str) -> wire.Budget:
+        """What this party publishes of a domain's budget: nothing unless its policy says so."""
+        granted = self._policy.value.domains.get(domain)
+        if granted is None or not self._policy.value.budget_published:
+            return wire.Budget()
+        balance = self._ledger.balance(domain)
+        return wire.Budget(
+            published=True,
+            rho_cap_pico=balance.rho_cap,
+            rho_left_pico=balance.rho_left,
+            delta=f"{granted.delta:f}",
+        )
+
+    @staticmethod
+    def _refused(reasons: list[wire.Reason], budget: wire.Budget | None = None) -> wire.Judgement:
+        return wire.Judgement(verdict=wire.Judgement.REFUSED, reasons=reasons, budget=budget)
+
+
+def _wire_reason(reason: Reason) -> wire.Reason:
+    what = f"{reason.what} ({reason.file}:{reason.line})"
+    return wire.Reason(code=reason.code, what=what, allowed=reason.allowed)
+
+
+def request_summary(plan: Plan) -> str:
+    """What a person has to decide on, as text."""
+    study = plan.study
+    lines = {
+        "title": study.title,
+        "purpose": study.purpose,
+        "lead": f"{study.lead.name}, {study.lead.organization}",
+        "recipients": ", ".join(study.recipients),
+        "parties": ", ".join(study.parties),
+        "questions": {question.name: question.kind for question in plan.questions},
+        "columns": {name: sorted(uses) for name, uses in plan.columns_used.items()},
+        "where": study.table.where or "every row",
+        "epsilon": f"{plan.epsilon_total:f} at delta {plan.delta:f}",
+        "coalition": plan.coalition,
+    }
+    return json.dumps(lines, indent=2, ensure_ascii=False)

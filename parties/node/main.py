@@ -1,0 +1,144 @@
+"""A party's node as a process: ``parley node start``, or ``python -m parties.node.main NODE.yaml``.
+
+It prints one line on stdout, ``{"listening": "host:port", …}``, and then serves until it is told
+to stop. Its log goes to stderr. The zygote is started first: it forks, and gRPC does not like that.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+
+from mpc.errors import BudgetRefusal, ConfigFaults, Fault, ParleyError, TransportError
+from mpc.units import ProtectedUnit
+from parties.config import NodeConfig, load_node_config
+from parties.data.catalogue import Catalogue
+from parties.identity.credentials import server_credentials, server_options
+from parties.identity.store import load_identity
+from parties.identity.trust import load_trust
+from parties.ledger.records import Limits
+from parties.ledger.sqlite import SqliteLedger
+from parties.node.desk import Desk
+from parties.node.parts import NodeParts
+from parties.node.requests import RequestStore
+from parties.node.service import ControlService
+from parties.node.studies import Studies
+from parties.node.workers import ZYGOTE_MODULE, Zygote
+from parties.policy.model import PolicyFile, load_policy
+from parties.system import SystemClock, SystemRandomness
+from protos.control_pb2_grpc import add_PartyServicer_to_server
+
+THREADS = 32  # calls at once; a watcher holds one
+STOP_S = 3.0
+
+_log = logging.getLogger("parley.node")
+
+
+def ledger_limits(policy: PolicyFile) -> Limits:
+    """What the policy lets one partner hold."""
+    said = policy.value.limits
+    return Limits(
+        outstanding_max=said.reserved_max,
+        aborts_max=max(1, said.aborts_max),
+        reservation_s_max=said.reserve_s,
+    )
+
+
+def open_ledger(config: NodeConfig, policy: PolicyFile) -> SqliteLedger:
+    """The node's ledger, with a domain for each of the policy's; caps only ever rise."""
+    ledger = SqliteLedger(config.state / "ledger.db", SystemClock(), ledger_limits(policy))
+    owner = policy.value.owner.name if policy.value.owner else "policy file"
+    for name, domain in policy.value.domains.items():
+        try:
+            balance = ledger.balance(name)
+        except BudgetRefusal:
+            unit = ProtectedUnit(domain.rows_max, domain.adjacency)
+            ledger.create_domain(name, unit, domain.rho, domain.delta_charges, owner)
+            continue
+        if domain.rho > balance.rho_cap:
+            ledger.raise_cap(
+                name, domain.rho, domain.delta_charges, owner, f"policy file {policy.path.name}"
+            )
+    return ledger
+
+
+def open_parts(config: NodeConfig) -> NodeParts:
+    """Open everything a node needs. Raises the first error; nothing serves before all is well."""
+    clock = SystemClock()
+    identity = load_identity(config.identity)
+    if identity.member.id != config.party:
+        fault = Fault(
+            "PLY-C106", "party", f"the identity here is {identity.member.id}'s", "its own id", 1, 1
+        )
+        raise ConfigFaults(str(config.file), (fault,))
+    policy = load_policy(config.policy)
+    config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (config.state / "tmp").mkdir(exist_ok=True, mode=0o700)
+    return NodeParts(
+        config=config,
+        trust=load_trust(config.identity, identity, config.peers),
+        policy=policy,
+        catalogue=Catalogue(config),
+        ledger=open_ledger(config, policy),
+        requests=RequestStore(config.state / "requests.db", clock),
+        clock=clock,
+        randomness=SystemRandomness(),
+    )
+
+
+def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
+    """Run a node until SIGTERM or SIGINT. ``zygote_module`` is what its workers are forked from."""
+    zygote = Zygote(zygote_module)
+    try:
+        parts = open_parts(config)
+        studies = Studies(parts, Desk(parts), zygote)
+        server = grpc.server(
+            ThreadPoolExecutor(THREADS, thread_name_prefix="call"),
+            options=server_options(config.exchange.keepalive_s, config.exchange.timeout_s),
+            maximum_concurrent_rpcs=THREADS,
+        )
+        add_PartyServicer_to_server(ControlService(parts.trust, studies.desk, studies), server)
+        host = config.listen.rpartition(":")[0]
+        try:
+            port = server.add_secure_port(config.listen, server_credentials(parts.trust.identity))
+        except RuntimeError:
+            port = 0
+        if not port:
+            raise TransportError(f"cannot listen on {config.listen}", hint="is the port taken?")
+        stopped = threading.Event()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: stopped.set())
+        server.start()
+        line = {"listening": f"{host}:{port}", "party": config.party}
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+        zygote.wait_ready()
+        _log.info("%s is ready", config.party)
+        stopped.wait()
+        studies.stop()
+        server.stop(STOP_S).wait()
+    finally:
+        zygote.close()
+
+
+def main(zygote_module: str = ZYGOTE_MODULE) -> None:
+    """Run the node of the file named on the command line."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s"
+    )
+    try:
+        serve(load_node_config(Path(sys.argv[1])), zygote_module)
+    except ParleyError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""Studies in progress at a node: started with all approvals, run by a worker, ended with it.
+
+A start uses up this party's own approval and makes a worker; a connect lets the worker meet its
+peers. Whatever ends a worker (its own end, a cancel, the node's end) ends the run, and a
+reservation that was not committed is released.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from mpc.canonical import Plain
+from mpc.errors import IntegrityError, ParleyError, StudyAborted, TransportError, UsageError
+from mpc.plan.model import Plan
+from mpc.session.approval import Approval, check_approvals
+from mpc.study.canonical import study_to_plain
+from mpc.units import PARTIES_MAX, PartyId, RunId
+from parties.identity.store import Identity
+from parties.node.desk import Desk
+from parties.node.parts import NodeParts
+from parties.node.runs import Run, Runs
+from parties.node.workers import Worker, Zygote
+from parties.problems import as_problem, from_problem
+from parties.worker.order import WorkerOrder
+from protos import control_pb2 as wire
+
+WORKER_ANSWER_S = 60.0
+STUDY_S = 4 * 3600.0  # a worker that says nothing for this long is ended
+
+_log = logging.getLogger("parley.node")
+
+
+class Studies:
+    """Runs of one node. Safe from several threads."""
+
+    def __init__(self, parts: NodeParts, desk: Desk, zygote: Zygote) -> None:
+        self._config = parts.config
+        self._trust = parts.trust
+        self._policy = parts.policy
+        self._catalogue = parts.catalogue
+        self._ledger = parts.ledger
+        self._requests = parts.requests
+        self._clock = parts.clock
+        self.desk = desk
+        self._zygote = zygote
+        self._runs = Runs(self._config.workers.at_once)
+
+    def start(
+        self, digest: str, approvals: tuple[bytes, ...], coordinator: PartyId
+    ) -> wire.Started:
+        """Check every approval, use up the own one, make the worker ready.
+
+        Raises IntegrityError on any approval that is missing, foreign, expired or used; policy,
+        versions and pins are judged once more, since they may have changed since the approval.
+        """
+        if len(approvals) > PARTIES_MAX:
+            raise IntegrityError("more approvals than a study has parties")
+        plan = self.desk.agreed_plan(digest)
+        if plan.roster.coordinator.id != coordinator:
+            raise IntegrityError("another coordinator than the plan's starts it")
+        given = [Approval.from_bytes(approval) for approval in approvals]
+        run_id = check_approvals(plan, given, self._clock.unix_s())
+        reasons = self.desk.reasons(plan, charged=True)
+        if reasons:
+            raise IntegrityError(f"this party no longer agrees: {reasons[0].code}")
+        own = next(each for each in given if each.party == self._config.party)
+        approver = self._requests.use_up(own.nonce, plan.digest, run_id, coordinator)
+        worker = self._zygote.fork()
+        run = Run(run_id, coordinator, plan, worker)
+        try:
+            self._runs.add(run)
+            worker.pipe.send(self._order(plan, given, run_id, approver).to_plain())
+            ready = _answer(worker, "listening")
+        except ParleyError:
+            worker.kill()
+            run.end(as_problem(StudyAborted("this party's worker did not start")))
+            raise
+        run.enter("started")
+        _log.info("run %s of study %s started", run_id[:12], plan.study.id)
+        return wire.Started(
+            run=run_id, address=str(ready["address"]), hello=bytes.fromhex(str(ready["hello"]))
+        )
+
+    def _order(
+        self, plan: Plan, approvals: list[Approval], run: RunId, approver: str
+    ) -> WorkerOrder:
+        table = self._config.tables[plan.study.table.name]
+        exchange, limits = self._config.exchange, self._policy.value.limits
+        identity: Identity = self._trust.identity
+        return WorkerOrder(
+            run=run,
+            party=self._config.party,
+            plan_digest=plan.digest,
+            study=study_to_plain(plan.study),
+            roster=plan.roster.to_plain(),
+            approvals=[approval.to_plain() for approval in approvals],
+            identity=identity.for_worker(),
+            table=self._catalogue.for_worker(plan.study.table.name),
+            ledger=str(self._ledger.path),
+            temporary=str(self._config.state / "tmp"),
+            domain=table.domain,
+            partner=plan.roster.coordinator.organization,
+            approved_by=approver,
+            reserve_s=limits.reserve_s,
+            reserved_max=limits.reserved_max,
+            aborts_max=limits.aborts_max,
+            threads=self._config.workers.threads,
+            memory_mb=self._config.workers.memory_mb,
+            host=exchange.host,
+            bind=exchange.bind or exchange.host,
+            port_first=exchange.ports[0],
+            port_last=exchange.ports[1],
+            keepalive_s=exchange.keepalive_s,
+            timeout_s=exchange.timeout_s,
+            wait_s=exchange.wait_s,
+        )
+
+    def connect(self, request: wire.ConnectRequest, coordinator: PartyId) -> wire.Connected:
+        """Hand the Hellos and addresses to the run's worker; from here on it runs by itself."""
+        run = self.run(request.run, coordinator)
+        if not run.claim_connect():
+            raise IntegrityError("this run was connected before")
+        message: dict[str, Plain] = {
+            "addresses": {each.party: each.address for each in request.addresses},
+            "hellos": [hello.hex() for hello in request.hellos],
+            "confirmation": request.confirmation.hex(),
+        }
+        try:
+            run.worker.pipe.send(message)
+            connected = _answer(run.worker, "confirmation")
+        except ParleyError as error:
+            self._finish(run, as_problem(error))
+            raise
+        follower = threading.Thread(
+            target=self._follow, args=(run,), name=f"run-{run.id[:8]}", daemon=True
+        )
+        follower.start()
+        return wire.Connected(confirmation=bytes.fromhex(str(connected["confirmation"])))
+
+    def _follow(self, run: Run) -> None:
+        problem: dict[str, str] | None = as_problem(
+            StudyAborted(f"{self._config.party}: its worker ended before the study did")
+        )
+        try:
+            while True:
+                message = run.worker.pipe.receive(STUDY_S)
+                if "stage" in message:
+                    run.enter(str(message["stage"]))
+                elif "committed" in message:
+                    problem = None
+                    return
+                elif "problem" in message:
+                    problem = _problem(message["problem"])
+                    return
+        except TransportError:
+            return
+        finally:
+            self._finish(run, problem)
+
+    def _finish(self, run: Run, problem: dict[str, str] | None) -> None:
+        """End the worker, then release what was not committed; the order keeps that exact."""
+        run.worker.kill()
+        self._ledger.release(run.id)
+        if run.end(problem):
+            state = "committed" if problem is None else f"ended with {problem['code']}"
+            _log.info("run %s %s", run.id[:12], state)
+
+    def run(self, run: str, coordinator: PartyId) -> Run:
+        """A run of this coordinator. Raises UsageError on any other."""
+        found = self._runs.get(run)
+        if found is None or found.coordinator != coordinator:
+            raise UsageError("no such run here since this node started")
+        return found
+
+    def cancel(self, run: str, coordinator: PartyId) -> bool:
+        """End a run that has not committed; True if it was running."""
+        found = self.run(run, coordinator)
+        was_running = not found.over
+        if was_running:
+            error = StudyAborted(f"{self._config.party}: cancelled by the coordinator")
+            self._finish(found, as_problem(error))
+        return was_running
+
+    def count(self) -> int:
+        """Studies in progress."""
+        return len(self._runs.active())
+
+    def stop(self) -> None:
+        """End every run: the node is going down."""
+        for run in self._runs.active():
+            self._finish(run, as_problem(StudyAborted(f"{self._config.party}: its node stopped")))
+
+
+def _answer(worker: Worker, key: str) -> dict[str, Plain]:
+    """The worker's next message; raises what it reports instead."""
+    message = worker.pipe.receive(WORKER_ANSWER_S)
+    if "problem" in message:
+        problem = _problem(message["problem"])
+        raise from_problem(problem["code"], problem["message"], problem["party"])
+    if key not in message:
+        raise StudyAborted("the worker answered out of order")
+    return message
+
+
+def _problem(plain: Plain) -> dict[str, str]:
+    if not isinstance(plain, dict):
+        return as_problem(StudyAborted("the worker ended with a broken report"))
+    return {key: str(plain.get(key, "")) for key in ("code", "message", "party")}

@@ -1,0 +1,185 @@
+"""A whole federation on one machine: throw-away authority and keys, real node processes, real mTLS.
+
+For researchers and tests. Everything lies in one folder, a sub-folder each participant, as it
+would lie on separate machines. The schema and the policy of every simulated owner are derived
+from the scenario unless the folder of the scenario holds a ``schema.yaml`` or ``policy.yaml``.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from mpc.errors import StudyAborted, UsageError
+from mpc.study.model import Study
+from mpc.units import Role
+from parties.data.register import register_table
+from parties.config import load_node_config
+from parties.identity.authority import approve, authority_init
+from parties.identity.store import install, request
+from parties.identity.trust import trust_peer
+from parties.simulated_files import (
+    coordinator_file,
+    node_file,
+    policy_for,
+    schema_for,
+)
+
+COORDINATOR = "coordinator"
+COORDINATOR_ORGANIZATION = "Simulated coordinator"
+NODE_MODULE = "parties.node.main"
+READY_S = 60.0
+STOP_S = 10.0
+
+
+@dataclass
+class SimulatedNode:
+    """One node process and its folder."""
+
+    party: str
+    directory: Path
+    module: str = NODE_MODULE
+    address: str = ""
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def config(self) -> Path:
+        return self.directory / "node.yaml"
+
+    def start(self) -> None:
+        """Start the process and learn its address from its first line."""
+        with (self.directory / "node.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", self.module, str(self.config)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                text=True,
+            )
+
+    def wait_ready(self, deadline_s: float = READY_S) -> None:
+        """Return once the node listens. Raises StudyAborted, naming its log, if it does not."""
+        if self.process is None or self.process.stdout is None:
+            raise UsageError(f"node {self.party} was not started")
+        ready, _, _ = select.select([self.process.stdout], [], [], deadline_s)
+        line = self.process.stdout.readline() if ready else ""
+        try:
+            self.address = str(json.loads(line)["listening"])
+        except (ValueError, KeyError):
+            raise StudyAborted(
+                f"{self.party}: its node did not start", hint=f"see {self.directory / 'node.log'}"
+            ) from None
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(STOP_S)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        self.process = None
+
+
+@dataclass
+class Federation:
+    """The participants of one study on this machine."""
+
+    root: Path
+    study: Study
+    nodes: dict[str, SimulatedNode] = field(default_factory=dict)
+
+    @property
+    def coordinator_config(self) -> Path:
+        return self.root / COORDINATOR / "coordinator.yaml"
+
+    @property
+    def roster_file(self) -> Path:
+        return self.root / COORDINATOR / "roster.json"
+
+    def build(
+        self, data: Mapping[str, Path], schema: Path | None = None, policy: Path | None = None
+    ) -> None:
+        """Make keys, certificates and files for everyone, and register every party's table."""
+        missing = [party for party in self.study.parties if party not in data]
+        if missing:
+            raise UsageError(f"no data file for {', '.join(missing)}")
+        authority = self.root / "authority"
+        authority_init(authority, COORDINATOR_ORGANIZATION)
+        pins = {
+            party: self._enrol(authority, party, f"Simulated {party}", Role.PARTY)
+            for party in self.study.parties
+        }
+        pins[COORDINATOR] = self._enrol(
+            authority, COORDINATOR, COORDINATOR_ORGANIZATION, Role.COORDINATOR
+        )
+        bundles = {party: self.root / party / "bundle.pem" for party in pins}
+        for party in self.study.parties:
+            directory = self.root / party
+            trust_peer(directory / "identity", bundles[COORDINATOR], pins[COORDINATOR])
+            (directory / f"{self.study.table.name}.schema.yaml").write_text(
+                schema.read_text() if schema else schema_for(self.study)
+            )
+            (directory / "policy.yaml").write_text(
+                policy.read_text() if policy else policy_for(self.study)
+            )
+            (directory / "node.yaml").write_text(
+                node_file(self.study, party, pins, data[party].resolve())
+            )
+            self.nodes[party] = SimulatedNode(party, directory)
+        for party in self.study.parties:
+            trust_peer(self.root / COORDINATOR / "identity", bundles[party], pins[party])
+        self.roster_file.write_text(json.dumps(pins, indent=2) + "\n")
+        self._pins = pins
+        for node in self.nodes.values():
+            register_table(load_node_config(node.config), self.study.table.name)
+
+    def _enrol(self, authority: Path, member: str, organization: str, role: Role) -> str:
+        directory = self.root / member
+        directory.mkdir(parents=True)
+        identity, bundle = directory / "identity", directory / "bundle.pem"
+        fingerprint = approve(
+            authority, request(identity, member, role, organization), bundle, days=7
+        )
+        install(identity, bundle, fingerprint)
+        return fingerprint
+
+    def start(self) -> None:
+        """Start every node, wait until all listen, and write the coordinator's file."""
+        for node in self.nodes.values():
+            node.start()
+        end = time.monotonic() + READY_S
+        with ThreadPoolExecutor(len(self.nodes)) as pool:
+            for waiting in [
+                pool.submit(node.wait_ready, max(1.0, end - time.monotonic()))
+                for node in self.nodes.values()
+            ]:
+                waiting.result()
+        addresses = {party: node.address for party, node in self.nodes.items()}
+        self.coordinator_config.write_text(coordinator_file(addresses, self._pins))
+
+    def stop(self) -> None:
+        for node in self.nodes.values():
+            node.stop()
+
+    def __enter__(self) -> Federation:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.stop()

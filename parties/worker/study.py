@@ -1,0 +1,205 @@
+"""A worker: one study at one party, from the order on the pipe to the committed share.
+
+It gets its keys over the pipe, meets its peers over the lane, computes on CrypTen shares, commits
+in the party's ledger and ends. It tells its node coarse stages and, if it fails, a problem
+without values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpc.backend.crypten_engine import CryptenEngine
+from mpc.canonical import Plain
+from mpc.errors import IntegrityError, StudyAborted
+from mpc.flow import Stage, Tools, run_linear
+from mpc.plan.build import plan_study
+from mpc.plan.model import Plan
+from mpc.ports import Channel, Clock, Journal, Randomness
+from mpc.privacy.ledger import ChargeTerms, Ledger
+from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
+from mpc.ring.words import from_bytes
+from mpc.roster import Roster
+from mpc.session.agreement import Agreement
+from mpc.session.approval import Approval
+from mpc.session.establish import OwnHello, make_hello
+from mpc.session.session import Session
+from mpc.study.canonical import study_from_plain
+from mpc.units import PartyId, ProtectedUnit
+from parties.channel import ChannelLimits
+from parties.data.table import DuckTable, open_table
+from parties.identity.store import Identity
+from parties.lane import LaneSettings, Listener
+from parties.ledger.records import Limits
+from parties.ledger.sqlite import SqliteLedger
+from parties.problems import as_problem
+from parties.system import SOFTWARE_VERSION, SystemClock, SystemRandomness
+from parties.worker.order import WorkerOrder
+from parties.worker.pipe import Pipe, exit_when_closed
+
+CONNECT_S = 60.0  # from the Hello until the coordinator hands over everybody's
+MEET_S = 20.0  # until every peer is met
+SESSION_TAG_SIZE = 8
+
+
+@dataclass(frozen=True)
+class WorkerPorts:
+    """What a worker takes from outside. Tests hand in their own; the noise says its build."""
+
+    clock: Clock
+    randomness: Randomness
+    source: NoiseSource
+    journal: Callable[[WorkerOrder], Journal]
+
+
+def system_ports() -> WorkerPorts:
+    """The real ones: the system's clock and randomness, exact noise, the party's ledger."""
+    clock, randomness = SystemClock(), SystemRandomness()
+    return WorkerPorts(clock, randomness, DiscreteGaussian(randomness), open_journal)
+
+
+def open_journal(order: WorkerOrder) -> SqliteLedger:
+    """The ledger of the order's party."""
+    limits = Limits(
+        outstanding_max=order.reserved_max,
+        aborts_max=max(1, order.aborts_max),
+        reservation_s_max=order.reserve_s,
+    )
+    return SqliteLedger(Path(order.ledger), SystemClock(), limits)
+
+
+def work(pipe: Pipe, ports: WorkerPorts | None = None) -> None:
+    """Run the order that comes over ``pipe``, and report how it ended."""
+    logging.disable(logging.CRITICAL)  # what a library logs may quote data
+    try:
+        order = WorkerOrder.from_plain(pipe.receive(CONNECT_S))
+        _Study(order, pipe, ports or system_ports()).run()
+    except Exception as error:
+        pipe.send({"problem": dict(as_problem(error))})
+
+
+class _Study:
+    """The steps of one worker, in order."""
+
+    def __init__(self, order: WorkerOrder, pipe: Pipe, ports: WorkerPorts) -> None:
+        self._order = order
+        self._pipe = pipe
+        self._ports = ports
+        self._identity = Identity.from_node(order.identity)
+        self._plan = _recomputed(order)
+        self._journal = ports.journal(order)
+
+    def run(self) -> None:
+        hello = self._hello()
+        listener = self._listener()
+        self._pipe.send({"listening": True, "address": self._address(listener),
+                         "hello": hello.data.hex()})  # fmt: skip
+        met = self._pipe.receive(CONNECT_S)
+        exit_when_closed(self._pipe)
+        pairing = hello.agree(_hex_list(met["hellos"]), bytes.fromhex(str(met["confirmation"])))
+        self._pipe.send({"confirmation": pairing.for_coordinator.hex()})
+        channel = listener.connect(
+            self._plan.roster, self._session_tag(), _addresses(met["addresses"]), MEET_S
+        )
+        try:
+            session = pairing.confirm(channel)
+            self._compute(session, channel)
+        finally:
+            channel.close()
+        self._pipe.send({"committed": True})
+
+    def _hello(self) -> OwnHello:
+        plain = self._order.approvals
+        if not isinstance(plain, list):
+            raise IntegrityError("the order has no approvals")
+        approvals = [Approval.from_plain(approval) for approval in plain]
+        now = self._ports.clock.unix_s()
+        agreement = Agreement.of(self._plan, approvals, now, build=self._ports.source.build)
+        if agreement.run != self._order.run:
+            raise IntegrityError("the order names another run than its approvals make")
+        return make_hello(agreement, self._order.party, self._identity.sign, self._ports.randomness)
+
+    def _listener(self) -> Listener:
+        order = self._order
+        settings = LaneSettings(
+            order.keepalive_s, order.timeout_s, ChannelLimits(wait_s=float(order.wait_s))
+        )
+        ports = (order.port_first, order.port_last)
+        return Listener(
+            self._identity.member, self._identity.tls_key_pem(), order.bind, ports, settings
+        )
+
+    def _address(self, listener: Listener) -> str:
+        port = listener.address.rpartition(":")[2]
+        host = f"[{self._order.host}]" if ":" in self._order.host else self._order.host
+        return f"{host}:{port}"
+
+    def _session_tag(self) -> bytes:
+        return hashlib.sha256(b"parley/lane/v1" + bytes.fromhex(self._order.run)).digest()[
+            :SESSION_TAG_SIZE
+        ]
+
+    def _compute(self, session: Session, channel: Channel) -> None:
+        table = self._table()
+        commitment = table.commitment(self._ports.randomness)
+        tools = Tools(
+            engine=CryptenEngine(session, channel),
+            ledger=Ledger(self._journal),
+            journal=self._journal,
+            source=self._ports.source,
+            agree=lambda: session.exchange_ready(channel, session.opening),
+            seal=lambda masked: session.seal(
+                session.opening, from_bytes(masked), commitment.digest, SOFTWARE_VERSION
+            ),
+            opening=session.opening,
+        )
+        run_linear(self._plan, table, self._terms(), tools, self._entered)
+
+    def _table(self) -> DuckTable:
+        return open_table(
+            self._order.table,
+            self._plan.study.table,
+            threads=self._order.threads,
+            memory_mb=self._order.memory_mb,
+            temporary=Path(self._order.temporary),
+        )
+
+    def _terms(self) -> ChargeTerms:
+        study, order = self._plan.study, self._order
+        return ChargeTerms(
+            run=order.run,
+            domain=order.domain,
+            plan_digest=self._plan.digest,
+            study=study.id,
+            partner=order.partner,
+            purpose=study.purpose,
+            approved_by=order.approved_by,
+            unit=ProtectedUnit(study.table.unit.rows_max, study.privacy.adjacency),
+            expires_unix_s=self._ports.clock.unix_s() + order.reserve_s,
+        )
+
+    def _entered(self, stage: Stage) -> None:
+        self._pipe.send({"stage": stage.value})
+
+
+def _recomputed(order: WorkerOrder) -> Plan:
+    plan = plan_study(study_from_plain(order.study), Roster.from_plain(order.roster))
+    if plan.digest != order.plan_digest:
+        raise IntegrityError("the order's plan is not the one it names")
+    return plan
+
+
+def _hex_list(plain: Plain) -> list[bytes]:
+    if not isinstance(plain, list):
+        raise StudyAborted("the node handed over no Hellos")
+    return [bytes.fromhex(str(each)) for each in plain]
+
+
+def _addresses(plain: Plain) -> Mapping[PartyId, str]:
+    if not isinstance(plain, dict):
+        raise StudyAborted("the node handed over no addresses")
+    return {PartyId(party): str(address) for party, address in plain.items()}
