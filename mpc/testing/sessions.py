@@ -1,0 +1,92 @@
+"""Whole sessions inside one process: the handshake as it is, over the in-memory network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mpc.ports import Randomness
+from mpc.session.agreement import BUILD, Agreement
+from mpc.session.approval import Agreed, Approval
+from mpc.session.establish import CoordinatorPairing, OwnHello, Pairing, make_hello
+from mpc.session.session import Session
+from mpc.testing.network import Network, together
+from mpc.testing.participants import Participant
+from mpc.units import PartyId
+
+NOW_UNIX_S = 1_800_000_000
+_APPROVAL_S = 3600
+
+
+def approvals_of(
+    plan: Agreed, participants: Sequence[Participant], randomness: Randomness
+) -> tuple[Approval, ...]:
+    """Every party's approval of ``plan``, good for an hour from :data:`NOW_UNIX_S`."""
+    return tuple(
+        Approval.sign(
+            plan_digest=plan.digest,
+            party=participant.id,
+            nonce=randomness.random_bytes(32),
+            expires_unix_s=NOW_UNIX_S + _APPROVAL_S,
+            approved_by="policy",
+            signer=participant.sign,
+        )
+        for participant in participants[:-1]
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class Meeting:
+    """All participants of one run, before any Hello is compared. The coordinator is the last."""
+
+    agreement: Agreement
+    approvals: tuple[Approval, ...]
+    hellos: Mapping[PartyId, OwnHello]
+
+    @classmethod
+    def of(
+        cls,
+        plan: Agreed,
+        participants: Sequence[Participant],
+        randomness: Randomness,
+        *,
+        build: str = BUILD,
+    ) -> Meeting:
+        """Approve ``plan`` at every party and make every Hello."""
+        approvals = approvals_of(plan, participants, randomness)
+        agreement = Agreement.of(plan, approvals, NOW_UNIX_S, build=build)
+        hellos = {
+            participant.id: make_hello(agreement, participant.id, participant.sign, randomness)
+            for participant in participants
+        }
+        return cls(agreement, approvals, hellos)
+
+    @property
+    def said(self) -> list[bytes]:
+        """Every Hello as it travels, in roster order with the coordinator last."""
+        return [self.hellos[participant].data for participant in self.agreement.roster.ids]
+
+    def coordinate(self) -> CoordinatorPairing:
+        """The coordinator's second step."""
+        return self.hellos[self.agreement.roster.coordinator.id].agree_as_coordinator(self.said)
+
+    def pair(self) -> Mapping[PartyId, Pairing]:
+        """Everyone's second step; the coordinator checks every party's confirmation."""
+        coordinator = self.coordinate()
+        pairings = {
+            party: self.hellos[party].agree(self.said, coordinator.confirmations[party])
+            for party in self.agreement.parties
+        }
+        for party, pairing in pairings.items():
+            coordinator.check(party, pairing.for_coordinator)
+        return pairings
+
+    def establish(self, network: Network) -> Mapping[PartyId, Session]:
+        """Every party's confirmed session over ``network``, each in a thread of its own."""
+        pairings = self.pair()
+        channels = {channel.own: channel for channel in network.channels}
+        tasks = {
+            party: lambda pairing=pairing, channel=channels[party]: pairing.confirm(channel)
+            for party, pairing in pairings.items()
+        }
+        return together(tasks).all()
