@@ -53,6 +53,11 @@ class _Link:
     ended: bool = False
     flushed: bool = False  # everything queued went out, and the sender is done
 
+    @property
+    def silent(self) -> bool:
+        """Nothing more can come from the peer."""
+        return self.ended or not self.joined
+
 
 class PeerChannel:
     """Messages of one session, over links that a lane attaches. See :class:`mpc.ports.Channel`."""
@@ -119,13 +124,13 @@ class PeerChannel:
                 for link in self._links.values():
                     link.outbox.put((frames.BYE, b""))
                 self._changed.wait_for(
-                    lambda: all(link.acknowledged or link.ended for link in self._links.values()),
+                    lambda: all(link.acknowledged or link.silent for link in self._links.values()),
                     self._limits.close_s,
                 )
             for link in self._links.values():
                 link.outbox.put(None)
             self._changed.wait_for(
-                lambda: all(link.flushed or link.ended for link in self._links.values()),
+                lambda: all(link.flushed or link.silent for link in self._links.values()),
                 self._limits.close_s,
             )
             self._changed.notify_all()
@@ -190,11 +195,11 @@ class PeerChannel:
         with self._changed:
             link = self._link(peer)
             link.ended = True
-            link.outbox.put(None)
-            self._changed.notify_all()
             if not (link.left or self._closed):
                 reason = f" ({why})" if why else ""
                 self._record(PeerError(peer, f"its connection ended without BYE{reason}"), peer)
+            link.outbox.put(None)
+            self._changed.notify_all()
 
     def fail(self, error: ParleyError, about: PartyId) -> None:
         """End the session for everyone because of ``error``; the first one counts."""

@@ -14,7 +14,8 @@ from mpc.ports import Clock
 from mpc.roster import Member, Roster
 from mpc.units import PartyId, Role
 from parties.channel import ChannelLimits, PeerChannel
-from parties.identity.certificates import Leaf, Names, PublicKey, der, make_authority, make_leaf
+from parties.identity.certificates import Leaf, Names, der
+from parties.identity.issuing import PublicKey, make_authority, make_leaf
 from parties.lane import LaneSettings, Listener
 from parties.system import SystemClock
 
