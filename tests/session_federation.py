@@ -1,0 +1,67 @@
+"""Participants, an agreed plan and handshakes for tests of the session; seeded, so repeatable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seeded_randomness import SeededRandomness
+
+from mpc.roster import Roster
+from mpc.session.agreement import BUILD
+from mpc.session.establish import OwnHello, Pairing
+from mpc.session.session import Session
+from mpc.testing.network import Fault, Network
+from mpc.testing.participants import Participant, make_participants, roster_of
+from mpc.testing.sessions import Meeting
+from mpc.units import PartyId, PlanDigest, sha256_hex
+
+COMMITMENT = bytes(range(32))
+
+
+@dataclass(frozen=True)
+class AgreedPlan:
+    """What a session needs of a plan."""
+
+    digest: PlanDigest
+    roster: Roster
+
+
+class SessionFederation:
+    """``count`` parties and a coordinator, and the plan they approve."""
+
+    def __init__(self, count: int, seed: int | str = 0) -> None:
+        self.randomness = SeededRandomness(f"session/{seed}/{count}")
+        self.participants = make_participants(count, self.randomness)
+        self.plan = self.planned("the plan")
+
+    def planned(self, what: str) -> AgreedPlan:
+        return AgreedPlan(PlanDigest(sha256_hex(what.encode())), roster_of(self.participants))
+
+    @property
+    def parties(self) -> tuple[PartyId, ...]:
+        return tuple(participant.id for participant in self.participants[:-1])
+
+    def participant(self, name: str) -> Participant:
+        return next(each for each in self.participants if each.id == name)
+
+    def meeting(self, plan: AgreedPlan | None = None, build: str = BUILD) -> Meeting:
+        return Meeting.of(plan or self.plan, self.participants, self.randomness, build=build)
+
+    def network(self, *, wait_s: float = 5.0, faults: Sequence[Fault] = ()) -> Network:
+        return Network(self.parties, wait_s=wait_s, faults=faults)
+
+    def sessions(self) -> list[Session]:
+        """Confirmed sessions of all parties, in roster order."""
+        established = self.meeting().establish(self.network())
+        return [established[party] for party in self.parties]
+
+
+def agree_at(meeting: Meeting, party: str, said: Sequence[bytes]) -> Pairing:
+    """``party``'s second step with these Hellos and a confirmation that fits the honest ones."""
+    coordinator = meeting.coordinate()
+    return own_hello(meeting, party).agree(said, coordinator.confirmations[PartyId(party)])
+
+
+def own_hello(meeting: Meeting, participant: str) -> OwnHello:
+    return meeting.hellos[PartyId(participant)]
