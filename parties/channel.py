@@ -276,8 +276,10 @@ class PeerChannel:
             link.acknowledged = True
         elif frame.operation == frames.STOP:
             link.left = True
+            accused = frame.payload == self._own.encode()
             error = self._reported(link.peer, frame.payload)
-            self._record(error, error.party)
+            # An accused party that accused back would make the others name its accuser.
+            self._record(error, "" if accused else error.party)
         else:
             raise IntegrityError("sent a control frame out of place")
         self._changed.notify_all()

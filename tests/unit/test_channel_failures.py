@@ -97,13 +97,16 @@ def test_all_survivors_name_the_lost_party_and_not_the_one_that_told_them(mesh: 
     assert failure(mesh.channels[ALPHA], BRAVO).party == CHARLIE
     told = failure(mesh.channels[BRAVO], ALPHA)
     assert told.party == CHARLIE
-    assert told.message == "charlie: lost, as alpha reports"
+    assert told.message in {  # charlie, who is still there, may be first to tell
+        "charlie: lost, as alpha reports",
+        "charlie: ended the session because of an error there",
+    }
 
 
 def test_the_party_that_others_lost_names_who_says_so(mesh: Mesh) -> None:
     mesh.channels[ALPHA].end(CHARLIE, "")
     error = failure(mesh.channels[CHARLIE], BRAVO)
-    assert error.party == ALPHA
+    assert error.party in {ALPHA, BRAVO}  # who told first
     assert "it lost this party" in error.message
 
 
