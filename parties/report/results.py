@@ -11,13 +11,16 @@ import json
 from collections.abc import Sequence
 from decimal import Decimal
 
+from mpc.errors import IntegrityError
 from mpc.plan.model import Plan
 from mpc.questions.answer import Answer, Cell
 from mpc.units import RHO_UNIT, RunId
 from parties.report.standing import PartyBudget
 from parties.report.truths import LABEL, Truths
+from parties.report.verify import Verification
 
 RESULTS_FORMAT = "parley-results/1"
+RESULTS_SIZE_MAX = 256 << 20  # bytes
 
 _CSV_HEAD = (
     "question",
@@ -76,6 +79,43 @@ def results_json(document: dict[str, object]) -> bytes:
     """The document as UTF-8 JSON, indented. Raises ValueError on a value that is not finite."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8") + b"\n"
+
+
+def check_results(data: bytes, verified: Verification) -> None:
+    """Refuse ``results.json`` unless its every answer and cost follows from the receipt.
+
+    Budgets and plain answers are not in the receipt and are not checked.
+    Raises IntegrityError naming the part, or the question, that does not follow.
+    """
+    if len(data) > RESULTS_SIZE_MAX:
+        raise IntegrityError(f"results of {len(data)} bytes; at most {RESULTS_SIZE_MAX} are read")
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("answers"), list):
+        raise IntegrityError("the results are not a results.json of this software")
+    due = json.loads(
+        results_json(
+            results_document(
+                verified.plan,
+                verified.answers,
+                (),
+                run=verified.run,
+                receipt_digest=verified.receipt_digest,
+            )
+        )
+    )
+    for part in due.keys() - {"answers", "budgets"}:
+        if found.get(part) != due[part]:
+            raise IntegrityError(f"the results' {part} is not that of the receipt")
+    if len(found["answers"]) != len(due["answers"]):
+        raise IntegrityError("the results do not answer the questions of the receipt, each once")
+    for given, right in zip(found["answers"], due["answers"], strict=True):
+        if given != right:
+            raise IntegrityError(
+                f"{right['question']}: its answer in the results is not that of the receipt"
+            )
 
 
 def results_csv(answers: Sequence[Answer], truth: Sequence[Answer] | None = None) -> str:

@@ -57,14 +57,14 @@ def result_table(
     """
     truths = Truths(truth)
     table = Table(box=SIMPLE_HEAD, title=plain_text(plan.study.title, "bold"), title_justify="left")
-    table.add_column("question", no_wrap=True)
-    table.add_column("group")
-    table.add_column("estimate")
-    table.add_column("released", justify="right", no_wrap=True)
-    table.add_column("95 % interval", justify="right")
+    for head in ("question", "group", "estimate"):
+        table.add_column(head, overflow="fold")
+    for head in ("released", "95 % interval"):
+        table.add_column(head, justify="right", no_wrap=True)
     if truths:
-        table.add_column(TRUTH_HEAD, justify="right", style="magenta", max_width=20)
-    table.add_column("ε spent", justify="right", no_wrap=True)
+        table.add_column(TRUTH_HEAD, justify="right", style="magenta", max_width=16)
+    spent = f"ε spent\n(δ {small_text(plan.delta)})"
+    table.add_column(spent, justify="right", no_wrap=True)
     for answer in answers:
         _add_answer(table, answer, plan.question(answer.question), truths)
         table.add_section()
@@ -96,7 +96,7 @@ def _add_answer(table: Table, answer: Answer, planned: PlannedQuestion, truths: 
 
 def _numbers(estimate: Estimate) -> list[Text]:
     if estimate.value is None:
-        return [Text(NOT_AVAILABLE), plain_text(estimate.reason, "dim")]
+        return [Text(NOT_AVAILABLE), Text(NOT_AVAILABLE)]
     decimals = decimals_for(estimate.noise_sd)
     return [
         Text(number_text(estimate.value, decimals)),
@@ -110,9 +110,8 @@ def _true_number(truths: Truths, question: str, index: int, estimate: Estimate) 
 
 
 def _add_total(table: Table, plan: Plan, truths: Truths) -> None:
-    spent = f"{epsilon_text(plan.epsilon_total)} (δ {small_text(plan.delta)})"
     empty = [""] * (5 if truths else 4)
-    table.add_row("together", *empty, Text(spent), style="bold")
+    table.add_row("together", *empty, epsilon_text(plan.epsilon_total), style="bold")
 
 
 def budget_table(budgets: Sequence[PartyBudget]) -> RenderableType:
@@ -156,8 +155,8 @@ def plan_table(plan: Plan, verdicts: Sequence[PartyVerdict]) -> RenderableType:
 
 def _question_table(plan: Plan) -> Table:
     table = Table(box=SIMPLE_HEAD)
-    table.add_column("question", no_wrap=True)
-    table.add_column("columns used")
+    table.add_column("question", overflow="fold")
+    table.add_column("columns used", overflow="fold")
     table.add_column("numbers", justify="right")
     table.add_column("ρ", justify="right", no_wrap=True)
     table.add_column("ε", justify="right", no_wrap=True)
