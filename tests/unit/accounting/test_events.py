@@ -164,7 +164,7 @@ def test_coalitions_up_to_the_promised_cost_no_more_than_the_price() -> None:
 
 
 def test_a_smaller_coalition_never_costs_more_even_where_the_excess_is_large() -> None:
-    event = NoiseEvent((NoiseBlock(1, 1, Fraction(1, 4)),), 3, 2)
+    event = NoiseEvent((NoiseBlock(100, 1, Fraction(1, 4)),), 3, 2)
     assert float(tau(Fraction(1, 4), 2)) > 0.8
     assert rho_of_coalition(event, 1) == rho_of_coalition(event, 2) == price(event)[0]
 
