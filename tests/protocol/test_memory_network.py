@@ -1,0 +1,135 @@
+"""The in-memory channel keeps the lane's contract, and its faults are noticed by whom they hit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from channel_contract import STEP, ChannelContract
+
+from mpc.errors import IntegrityError, ParleyError, PeerError
+from mpc.testing.network import (
+    Fault,
+    FaultKind,
+    MemoryChannel,
+    Network,
+    seeded_fault,
+    together,
+)
+from mpc.units import PartyId
+
+A, B, C = PartyId("a"), PartyId("b"), PartyId("c")
+PARTIES = (A, B, C)
+
+
+class TestMemoryChannel(ChannelContract):
+    @pytest.fixture
+    def channels(self) -> Iterator[tuple[MemoryChannel, ...]]:
+        network = Network(PARTIES)
+        yield network.channels
+        for channel in network.channels:
+            channel.close()
+
+
+def network(*faults: Fault, wait_s: float = 5.0) -> Network:
+    return Network(PARTIES, wait_s=wait_s, faults=faults)
+
+
+def fault(kind: FaultKind, index: int = 1) -> Fault:
+    return Fault(kind, A, B, index)
+
+
+def send_three(net: Network) -> None:
+    for word in (b"one", b"two", b"six"):
+        net.channels[0].send(B, STEP, word)
+
+
+def test_delayed_message_and_those_behind_it_arrive_in_order() -> None:
+    net = network(fault(FaultKind.DELAY))
+    send_three(net)
+    net.channels[0].close()
+    assert [net.channels[1].receive(A, STEP, 3) for _ in range(3)] == [b"one", b"two", b"six"]
+
+
+def test_message_delayed_past_the_deadline_names_its_sender() -> None:
+    net = network(Fault(FaultKind.DELAY, A, B, 0, delay_s=60), wait_s=0.05)
+    net.channels[0].send(B, STEP, b"one")
+    with pytest.raises(PeerError, match=r"sent nothing for 0.05 s") as caught:
+        net.channels[1].receive(A, STEP, 3)
+    assert caught.value.party == A
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.SWAP])
+def test_message_lost_or_out_of_order_is_refused_naming_the_sender(kind: FaultKind) -> None:
+    net = network(fault(kind))
+    send_three(net)
+    assert net.channels[1].receive(A, STEP, 3) == b"one"
+    with pytest.raises(IntegrityError, match="a: sent a message repeated, left out or out of"):
+        net.channels[1].receive(A, STEP, 3)
+
+
+def test_repeated_message_is_refused_naming_the_sender() -> None:
+    net = network(fault(FaultKind.REPEAT, 0))
+    send_three(net)
+    assert net.channels[1].receive(A, STEP, 3) == b"one"
+    with pytest.raises(IntegrityError, match="a: sent a message repeated"):
+        net.channels[1].receive(A, STEP, 3)
+
+
+def test_dropped_last_message_meets_the_deadline() -> None:
+    net = network(fault(FaultKind.DROP, 0), wait_s=0.05)
+    net.channels[0].send(B, STEP, b"one")
+    with pytest.raises(PeerError) as caught:
+        net.channels[1].receive(A, STEP, 3)
+    assert caught.value.party == A
+
+
+def test_tampered_message_is_delivered_changed() -> None:
+    net = network(fault(FaultKind.TAMPER, 0))
+    net.channels[0].send(B, STEP, b"one")
+    assert net.channels[1].receive(A, STEP, 3) == b"nne"
+
+
+def test_cut_link_fails_both_ends_naming_each_other_and_reaches_the_third() -> None:
+    net = network(fault(FaultKind.CUT, 0))
+    with pytest.raises(PeerError) as at_a:
+        net.channels[0].send(B, STEP, b"one")
+    with pytest.raises(PeerError) as at_b:
+        net.channels[1].receive(A, STEP, 3)
+    with pytest.raises(PeerError) as at_c:
+        net.channels[2].receive(B, STEP, 3)
+    assert (at_a.value.party, at_b.value.party) == (B, A)
+    assert at_c.value.party in (A, B)
+
+
+def test_killed_party_is_named_by_all_others() -> None:
+    net = network()
+    net.kill(B)
+    for channel in (net.channels[0], net.channels[2]):
+        with pytest.raises(PeerError, match="b: its connection ended without BYE"):
+            channel.receive(B, STEP, 3)
+    with pytest.raises(ParleyError):
+        net.channels[1].send(A, STEP, b"one")
+
+
+def test_failure_of_one_wakes_everyone_and_blames_whom_it_is_about() -> None:
+    net = network(wait_s=30)
+    net.channels[0].send(B, b"another step----", b"one")
+    ends = together(
+        {
+            B: lambda: net.channels[1].receive(A, STEP, 3),
+            C: lambda: net.channels[2].receive(B, STEP, 3),
+        }
+    )
+    blamed = {party: error.party for party, error in ends.errors.items()}  # type: ignore[attr-defined]
+    assert blamed == {B: A, C: A}
+
+
+def test_seeded_faults_repeat_and_reach_every_kind_and_link() -> None:
+    kinds = list(FaultKind)
+    faults = [seeded_fault(seed, kinds, PARTIES, 3) for seed in range(500)]
+    assert faults == [seeded_fault(seed, kinds, PARTIES, 3) for seed in range(500)]
+    assert {each.kind for each in faults} == set(FaultKind)
+    links = {(each.sender, each.receiver) for each in faults}
+    assert links == {(a, b) for a in PARTIES for b in PARTIES if a != b}
+    assert {each.index for each in faults} == {0, 1, 2}
