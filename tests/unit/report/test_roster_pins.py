@@ -1,0 +1,48 @@
+"""The roster file."""
+
+from __future__ import annotations
+
+import pytest
+from receipts import Federation
+
+from mpc.errors import ConfigFaults
+from parties.report.pins import load_pins, pins_json
+
+PRINT = "sha256:" + "ab" * 32
+
+
+def test_written_pins_are_read_back(members: Federation) -> None:
+    assert load_pins(pins_json(members.roster), "roster.json") == members.pins
+
+
+def test_yaml_is_read_as_well() -> None:
+    assert load_pins(f"north: {PRINT}\nsouth: {PRINT}\n".encode(), "r.yaml") == {
+        "north": PRINT,
+        "south": PRINT,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "roster.yaml"),
+        ("[1, 2]", "not a mapping"),
+        ("just text", "not a mapping"),
+        ("{}", "not a mapping"),
+        (f"North: {PRINT}", "entry 1: not an id"),
+        ("north: sha256:abc", "not a fingerprint"),
+        (f"north: [{PRINT}]", "not a fingerprint"),
+        (f"north: {PRINT.upper()}", "not a fingerprint"),
+        (f"north: {PRINT}\nnorth: {PRINT}", "north"),
+        (f"a: &x {PRINT}\nb: *x", "roster.yaml"),
+    ],
+)
+def test_other_content_is_refused(text: str, what: str) -> None:
+    with pytest.raises(ConfigFaults, match=what):
+        load_pins(text.encode(), "roster.yaml")
+
+
+def test_every_fault_is_reported_with_its_line() -> None:
+    with pytest.raises(ConfigFaults) as raised:
+        load_pins(f"north: x\nsouth: {PRINT}\nwest: y\n".encode(), "roster.yaml")
+    assert [fault.line for fault in raised.value.faults] == [1, 3]
