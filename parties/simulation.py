@@ -21,19 +21,19 @@ from types import TracebackType
 from mpc.errors import StudyAborted, UsageError
 from mpc.study.model import Study
 from mpc.units import Role
+from parties.config import NodeConfig, load_node_config
 from parties.data.register import register_table
-from parties.config import load_node_config
 from parties.identity.authority import approve, authority_init
 from parties.identity.store import install, request
 from parties.identity.trust import trust_peer
 from parties.simulated_files import (
+    COORDINATOR,
     coordinator_file,
     node_file,
     policy_for,
     schema_for,
 )
 
-COORDINATOR = "coordinator"
 COORDINATOR_ORGANIZATION = "Simulated coordinator"
 NODE_MODULE = "parties.node.main"
 READY_S = 60.0
@@ -53,6 +53,10 @@ class SimulatedNode:
     @property
     def config(self) -> Path:
         return self.directory / "node.yaml"
+
+    @property
+    def node_config(self) -> NodeConfig:
+        return load_node_config(self.config)
 
     def start(self) -> None:
         """Start the process and learn its address from its first line."""
@@ -129,21 +133,19 @@ class Federation:
             directory = self.root / party
             trust_peer(directory / "identity", bundles[COORDINATOR], pins[COORDINATOR])
             (directory / f"{self.study.table.name}.schema.yaml").write_text(
-                schema.read_text() if schema else schema_for(self.study)
+                schema.read_text() if schema else schema_for(self.study, data[party].resolve())
             )
             (directory / "policy.yaml").write_text(
                 policy.read_text() if policy else policy_for(self.study)
             )
-            (directory / "node.yaml").write_text(
-                node_file(self.study, party, pins, data[party].resolve())
-            )
+            (directory / "node.yaml").write_text(node_file(self.study, party, pins))
             self.nodes[party] = SimulatedNode(party, directory)
         for party in self.study.parties:
             trust_peer(self.root / COORDINATOR / "identity", bundles[party], pins[party])
         self.roster_file.write_text(json.dumps(pins, indent=2) + "\n")
         self._pins = pins
         for node in self.nodes.values():
-            register_table(load_node_config(node.config), self.study.table.name)
+            register_table(node.node_config, self.study.table.name)
 
     def _enrol(self, authority: Path, member: str, organization: str, role: Role) -> str:
         directory = self.root / member

@@ -85,7 +85,7 @@ def plan_study(study: Study, roster: Roster) -> Plan:
         epsilon_total=epsilon(noised.rho),
         delta=study.privacy.delta,
         coalitions=_coalitions(noised.event, epsilon),
-        columns=_columns(study),
+        columns=columns_of_study(study),
         largest_value=noised.largest,
         range_limit=RANGE_MAX,
         cost=linear_cost(len(study.parties), sum(layout.size for layout in layouts.values())),
@@ -264,7 +264,7 @@ def _coalitions(
     return tuple(losses)
 
 
-def _columns(study: Study) -> tuple[tuple[str, tuple[ColumnUse, ...]], ...]:
+def columns_of_study(study: Study) -> tuple[tuple[str, tuple[ColumnUse, ...]], ...]:
     """Every column touched with all its uses, both in alphabetical order."""
     uses: dict[str, set[ColumnUse]] = {}
     for question in study.questions.values():

@@ -11,6 +11,7 @@ from rich.text import Text
 from mpc.errors import UsageError
 from parties.commands.output import answering, emit_json, out
 from parties.config import load_node_config
+from parties.node.parts import REQUESTS
 from parties.node.requests import Request, RequestState, RequestStore
 from parties.system import SystemClock
 
@@ -23,7 +24,7 @@ By = Annotated[str, typer.Option("--by", help="Who decides; written into the rec
 
 
 def _store(config: Path) -> RequestStore:
-    return RequestStore(load_node_config(config).state / "requests.db", SystemClock())
+    return RequestStore(load_node_config(config).state / REQUESTS, SystemClock())
 
 
 def _plain(request: Request) -> dict[str, object]:

@@ -82,8 +82,8 @@ def verdict(party: PartyId, judgement: wire.Judgement) -> PartyVerdict:
 
 def raise_if_refused(judgements: Mapping[PartyId, wire.Judgement]) -> None:
     """Raise PolicyRefusal (BudgetRefusal if nothing else speaks against it), naming who and why."""
-    lines = []
-    codes = []
+    lines: list[str] = []
+    codes: list[str] = []
     for party, judgement in judgements.items():
         if verdict(party, judgement).decision is not Decision.DENY:
             continue

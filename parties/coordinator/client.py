@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ class PartyClient:
         self.address = address
         self._own = own
         self._channel = dial(address, own, peer)
-        self._stub = PartyStub(self._channel)
+        self._stub: Any = PartyStub(self._channel)  # type: ignore[no-untyped-call] # generated
 
     def __enter__(self) -> PartyClient:
         return self
@@ -50,19 +50,19 @@ class PartyClient:
 
     def describe(self) -> wire.Description:
         """Published schema and announced versions."""
-        return self._call(self._stub.Describe, wire.DescribeRequest())
+        return self._call(self._stub.Describe, wire.Description, wire.DescribeRequest())
 
     def propose(self, proposal: wire.Proposal) -> wire.Judgement:
         """The party's judgement on a plan."""
-        return self._call(self._stub.Propose, proposal)
+        return self._call(self._stub.Propose, wire.Judgement, proposal)
 
     def start(self, request: wire.StartRequest) -> wire.Started:
         """Hand over all approvals; the party's worker is then ready."""
-        return self._call(self._stub.Start, request, deadline_s=90.0)
+        return self._call(self._stub.Start, wire.Started, request, deadline_s=90.0)
 
     def connect(self, request: wire.ConnectRequest) -> wire.Connected:
         """Hand over all Hellos; the workers then run."""
-        return self._call(self._stub.Connect, request, deadline_s=60.0)
+        return self._call(self._stub.Connect, wire.Connected, request, deadline_s=60.0)
 
     def watch(self, run: RunId) -> Iterator[wire.Stage]:
         """Stages until the final one."""
@@ -73,24 +73,29 @@ class PartyClient:
 
     def collect(self, run: RunId) -> wire.Collected:
         """The committed share."""
-        return self._call(self._stub.Collect, wire.RunRequest(run=run))
+        return self._call(self._stub.Collect, wire.Collected, wire.RunRequest(run=run))
 
     def cancel(self, run: RunId, reason: str) -> None:
         """End the run there, as far as the party can be reached."""
         with contextlib.suppress(ParleyError):
             request = wire.CancelRequest(run=run, reason=reason)
-            self._call(self._stub.Cancel, request, deadline_s=5.0)
+            self._call(self._stub.Cancel, wire.Cancelled, request, deadline_s=5.0)
 
     def health(self) -> wire.HealthReport:
-        return self._call(self._stub.Health, wire.HealthRequest(), deadline_s=5.0)
+        return self._call(
+            self._stub.Health, wire.HealthReport, wire.HealthRequest(), deadline_s=5.0
+        )
 
     def _call(
-        self, method: Callable[..., Reply], request: Any, deadline_s: float = CALL_S
+        self, method: Any, kind: type[Reply], request: Any, deadline_s: float = CALL_S
     ) -> Reply:
         try:
-            return method(request, timeout=deadline_s)
+            reply = method(request, timeout=deadline_s)
         except grpc.RpcError as failure:
             raise self._error(failure) from None
+        if not isinstance(reply, kind):
+            raise PeerError(self.peer.id, "answered with another kind of message")
+        return reply
 
     def _error(self, failure: grpc.RpcError) -> ParleyError:
         raised = raised_by(failure, self.peer.id)

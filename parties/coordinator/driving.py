@@ -116,8 +116,8 @@ class Drive:
                 )
             )
 
-        for party, reply in each(self._clients, connect).items():
-            pairing.check(party, reply.confirmation)
+        for party, connected in each(self._clients, connect).items():
+            pairing.check(party, connected.confirmation)
         return record
 
     def _watch(self, run: RunId) -> None:
@@ -144,13 +144,13 @@ class Drive:
             return
         raise StudyAborted(f"{party}: its node stopped reporting")
 
-    def collect(self, run: RunId, record: RunAgreement) -> Outcome:
+    def collect(self, run: RunId, record: RunAgreement, wait_s: float = COLLECT_S) -> Outcome:
         """Every party's committed share of ``run``, checked, added up and decoded.
 
-        Parties that went down after their commit are asked again until COLLECT_S is over; each
+        Parties that went down after their commit are asked again for ``wait_s`` seconds; each
         sends the same bytes whenever it is asked. Raises StudyAborted naming who did not.
         """
-        end = time.monotonic() + COLLECT_S
+        end = time.monotonic() + wait_s
         replies = each(self._clients, lambda client: self._collect(client, run, end))
         plan = record.plan
         shares = tuple(

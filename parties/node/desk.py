@@ -8,7 +8,7 @@ out what was committed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mpc.canonical import Plain, from_canonical
@@ -77,7 +77,7 @@ class Desk:
         self._randomness = parts.randomness
         self._agreed: dict[PlanDigest, Plan] = {}
 
-    def published(self) -> Mapping[str, Plain]:
+    def published(self) -> dict[str, Plain]:
         """Each table's published schema and announced version. No counts."""
         return self._catalogue.published()
 
@@ -186,11 +186,10 @@ class Desk:
 
         Raises UsageError if there is none.
         """
-        share = self._ledger.outbox(run)
-        if share is None or self._requests.coordinator_of(run) != coordinator:
+        share, begun = self._ledger.outbox(run), self._requests.begun(run)
+        if share is None or begun is None or begun.coordinator != coordinator:
             raise UsageError("nothing was committed here for this run")
-        domain = self._ledger.domain_of(run)
-        return wire.Collected(share=share, budget=self.budget(domain))
+        return wire.Collected(share=share, budget=self.budget(begun.domain))
 
     def _committed_run(self, digest: PlanDigest) -> RunId | None:
         for run in self._requests.runs_of(digest):

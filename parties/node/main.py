@@ -26,7 +26,7 @@ from parties.identity.trust import load_trust
 from parties.ledger.records import Limits
 from parties.ledger.sqlite import SqliteLedger
 from parties.node.desk import Desk
-from parties.node.parts import NodeParts
+from parties.node.parts import LEDGER, REQUESTS, NodeParts
 from parties.node.requests import RequestStore
 from parties.node.service import ControlService
 from parties.node.studies import Studies
@@ -37,6 +37,7 @@ from protos.control_pb2_grpc import add_PartyServicer_to_server
 
 THREADS = 32  # calls at once; a watcher holds one
 STOP_S = 3.0
+LOG_FORMAT = "%(asctime)s %(name)s %(message)s"
 
 _log = logging.getLogger("parley.node")
 
@@ -53,7 +54,7 @@ def ledger_limits(policy: PolicyFile) -> Limits:
 
 def open_ledger(config: NodeConfig, policy: PolicyFile) -> SqliteLedger:
     """The node's ledger, with a domain for each of the policy's; caps only ever rise."""
-    ledger = SqliteLedger(config.state / "ledger.db", SystemClock(), ledger_limits(policy))
+    ledger = SqliteLedger(config.state / LEDGER, SystemClock(), ledger_limits(policy))
     owner = policy.value.owner.name if policy.value.owner else "policy file"
     for name, domain in policy.value.domains.items():
         try:
@@ -87,7 +88,7 @@ def open_parts(config: NodeConfig) -> NodeParts:
         policy=policy,
         catalogue=Catalogue(config),
         ledger=open_ledger(config, policy),
-        requests=RequestStore(config.state / "requests.db", clock),
+        requests=RequestStore(config.state / REQUESTS, clock),
         clock=clock,
         randomness=SystemRandomness(),
     )
@@ -104,7 +105,9 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
             options=server_options(config.exchange.keepalive_s, config.exchange.timeout_s),
             maximum_concurrent_rpcs=THREADS,
         )
-        add_PartyServicer_to_server(ControlService(parts.trust, studies.desk, studies), server)
+        add_PartyServicer_to_server(  # type: ignore[no-untyped-call] # generated
+            ControlService(parts.trust, studies.desk, studies), server
+        )
         host = config.listen.rpartition(":")[0]
         try:
             port = server.add_secure_port(config.listen, server_credentials(parts.trust.identity))
@@ -130,9 +133,7 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
 
 def main(zygote_module: str = ZYGOTE_MODULE) -> None:
     """Run the node of the file named on the command line."""
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=LOG_FORMAT)
     try:
         serve(load_node_config(Path(sys.argv[1])), zygote_module)
     except ParleyError as error:

@@ -12,6 +12,9 @@ from parties.ledger.sqlite import SqliteLedger
 from parties.node.requests import RequestStore
 from parties.policy.model import PolicyFile
 
+LEDGER = "ledger.db"
+REQUESTS = "requests.db"
+
 
 @dataclass(frozen=True)
 class NodeParts:

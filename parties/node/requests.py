@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mpc.errors import IntegrityError, UsageError
 from mpc.ports import Clock
-from mpc.units import PlanDigest, RunId
+from mpc.units import PartyId, PlanDigest, RunId
 from parties.database import Database
 
 REQUESTS_PENDING_MAX = 100
@@ -40,7 +40,8 @@ CREATE TABLE IF NOT EXISTS approval (
 CREATE TABLE IF NOT EXISTS run (
     run TEXT PRIMARY KEY,
     plan_digest TEXT NOT NULL,
-    coordinator TEXT NOT NULL
+    coordinator TEXT NOT NULL,
+    domain TEXT NOT NULL
 ) STRICT;
 """
 
@@ -66,6 +67,16 @@ class Request:
     decided_by: str
     decided_at: int
     reason: str
+
+
+@dataclass(frozen=True)
+class BegunRun:
+    """A run that used up an approval of this party."""
+
+    run: RunId
+    plan_digest: PlanDigest
+    coordinator: PartyId
+    domain: str
 
 
 class RequestStore:
@@ -155,8 +166,8 @@ class RequestStore:
                 (nonce, plan_digest, approved_by, expires_at),
             )
 
-    def use_up(self, nonce: str, plan_digest: PlanDigest, run: RunId, coordinator: str) -> str:
-        """Use the approval's nonce for ``run``, once and for ever; returns who approved.
+    def use_up(self, nonce: str, begun: BegunRun) -> str:
+        """Use the approval's nonce for a run, once and for ever; returns who approved.
 
         Raises IntegrityError if it is unknown here, for another plan, expired or used.
         """
@@ -164,15 +175,15 @@ class RequestStore:
             row = database.execute(
                 "UPDATE approval SET used = 1 WHERE nonce = ? AND plan_digest = ? AND used = 0"
                 " AND expires_at > ? RETURNING approved_by",
-                (nonce, plan_digest, self._clock.unix_s()),
+                (nonce, begun.plan_digest, self._clock.unix_s()),
             ).fetchone()
             if row is None:
                 raise IntegrityError(
                     "this party's approval is unknown, expired, or was used by an earlier start"
                 )
             database.execute(
-                "INSERT INTO run (run, plan_digest, coordinator) VALUES (?, ?, ?)",
-                (run, plan_digest, coordinator),
+                "INSERT INTO run (run, plan_digest, coordinator, domain) VALUES (?, ?, ?, ?)",
+                (begun.run, begun.plan_digest, begun.coordinator, begun.domain),
             )
         return str(row[0])
 
@@ -184,8 +195,12 @@ class RequestStore:
             ).fetchall()
         return tuple(RunId(row[0]) for row in rows)
 
-    def coordinator_of(self, run: str) -> str | None:
-        """Who started ``run`` here, or None if nobody did."""
+    def begun(self, run: str) -> BegunRun | None:
+        """Who started ``run`` here and what it spends from, or None if nobody did."""
         with self._database.transaction() as database:
-            row = database.execute("SELECT coordinator FROM run WHERE run = ?", (run,)).fetchone()
-        return None if row is None else str(row[0])
+            row = database.execute(
+                "SELECT run, plan_digest, coordinator, domain FROM run WHERE run = ?", (run,)
+            ).fetchone()
+        if row is None:
+            return None
+        return BegunRun(RunId(row[0]), PlanDigest(row[1]), PartyId(row[2]), str(row[3]))

@@ -18,7 +18,8 @@ from mpc.study.canonical import study_to_plain
 from mpc.units import PARTIES_MAX, PartyId, RunId
 from parties.identity.store import Identity
 from parties.node.desk import Desk
-from parties.node.parts import NodeParts
+from parties.node.parts import LEDGER, NodeParts
+from parties.node.requests import BegunRun
 from parties.node.runs import Run, Runs
 from parties.node.workers import Worker, Zygote
 from parties.problems import as_problem, from_problem
@@ -65,7 +66,9 @@ class Studies:
         if reasons:
             raise IntegrityError(f"this party no longer agrees: {reasons[0].code}")
         own = next(each for each in given if each.party == self._config.party)
-        approver = self._requests.use_up(own.nonce, plan.digest, run_id, coordinator)
+        domain = self._config.tables[plan.study.table.name].domain
+        begun = BegunRun(run_id, plan.digest, coordinator, domain)
+        approver = self._requests.use_up(own.nonce, begun)
         worker = self._zygote.fork()
         run = Run(run_id, coordinator, plan, worker)
         try:
@@ -97,7 +100,7 @@ class Studies:
             approvals=[approval.to_plain() for approval in approvals],
             identity=identity.for_worker(),
             table=self._catalogue.for_worker(plan.study.table.name),
-            ledger=str(self._ledger.path),
+            ledger=str(self._config.state / LEDGER),
             temporary=str(self._config.state / "tmp"),
             domain=table.domain,
             partner=plan.roster.coordinator.organization,

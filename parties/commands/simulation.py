@@ -1,0 +1,144 @@
+"""``parley simulate``: a whole federation on this machine, from one scenario file."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from mpc.errors import UsageError
+from mpc.outcome import decode_totals
+from mpc.plan.model import Plan
+from mpc.questions.answer import Answer
+from mpc.questions.local import local_sums
+from mpc.study.model import Study
+from parties.commands.output import answering, emit_json, err, out
+from parties.commands.progress import StudyProgress
+from parties.commands.results import write_results
+from parties.coordinator.office import Office, read_scenario
+from parties.report.tables import result_table
+from parties.simulation import Federation
+
+APPROVAL_S = 30.0
+
+
+def simulate(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file.")],
+    data: Annotated[Path, typer.Option(help="Folder with PARTY.csv or PARTY.parquet of each.")],
+    to: Annotated[Path, typer.Option("--out", help="Folder for results, report and receipt.")],
+    truth: Annotated[
+        bool, typer.Option("--truth", help="Show plain answers too: possible only in simulation.")
+    ] = False,
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep the federation's files (keys, ledgers) here.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Run a scenario among all its parties on this machine: real processes, real mutual TLS.
+
+    Keys are made for this run and thrown away. A schema.yaml or policy.yaml beside the scenario
+    is used for every party; without them they are derived from the scenario.
+
+    Example: parley simulate scenarios/visits/scenario.yaml --data data --out out --truth
+    """
+    with answering(as_json=json), _folder(keep) as root:
+        started = time.monotonic()
+        study = read_scenario(scenario)
+        files = data_files(study, data)
+        federation = Federation(root, study)
+        with _saying("making keys and certificates, registering data", quiet=json):
+            federation.build(
+                files, _beside(scenario, "schema.yaml"), _beside(scenario, "policy.yaml")
+            )
+        with federation:
+            with _saying("starting the parties' nodes", quiet=json):
+                federation.start()
+            office = Office.open(federation.coordinator_config)
+            plan = office.plan(study)
+            began = time.monotonic()
+            with StudyProgress(tuple(federation.nodes), quiet=json) as progress:  # type: ignore[arg-type]
+                finished = office.run(plan, APPROVAL_S, progress.entered, progress.waiting)
+            took = time.monotonic() - began
+        plain = true_answers(plan, federation) if truth else None
+        document = write_results(to, finished, plain)
+        if json:
+            emit_json({**document, "study_s": round(took, 3)})
+            return
+        out.print(result_table(finished.verified.answers, plan, finished.budgets, plain))
+        whole = time.monotonic() - started
+        out.print(
+            Text(
+                f"the study took {took:.1f} s of {whole:.1f} s; {to / 'report.html'},"
+                f" {to / 'receipt.json'}"
+            ),
+            soft_wrap=True,
+        )
+
+
+def data_files(study: Study, folder: Path) -> Mapping[str, Path]:
+    """Each party's file in ``folder``. Raises UsageError naming the parties without one."""
+    found = {
+        party: path
+        for party in study.parties
+        for path in (folder / f"{party}.parquet", folder / f"{party}.csv")
+        if path.is_file()
+    }
+    missing = [party for party in study.parties if party not in found]
+    if missing:
+        raise UsageError(
+            f"{folder} has no file for {', '.join(missing)}", hint="one PARTY.csv for each party"
+        )
+    return found
+
+
+def true_answers(plan: Plan, federation: Federation) -> tuple[Answer, ...]:
+    """The plain answers over all parties' rows. Nobody could compute them outside a simulation."""
+    from parties.data.catalogue import Catalogue
+    from parties.data.table import open_table
+
+    totals = [0] * plan.size
+    for node in federation.nodes.values():
+        table = plan.study.table
+        version = Catalogue(node.node_config).for_worker(table.name)
+        opened = open_table(
+            version, table, threads=2, memory_mb=2048, temporary=node.directory / "state" / "tmp"
+        )
+        own = local_sums(plan.questions, opened)
+        totals = [total + value for total, value in zip(totals, own, strict=True)]
+    return decode_totals(plan, totals)
+
+
+def _beside(scenario: Path, name: str) -> Path | None:
+    path = scenario.parent / name
+    return path if path.is_file() else None
+
+
+@contextlib.contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        if keep.exists() and any(keep.iterdir()):
+            raise UsageError(f"{keep} is not empty")
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep
+        return
+    root = Path(tempfile.mkdtemp(prefix="parley-"))
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _saying(what: str, *, quiet: bool) -> Iterator[None]:
+    if quiet or not err.is_terminal:
+        yield
+        return
+    with err.status(what):
+        yield

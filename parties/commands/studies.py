@@ -1,0 +1,236 @@
+"""``parley plan``, ``run``, ``status``, ``verify``, ``schema``, ``simulate``: studies."""
+
+from __future__ import annotations
+
+import datetime
+import json as json_text
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from mpc.errors import IntegrityError, ParleyError, PolicyRefusal, UsageError
+from mpc.plan.model import Plan
+from mpc.study.jsonschema import study_json_schema
+from parties.commands.output import answering, emit_json, out
+from parties.commands.progress import StudyProgress
+from parties.commands.results import write_results
+from parties.commands.simulation import simulate
+from parties.coordinator.office import (
+    FILE_SIZE_MAX,
+    Finished,
+    Office,
+    plan_file_bytes,
+    plan_file_digest,
+    read_scenario,
+)
+from parties.coordinator.state import RunRecord, RunState
+from parties.report.pins import load_pins
+from parties.report.receipt import RECEIPT_SIZE_MAX, load_receipt
+from parties.report.standing import Decision
+from parties.report.tables import plan_document, plan_table, result_table
+from parties.report.verify import verify_receipt
+
+Scenario = Annotated[Path, typer.Argument(help="A scenario file, or a plan file (.json).")]
+Config = Annotated[Path, typer.Option("--config", help="The coordinator's file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    for command in (simulate, plan, run, status, verify, schema):
+        app.command()(command)
+
+
+def _planned(office: Office, scenario: Path) -> Plan:
+    planned = office.plan(read_scenario(scenario))
+    expected = plan_file_digest(scenario)
+    if expected is not None and expected != planned.digest:
+        raise IntegrityError(
+            "this plan comes out otherwise now: a certificate or this software changed",
+            hint="make the plan file again with parley plan -o",
+        )
+    return planned
+
+
+def plan(
+    scenario: Scenario,
+    config: Config,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write a plan file for parley run.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Ask every party about a scenario, and show cost and expected error. Spends nothing.
+
+    Exits 3 with each party's reasons if any refuses.
+
+    Example: parley plan scenario.yaml --config coordinator.yaml -o plan.json
+    """
+    with answering(as_json=json):
+        office = Office.open(config)
+        planned = _planned(office, scenario)
+        verdicts = office.verdicts(planned)
+        if output is not None:
+            output.write_bytes(plan_file_bytes(planned))
+        if json:
+            emit_json(plan_document(planned, verdicts))
+        else:
+            out.print(plan_table(planned, verdicts))
+        if any(verdict.decision is Decision.DENY for verdict in verdicts):
+            raise typer.Exit(PolicyRefusal.exit_code)
+
+
+def run(
+    scenario: Scenario,
+    config: Config,
+    to: Annotated[Path, typer.Option("--out", help="Folder for results, report and receipt.")],
+    wait_s: Annotated[
+        float, typer.Option(min=0, help="How long to wait for people who have to approve.")
+    ] = 60.0,
+    json: Json = False,
+) -> None:
+    """Run a study: propose, wait for approvals, compute, release. Writes results and a receipt.
+
+    Example: parley run scenario.yaml --config coordinator.yaml --out results
+    """
+    with answering(as_json=json):
+        office = Office.open(config)
+        planned = _planned(office, scenario)
+        parties = tuple(member.id for member in planned.roster.parties)
+        with StudyProgress(parties, quiet=json) as progress:
+            finished = office.run(planned, wait_s, progress.entered, progress.waiting)
+        show(finished, to, write_results(to, finished), as_json=json)
+
+
+def show(finished: Finished, to: Path, document: dict[str, object], *, as_json: bool) -> None:
+    """Print a result as a table or as JSON."""
+    if as_json:
+        emit_json(document)
+        return
+    out.print(result_table(finished.verified.answers, finished.verified.plan, finished.budgets))
+    if finished.repeated:
+        out.print("released before: the stored receipt, charged only then")
+    out.print(Text(f"report and receipt in {to}"), soft_wrap=True)
+
+
+def status(
+    config: Config,
+    run_prefix: Annotated[str, typer.Argument(help="A run, or its first letters.")] = "",
+    out_directory: Annotated[
+        Path | None, typer.Option("--out", help="With a run: write its results again.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say what became of each study; settle those that were under way when this stopped.
+
+    Example: parley status --config coordinator.yaml
+    """
+    with answering(as_json=json):
+        office = Office.open(config)
+        records = [office.state.run(run_prefix)] if run_prefix else list(office.state.runs())
+        settled = [_settled(office, record) for record in records]
+        if out_directory is not None:
+            _write_again(office, settled, out_directory)
+        if json:
+            emit_json({"runs": [_record_plain(record) for record in settled]})
+            return
+        table = Table(box=SIMPLE_HEAD)
+        for heading in ("run", "study", "state", "began", "problem"):
+            table.add_column(heading)
+        for record in settled:
+            began = datetime.datetime.fromtimestamp(record.started_at, datetime.UTC)
+            table.add_row(
+                record.run[:12],
+                Text(record.study),
+                record.state.value,
+                f"{began:%Y-%m-%d %H:%M} UTC",
+                Text(record.problem),
+            )
+        out.print(table if settled else "no study was run from here")
+
+
+def _settled(office: Office, record: RunRecord) -> RunRecord:
+    if record.state is not RunState.STARTED:
+        return record
+    try:
+        return office.settle(record)
+    except ParleyError:
+        return record  # still open: a party cannot be reached
+
+
+def _write_again(office: Office, records: list[RunRecord], directory: Path) -> None:
+    if len(records) != 1 or records[0].receipt is None:
+        raise UsageError("--out needs one run that was released")
+    receipt = records[0].receipt
+    write_results(directory, Finished(receipt, office.verify(receipt), (), repeated=True))
+
+
+def _record_plain(record: RunRecord) -> dict[str, object]:
+    return {
+        "run": record.run,
+        "plan_digest": record.plan_digest,
+        "study": record.study,
+        "state": record.state.value,
+        "started_at": record.started_at,
+        "ended_at": record.ended_at,
+        "problem": record.problem,
+    }
+
+
+def verify(
+    receipt: Annotated[Path, typer.Argument(help="A receipt.json.")],
+    roster: Annotated[
+        Path | None,
+        typer.Option(help="Fingerprints got from the parties by another way (id: fingerprint)."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check every signature of a receipt and add its shares up again. Needs no network.
+
+    Without --roster it shows that the receipt is consistent, not whose the keys are.
+
+    Example: parley verify results/receipt.json --roster roster.json
+    """
+    with answering(as_json=json):
+        pins = None if roster is None else load_pins(_read(roster, FILE_SIZE_MAX), str(roster))
+        verified = verify_receipt(load_receipt(_read(receipt, RECEIPT_SIZE_MAX)), pins)
+        if json:
+            emit_json(
+                {
+                    "receipt_sha256": verified.receipt_digest,
+                    "plan_digest": verified.plan.digest,
+                    "run": verified.run,
+                    "pinned": verified.pinned,
+                    "checks": [{"name": c.name, "detail": c.detail} for c in verified.checks],
+                    "warnings": list(verified.warnings),
+                }
+            )
+            return
+        for check in verified.checks:
+            out.print(Text.assemble(("✓ ", "green"), f"{check.name}: {check.detail}"))
+        for warning in verified.warnings:
+            out.print(Text(f"! {warning}", style="yellow"))
+        out.print(Text(f"the receipt holds: {verified.plan.study.title}", style="bold"))
+
+
+def _read(path: Path, size_max: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(size_max + 1)
+    except OSError as failure:
+        raise UsageError(f"cannot read {path}: {failure.strerror}") from None
+    if len(data) > size_max:
+        raise UsageError(f"{path} has more than {size_max} bytes")
+    return data
+
+
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors.
+
+    Example: parley schema > scenario.schema.json
+    """
+    out.file.write(json_text.dumps(study_json_schema(), indent=2) + "\n")

@@ -1,0 +1,203 @@
+"""The coordinator's office: a scenario planned, a study run to a receipt, an open one settled."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpc.canonical import Plain, canonical_bytes, from_canonical
+from mpc.errors import IntegrityError, StudyAborted, UsageError
+from mpc.plan.build import plan_study
+from mpc.plan.model import Plan
+from mpc.roster import Roster
+from mpc.study.canonical import study_from_plain, study_to_plain
+from mpc.study.model import Study
+from mpc.study.parse import parse_study
+from mpc.units import PartyId
+from parties.config import CoordinatorConfig, load_coordinator_config
+from parties.coordinator.agreement import RunAgreement
+from parties.coordinator.asking import ask_all, verdict, wait_for_all
+from parties.coordinator.client import PartyClient
+from parties.coordinator.driving import Drive, Outcome, Progress
+from parties.coordinator.state import CoordinatorState, RunRecord
+from parties.identity.store import Identity, load_identity
+from parties.identity.trust import Trust, load_trust
+from parties.report.receipt import build_receipt, load_receipt, receipt_bytes
+from parties.report.standing import PartyBudget, PartyVerdict
+from parties.report.verify import Verification, verify_receipt
+from parties.system import SystemClock, SystemRandomness
+from protos import control_pb2 as wire
+
+FILE_SIZE_MAX = 8 << 20
+PLAN_FORMAT = "parley-plan/1"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A released result: the receipt's bytes, what they verify to, and what parties have left."""
+
+    receipt: bytes
+    verified: Verification
+    budgets: tuple[PartyBudget, ...]
+    repeated: bool  # released before, and charged only then
+
+
+class Office:
+    """A coordinator's identity, trust and memory."""
+
+    def __init__(self, config: CoordinatorConfig) -> None:
+        self.config = config
+        self.clock = SystemClock()
+        self.identity: Identity = load_identity(config.identity)
+        if self.identity.member.id != config.id:
+            raise UsageError(f"{config.file} is for {config.id}; the identity there is another's")
+        self.trust: Trust = load_trust(config.identity, self.identity, config.pins)
+        self.state = CoordinatorState(config.state / "coordinator.db", self.clock)
+
+    @classmethod
+    def open(cls, path: Path) -> Office:
+        """The office of the file at ``path``."""
+        return cls(load_coordinator_config(path))
+
+    def plan(self, study: Study) -> Plan:
+        """``study`` worked out for the parties pinned here."""
+        missing = [party for party in study.parties if party not in self.config.parties]
+        if missing:
+            raise UsageError(f"{self.config.file} has no address of {', '.join(missing)}")
+        members = [self.trust.member(PartyId(party)) for party in study.parties]
+        return plan_study(study, Roster((*members, self.identity.member)))
+
+    @contextmanager
+    def clients(self, plan: Plan) -> Iterator[dict[PartyId, PartyClient]]:
+        """A connection to every party of ``plan``, in roster order."""
+        with contextlib.ExitStack() as stack:
+            yield {
+                member.id: stack.enter_context(
+                    PartyClient(self.identity, member, self.config.parties[member.id].address)
+                )
+                for member in plan.roster.parties
+            }
+
+    def verdicts(self, plan: Plan) -> tuple[PartyVerdict, ...]:
+        """What every party would say; nothing is signed, computed or spent."""
+        with self.clients(plan) as clients:
+            judgements = ask_all(plan, clients, dry_run=True)
+        return tuple(verdict(party, judgement) for party, judgement in judgements.items())
+
+    def run(
+        self,
+        plan: Plan,
+        approval_s: float,
+        progress: Progress,
+        waiting: Callable[[tuple[PartyId, ...]], None],
+    ) -> Finished:
+        """Run ``plan``, or return its stored receipt if every party released it before.
+
+        Raises what refuses or fails, naming who; see :mod:`parties.coordinator.driving`.
+        """
+        with self.clients(plan) as clients:
+            judgements = wait_for_all(plan, clients, approval_s, waiting)
+            stored = self._stored(plan, judgements)
+            if stored is not None:
+                return stored
+            if any(each.verdict == wire.Judgement.RELEASED for each in judgements.values()):
+                judgements = wait_for_all(plan, clients, approval_s, waiting, fresh=True)
+            drive = Drive(
+                self.identity, clients, self.state, self.clock, SystemRandomness(), progress
+            )
+            return self._finish(drive.run(plan, judgements))
+
+    def _stored(self, plan: Plan, judgements: dict[PartyId, wire.Judgement]) -> Finished | None:
+        """The receipt of the run that every party says it released, if it is here."""
+        runs = {judgement.run for judgement in judgements.values()}
+        if len(runs) != 1 or runs == {""}:
+            return None
+        for record in self.state.runs(plan.digest):
+            if record.run in runs and record.receipt is not None:
+                budgets = [verdict(*each).budget for each in judgements.items()]
+                known = tuple(budget for budget in budgets if budget is not None)
+                return Finished(record.receipt, self.verify(record.receipt), known, repeated=True)
+        return None
+
+    def _finish(self, outcome: Outcome) -> Finished:
+        record = self.state.run(outcome.run)
+        receipt = receipt_bytes(
+            build_receipt(
+                outcome.agreement.plan,
+                approvals=outcome.agreement.approvals,
+                hellos=outcome.agreement.hellos,
+                shares=outcome.shares,
+                authority=self.identity.authority,
+                started_at=record.started_at,
+                released_at=self.clock.unix_s(),
+                signer=self.identity.sign,
+            )
+        )
+        verified = self.verify(receipt)
+        self.state.released(outcome.run, receipt)
+        return Finished(receipt, verified, outcome.budgets, repeated=False)
+
+    def verify(self, receipt: bytes) -> Verification:
+        """``receipt`` against the pins here and this coordinator's own certificates."""
+        pins = {**self.config.pins, self.identity.member.id: self.identity.member.fingerprint}
+        return verify_receipt(load_receipt(receipt), pins)
+
+    def settle(self, record: RunRecord) -> RunRecord:
+        """Find out what became of a run that was under way when this coordinator stopped.
+
+        Collects what every party committed, if all did; otherwise the run failed, or its parties
+        cannot be reached and it stays open.
+        """
+        agreement = RunAgreement.from_bytes(record.agreement)
+        with self.clients(agreement.plan) as clients:
+            drive = Drive(
+                self.identity, clients, self.state, self.clock, SystemRandomness(), _silent
+            )
+            try:
+                self._finish(drive.collect(record.run, agreement, wait_s=0.0))
+            except StudyAborted as error:
+                self.state.failed(record.run, str(error))
+        return self.state.run(record.run)
+
+
+def _silent(_party: PartyId, _stage: str) -> None:
+    """No progress to show."""
+
+
+def read_scenario(path: Path) -> Study:
+    """The study in a scenario file, or in a plan file that ``parley plan -o`` wrote."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(FILE_SIZE_MAX + 1)
+    except OSError as failure:
+        raise UsageError(f"cannot read {path}: {failure.strerror}") from None
+    if len(data) > FILE_SIZE_MAX:
+        raise UsageError(f"{path} has more than {FILE_SIZE_MAX} bytes")
+    if path.suffix == ".json":
+        return study_from_plain(_plan_file(data)["study"])
+    return parse_study(data, str(path))
+
+
+def plan_file_digest(path: Path) -> str | None:
+    """The digest that a plan file holds this coordinator to; None for a scenario file."""
+    return None if path.suffix != ".json" else str(_plan_file(path.read_bytes())["plan_digest"])
+
+
+def plan_file_bytes(plan: Plan) -> bytes:
+    """A plan file: the study and the digest it must come out with."""
+    plain: Plain = {
+        "format": PLAN_FORMAT,
+        "plan_digest": plan.digest,
+        "study": study_to_plain(plan.study),
+    }
+    return canonical_bytes(plain) + b"\n"
+
+
+def _plan_file(data: bytes) -> dict[str, Plain]:
+    plain = from_canonical(data.rstrip(b"\n"))
+    if not isinstance(plain, dict) or plain.get("format") != PLAN_FORMAT:
+        raise IntegrityError("this is no plan file", hint="parley plan -o writes one")
+    return plain

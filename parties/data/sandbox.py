@@ -1,0 +1,62 @@
+"""DuckDB, locked down: it sees the files of one table and nothing else of this machine.
+
+The sandbox is no write protection by itself (COPY could write over an allowed file): only the
+SELECTs that this package generates are ever run. DuckDB's own errors may quote a raw row, so none
+of them leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from mpc.errors import StudyAborted
+
+
+@contextmanager
+def sandboxed(
+    files: Sequence[Path], temporary: Path, threads: int, memory_mb: int
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that can read ``files`` and spill into ``temporary``; closed at the end."""
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute("SET temp_directory = ?", [str(temporary)])
+        connection.execute("SET threads = ?", [threads])
+        connection.execute("SET memory_limit = ?", [f"{memory_mb}MB"])
+        connection.execute("SET autoinstall_known_extensions = false")
+        connection.execute("SET autoload_known_extensions = false")
+        connection.execute("SET allowed_paths = ?", [[str(file) for file in files]])
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+    finally:
+        connection.close()
+
+
+def rows(connection: duckdb.DuckDBPyConnection, select: str) -> list[tuple[Any, ...]]:
+    """All rows of a generated SELECT. Raises StudyAborted, without DuckDB's words, if it fails."""
+    try:
+        found: list[tuple[Any, ...]] = connection.execute(select).fetchall()
+        return found
+    except duckdb.Error as failure:
+        kind = type(failure).__name__
+    raise StudyAborted(f"the owner's engine failed while reading the registered table ({kind})")
+
+
+def identifier(name: str) -> str:
+    """``name`` as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """``text`` as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def listed(texts: Sequence[str]) -> str:
+    """``texts`` as an SQL list of strings."""
+    return "[" + ", ".join(literal(text) for text in texts) + "]"

@@ -1,0 +1,162 @@
+"""Announced versions of an owner's tables: what was registered, and whether it still is that.
+
+A version is a number; the same files under the same schema keep it. Size, time and SHA-256 of each
+file tell whether it changed since. All of this stays with the owner; others learn the number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpc.canonical import Plain
+from mpc.errors import IntegrityError, StudyAborted, UsageError
+from mpc.ports import Clock
+from parties.data.schema import TableSchema
+from parties.database import Database
+
+CHUNK_SIZE = 4 << 20
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS version (
+    table_name TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    schema_digest TEXT NOT NULL,
+    registered_at INTEGER NOT NULL,
+    row_count INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    PRIMARY KEY (table_name, number)
+) STRICT;
+"""
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file as it was registered."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> FileState:
+        """``path`` now, its content hashed. Raises UsageError if it cannot be read."""
+        digest = hashlib.sha256()
+        try:
+            before = path.stat()
+            with path.open("rb") as stream:
+                while chunk := stream.read(CHUNK_SIZE):
+                    digest.update(chunk)
+        except OSError as failure:
+            raise UsageError(f"{path} cannot be read: {failure.strerror}") from None
+        return cls(str(path), before.st_size, before.st_mtime_ns, digest.hexdigest())
+
+    def is_unchanged(self) -> bool:
+        """By size and time: cheap enough for every study."""
+        try:
+            now = Path(self.path).stat()
+        except OSError:
+            return False
+        return (now.st_size, now.st_mtime_ns) == (self.size, self.mtime_ns)
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """One version of a table: its schema, its files, and the headers found in them."""
+
+    number: int
+    schema: TableSchema
+    files: tuple[FileState, ...]
+    header: tuple[str, ...]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return tuple(Path(file.path) for file in self.files)
+
+    @property
+    def unchanged(self) -> bool:
+        return all(file.is_unchanged() for file in self.files)
+
+    def check_unchanged(self) -> None:
+        """Raise StudyAborted, telling others nothing of the files, if one changed."""
+        if not self.unchanged:
+            raise StudyAborted("the owner's table changed since its version was announced")
+
+    def to_plain(self) -> dict[str, Plain]:
+        """For the owner's own database and workers."""
+        return {
+            "number": self.number,
+            "schema": self.schema.model_dump_json(),
+            "files": [
+                {"path": f.path, "size": f.size, "mtime_ns": f.mtime_ns, "sha256": f.sha256}
+                for f in self.files
+            ],
+            "header": list(self.header),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Plain) -> RegisteredVersion:
+        """The version that :meth:`to_plain` wrote."""
+        try:
+            if not isinstance(plain, dict):
+                raise TypeError
+            files, header = plain["files"], plain["header"]
+            if not isinstance(files, list) or not isinstance(header, list):
+                raise TypeError
+            return cls(
+                number=int(str(plain["number"])),
+                schema=TableSchema.model_validate_json(str(plain["schema"])),
+                files=tuple(FileState(**file) for file in files),  # type: ignore[arg-type]
+                header=tuple(str(name) for name in header),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise IntegrityError("the record of a registered version is broken") from None
+
+
+class VersionStore:
+    """Every version of every table of one node, in ``data.db``."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._database = Database(path, _TABLES)
+        self._clock = clock
+
+    def latest(self, table: str) -> RegisteredVersion | None:
+        """The announced version of ``table``, or None if none is registered."""
+        with self._database.transaction() as database:
+            row = database.execute(
+                "SELECT content FROM version WHERE table_name = ? ORDER BY number DESC LIMIT 1",
+                (table,),
+            ).fetchone()
+        return None if row is None else RegisteredVersion.from_plain(json.loads(row[0]))
+
+    def announce(
+        self, schema: TableSchema, files: tuple[FileState, ...], header: tuple[str, ...], rows: int
+    ) -> RegisteredVersion:
+        """The version of these files under this schema: the last one if nothing changed."""
+        latest = self.latest(schema.table)
+        if (
+            latest is not None
+            and latest.schema == schema
+            and latest.header == header
+            and [(f.path, f.sha256) for f in latest.files] == [(f.path, f.sha256) for f in files]
+            and latest.unchanged
+        ):
+            return latest
+        number = 1 if latest is None else latest.number + 1
+        version = RegisteredVersion(number, schema, files, header)
+        with self._database.transaction() as database:
+            database.execute(
+                "INSERT INTO version VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    schema.table,
+                    number,
+                    schema.digest,
+                    self._clock.unix_s(),
+                    rows,
+                    json.dumps(version.to_plain()),
+                ),
+            )
+        return version

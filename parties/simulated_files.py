@@ -1,0 +1,155 @@
+"""The files of simulated participants, derived from the scenario they take part in.
+
+A simulated owner declares the columns the scenario uses and allows what the scenario asks. Real
+owners write these files themselves, and theirs decide.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from mpc.columns.model import CategoryColumn, DateColumn
+from mpc.errors import TransportError
+from mpc.plan.build import columns_of_study
+from mpc.questions.registry import QUESTION_KINDS
+from mpc.study.model import Study
+
+LIFETIME_STUDIES = 4
+"""A simulated domain's epsilon, in studies like the one simulated."""
+
+EXCHANGE_PORTS = 16
+PORT_FIRST, PORT_LAST = 20_000, 32_000  # below what systems hand out by themselves
+LOOPBACK = "127.0.0.1"
+COORDINATOR = "coordinator"
+DOMAIN = "population"
+
+
+def schema_for(study: Study, data: Path) -> str:
+    """A schema file that declares the study's columns as plain text, numbers or dates in CSV."""
+    columns: dict[str, Any] = {}
+    for name, column in study.table.columns.items():
+        if isinstance(column, CategoryColumn):
+            columns[name] = {"type": "text"}
+        elif isinstance(column, DateColumn):
+            columns[name] = {"type": "date", "format": "%Y-%m-%d"}
+        else:
+            columns[name] = {"type": "number"}
+    source = {"format": "parquet" if data.suffix == ".parquet" else "csv", "files": [str(data)]}
+    return _yaml(
+        {"version": 1, "table": study.table.name, "source": source, "columns": columns},
+        "Derived from the scenario: a simulated owner holds just these columns.",
+    )
+
+
+def policy_for(study: Study) -> str:
+    """A policy that allows what the study asks, and a lifetime of a few such studies."""
+    cap = {"epsilon": _number(study.privacy.epsilon), "delta": _number(study.privacy.delta)}
+    lifetime = {
+        **cap,
+        "epsilon": _number(min(study.privacy.epsilon * LIFETIME_STUDIES, Decimal(100))),
+    }
+    uses = {name: sorted(use.value for use in used) for name, used in columns_of_study(study)}
+    content = {
+        "version": 1,
+        "owner": {"name": "Simulated owner", "email": "owner@simulation.example"},
+        "approval": "automatic",
+        "coordinators": [COORDINATOR],
+        "partners": [study.lead.organization],
+        "recipients": list(study.recipients),
+        "purposes": {study.purpose: {"kinds": list(QUESTION_KINDS)}},
+        "tables": {study.table.name: {"columns": uses}},
+        "parties_min": min(2, len(study.parties)),
+        "coalition_min": 1,
+        "noises": ["own"],
+        "adjacencies": [study.privacy.adjacency.value],
+        "study_budget": cap,
+        "domains": {
+            DOMAIN: {
+                **lifetime,
+                "adjacency": study.privacy.adjacency.value,
+                "rows_max": study.table.unit.rows_max,
+            }
+        },
+        "budget_published": True,
+    }
+    return _yaml(content, "Derived from the scenario: a simulated owner allows what it asks.")
+
+
+def node_file(study: Study, party: str, pins: Mapping[str, str]) -> str:
+    """The node file of a simulated party, on free loopback ports."""
+    first = free_ports(EXCHANGE_PORTS + 1)
+    table = study.table.name
+    content = {
+        "version": 1,
+        "party": party,
+        "listen": f"{LOOPBACK}:{first}",
+        "identity": "identity",
+        "state": "state",
+        "policy": "policy.yaml",
+        "coordinators": [COORDINATOR],
+        "peers": {peer: pin for peer, pin in pins.items() if peer != party},
+        "exchange": {"host": LOOPBACK, "ports": [first + 1, first + EXCHANGE_PORTS]},
+        "tables": {
+            table: {
+                "schema_file": f"{table}.schema.yaml",
+                "domain": DOMAIN,
+                "rows_max": study.parties[party].rows_max,
+            }
+        },
+    }
+    return _yaml(content, "A simulated party.")
+
+
+def coordinator_file(addresses: Mapping[str, str], pins: Mapping[str, str]) -> str:
+    """The coordinator's file: where each party is and who it must be."""
+    parties = {
+        party: {"address": address, "fingerprint": pins[party]}
+        for party, address in addresses.items()
+    }
+    content = {
+        "version": 1,
+        "coordinator": COORDINATOR,
+        "identity": "identity",
+        "state": "state",
+        "parties": parties,
+    }
+    return _yaml(content, "The simulated coordinator.")
+
+
+def _number(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _yaml(content: Mapping[str, Any], comment: str) -> str:
+    text = StringIO()
+    writer = YAML()
+    writer.default_flow_style = False
+    writer.dump(dict(content), text)
+    return f"# {comment}\n{text.getvalue()}"
+
+
+def free_ports(count: int) -> int:
+    """The first of ``count`` neighbouring ports that are free on the loopback now."""
+    for _ in range(200):
+        span = PORT_LAST - PORT_FIRST - count
+        first = PORT_FIRST + int.from_bytes(os.urandom(4), "big") % span
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+    raise TransportError("no free ports on this machine")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
