@@ -1,0 +1,183 @@
+"""What every journal must do; the durable one and the one in memory both run it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Protocol
+
+import pytest
+from hypothesis import strategies as st
+
+from mpc.errors import BudgetRefusal, LedgerError
+from mpc.ports import ChargeRequest, ChargeState, Journal
+from mpc.units import Adjacency, DeltaAtto, PlanDigest, ProtectedUnit, RhoPico, RunId
+
+ROW = ProtectedUnit(1, Adjacency.ADD_OR_REMOVE_ONE)
+NOW = 1_800_000_000
+CAP = 1000
+
+
+def run_id(number: int) -> RunId:
+    return RunId(f"{number:064x}")
+
+
+def asking(number: int, rho: int = 100, **fields: object) -> ChargeRequest:
+    """Run ``number`` asks ``rho`` of "members"."""
+    plain: dict[str, object] = {
+        "run": run_id(number),
+        "domain": "members",
+        "plan_digest": PlanDigest("a" * 64),
+        "study": "visits",
+        "partner": "University",
+        "purpose": "research",
+        "approved_by": "policy",
+        "unit": ROW,
+        "event": b"{}",
+        "rho": RhoPico(rho),
+        "delta": DeltaAtto(0),
+        "expires_unix_s": NOW + 600,
+        **fields,
+    }
+    return ChargeRequest(**plain)  # type: ignore[arg-type]
+
+
+class JournalFactory(Protocol):
+    def __call__(self, unit: ProtectedUnit = ROW) -> Journal:
+        """A fresh journal with a domain "members" of CAP pico-rho and 10 atto-delta."""
+        ...
+
+
+class JournalContract:
+    """Subclass it and give the fixture ``fresh``, a JournalFactory."""
+
+    def test_a_reservation_is_held_and_a_commit_spends_it(self, fresh: JournalFactory) -> None:
+        journal = fresh()
+        journal.reserve(asking(1, 300))
+        held = journal.balance("members")
+        assert (held.rho_reserved, held.rho_committed, held.rho_left) == (300, 0, CAP - 300)
+        journal.commit(run_id(1), b"message")
+        spent = journal.balance("members")
+        assert (spent.rho_reserved, spent.rho_committed, spent.rho_left) == (0, 300, CAP - 300)
+        assert journal.state(run_id(1)) is ChargeState.COMMITTED
+        assert journal.outbox(run_id(1)) == b"message"
+
+    def test_a_release_gives_the_hold_back(self, fresh: JournalFactory) -> None:
+        journal = fresh()
+        journal.reserve(asking(1, 300))
+        assert journal.release(run_id(1))
+        assert journal.state(run_id(1)) is ChargeState.RELEASED
+        assert journal.balance("members").rho_left == CAP
+
+    def test_a_dear_request_is_refused_and_a_cheap_one_follows(self, fresh: JournalFactory) -> None:
+        journal = fresh()
+        journal.reserve(asking(1, 600))
+        before = journal.balance("members")
+        with pytest.raises(BudgetRefusal):
+            journal.reserve(asking(2, 401))
+        assert journal.balance("members") == before
+        assert journal.state(run_id(2)) is None
+        journal.reserve(asking(2, 400))
+        assert journal.balance("members").rho_left == 0
+
+    def test_delta_has_its_own_cap(self, fresh: JournalFactory) -> None:
+        journal = fresh()
+        journal.reserve(asking(1, 1, delta=DeltaAtto(7)))
+        with pytest.raises(BudgetRefusal):
+            journal.reserve(asking(2, 1, delta=DeltaAtto(4)))
+        journal.reserve(asking(2, 1, delta=DeltaAtto(3)))
+        assert journal.balance("members").delta_left == 0
+
+    @pytest.mark.parametrize("end", ["reserved", "committed", "released"])
+    def test_a_replayed_run_is_refused_and_nothing_changes(
+        self, fresh: JournalFactory, end: str
+    ) -> None:
+        journal = fresh()
+        journal.reserve(asking(1))
+        if end == "committed":
+            journal.commit(run_id(1), b"message")
+        if end == "released":
+            journal.release(run_id(1))
+        before = journal.balance("members")
+        with pytest.raises(LedgerError, match="before"):
+            journal.reserve(asking(1))
+        assert journal.balance("members") == before
+        assert journal.state(run_id(1)) == end
+
+    def test_a_second_commit_is_refused_and_the_bytes_stay(self, fresh: JournalFactory) -> None:
+        journal = fresh()
+        journal.reserve(asking(1))
+        journal.commit(run_id(1), b"first")
+        with pytest.raises(LedgerError):
+            journal.commit(run_id(1), b"second")
+        assert journal.outbox(run_id(1)) == b"first"
+        assert journal.balance("members").rho_committed == 100
+
+    def test_a_committed_charge_is_not_released(self, fresh: JournalFactory) -> None:
+        journal = fresh()
+        journal.reserve(asking(1))
+        journal.commit(run_id(1), b"message")
+        assert not journal.release(run_id(1))
+        assert journal.state(run_id(1)) is ChargeState.COMMITTED
+        assert journal.balance("members").rho_committed == 100
+
+    def test_a_released_charge_is_not_committed(self, fresh: JournalFactory) -> None:
+        journal = fresh()
+        journal.reserve(asking(1))
+        journal.release(run_id(1))
+        with pytest.raises(LedgerError):
+            journal.commit(run_id(1), b"message")
+        assert journal.outbox(run_id(1)) is None
+        assert not journal.release(run_id(1))
+
+    def test_an_unknown_run_has_nothing(self, fresh: JournalFactory) -> None:
+        journal = fresh()
+        assert journal.state(run_id(9)) is None
+        assert journal.outbox(run_id(9)) is None
+        assert not journal.release(run_id(9))
+        with pytest.raises(LedgerError):
+            journal.commit(run_id(9), b"message")
+        assert journal.outbox(run_id(9)) is None
+
+    def test_a_domain_without_a_budget_refuses(self, fresh: JournalFactory) -> None:
+        journal = fresh()
+        with pytest.raises(BudgetRefusal, match="no privacy domain"):
+            journal.reserve(asking(1, domain="strangers"))
+        with pytest.raises(BudgetRefusal, match="no privacy domain"):
+            journal.balance("strangers")
+        assert journal.state(run_id(1)) is None
+
+    def test_a_weaker_unit_is_charged_for_the_domains(self, fresh: JournalFactory) -> None:
+        journal = fresh(ProtectedUnit(3, Adjacency.ADD_OR_REMOVE_ONE))
+        journal.reserve(asking(1, 100))
+        assert journal.balance("members").rho_reserved == 900
+        with pytest.raises(BudgetRefusal):
+            journal.reserve(asking(2, 12))
+        journal.reserve(asking(3, 100, unit=ProtectedUnit(3, Adjacency.REPLACE_ONE)))
+        assert journal.balance("members").rho_left == 0
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["reserve", "commit", "release"]), st.integers(0, 6), st.integers(0, 700)
+    ),
+    max_size=25,
+)
+
+
+def check_steps(journal: Journal, steps: list[tuple[str, int, int]]) -> None:
+    """No order of steps exceeds the cap or moves a settled charge."""
+    settled: dict[int, ChargeState] = {}
+    for step, number, rho in steps:
+        with suppress(BudgetRefusal, LedgerError):
+            if step == "reserve":
+                journal.reserve(asking(number, rho))
+            elif step == "commit":
+                journal.commit(run_id(number), b"%d" % number)
+                settled[number] = ChargeState.COMMITTED
+            elif journal.release(run_id(number)):
+                settled[number] = ChargeState.RELEASED
+        assert 0 <= journal.balance("members").rho_left <= CAP
+        for known, state in settled.items():
+            assert journal.state(run_id(known)) is state
+            message = b"%d" % known if state is ChargeState.COMMITTED else None
+            assert journal.outbox(run_id(known)) == message

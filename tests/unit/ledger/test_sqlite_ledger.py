@@ -1,0 +1,305 @@
+"""The durable ledger: the journal's contract, expiry, bounds on partners, caps, history, file."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import tempfile
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from journal_contract import (
+    CAP,
+    NOW,
+    ROW,
+    STEPS,
+    JournalContract,
+    JournalFactory,
+    asking,
+    check_steps,
+    run_id,
+)
+
+from mpc.errors import BudgetRefusal, LedgerError
+from mpc.ports import ChargeState
+from mpc.units import Adjacency, DeltaAtto, ProtectedUnit, RhoPico
+from parties.ledger.records import Limits
+from parties.ledger.sqlite import SqliteLedger
+
+
+class SetClock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def unix_s(self) -> int:
+        return self.now
+
+    def monotonic_s(self) -> float:
+        return float(self.now)
+
+
+LIMITS = Limits(outstanding_max=3, aborts_max=2, aborts_window_s=1000, reservation_s_max=900)
+WIDE = Limits(outstanding_max=100, aborts_max=100)
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+def opened(path: Path, clock: SetClock, limits: Limits = WIDE) -> SqliteLedger:
+    ledger = SqliteLedger(path, clock, limits)
+    ledger.create_domain("members", ROW, RhoPico(CAP), DeltaAtto(10), "owner")
+    return ledger
+
+
+class TestSqliteLedger(JournalContract):
+    @pytest.fixture
+    def fresh(self, tmp_path: Path, clock: SetClock) -> JournalFactory:
+        numbers = count()
+
+        def make(unit: ProtectedUnit = ROW) -> SqliteLedger:
+            ledger = SqliteLedger(tmp_path / f"{next(numbers)}.db", clock, WIDE)
+            ledger.create_domain("members", unit, RhoPico(CAP), DeltaAtto(10), "owner")
+            return ledger
+
+        return make
+
+
+@given(steps=STEPS)
+@settings(max_examples=15, deadline=None)
+def test_no_order_of_steps_exceeds_the_cap(steps: list[tuple[str, int, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        check_steps(opened(Path(folder) / "ledger.db", SetClock()), steps)
+
+
+def test_everything_is_there_after_it_is_opened_again(tmp_path: Path, clock: SetClock) -> None:
+    first = opened(tmp_path / "ledger.db", clock)
+    first.reserve(asking(1, 200))
+    first.reserve(asking(2, 300))
+    first.commit(run_id(1), b"message")
+    again = opened(tmp_path / "ledger.db", clock)
+    assert again.balance("members") == first.balance("members")
+    assert again.outbox(run_id(1)) == b"message"
+    assert again.state(run_id(2)) is ChargeState.RESERVED
+
+
+def test_an_expired_reservation_is_not_committed_and_no_longer_held(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    ledger.reserve(asking(1, CAP))
+    clock.now += 600
+    with pytest.raises(LedgerError, match="expired"):
+        ledger.commit(run_id(1), b"message")
+    assert ledger.outbox(run_id(1)) is None
+    assert ledger.balance("members").rho_left == CAP
+    ledger.reserve(asking(2, CAP, expires_unix_s=clock.now + 5))
+    assert ledger.state(run_id(1)) is ChargeState.RELEASED
+
+
+def test_a_reservation_commits_in_its_last_second(tmp_path: Path, clock: SetClock) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    ledger.reserve(asking(1))
+    clock.now += 599
+    ledger.commit(run_id(1), b"message")
+    assert ledger.state(run_id(1)) is ChargeState.COMMITTED
+
+
+def test_a_clock_set_back_does_not_revive_what_was_released(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    ledger.reserve(asking(1))
+    clock.now += 600
+    assert ledger.release_stale() == 1
+    clock.now -= 600
+    with pytest.raises(LedgerError, match="released"):
+        ledger.commit(run_id(1), b"message")
+
+
+def test_stale_reservations_are_released_and_fresh_ones_stay(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    ledger.reserve(asking(1, 10))
+    ledger.reserve(asking(2, 10, expires_unix_s=NOW + 700))
+    ledger.reserve(asking(3, 10))
+    ledger.commit(run_id(3), b"message")
+    clock.now += 650
+    assert ledger.release_stale() == 1
+    assert [ledger.state(run_id(n)) for n in (1, 2, 3)] == ["released", "reserved", "committed"]
+    assert ledger.release_stale() == 0
+
+
+@pytest.mark.parametrize("expires", [NOW - 1, NOW, NOW + 901, 2**62])
+def test_a_reservation_has_a_bounded_life(tmp_path: Path, clock: SetClock, expires: int) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock, LIMITS)
+    with pytest.raises(LedgerError, match="lasts at most 900 s"):
+        ledger.reserve(asking(1, expires_unix_s=expires))
+    assert ledger.state(run_id(1)) is None
+
+
+def test_a_partner_holds_so_many_reservations_at_once(tmp_path: Path, clock: SetClock) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock, LIMITS)
+    for number in range(3):
+        ledger.reserve(asking(number, 1))
+    with pytest.raises(BudgetRefusal, match="under way"):
+        ledger.reserve(asking(3, 1))
+    ledger.reserve(asking(4, 1, partner="Institute"))
+    ledger.commit(run_id(0), b"message")
+    ledger.reserve(asking(3, 1))
+
+
+def test_a_partner_aborts_so_often_in_a_while(tmp_path: Path, clock: SetClock) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock, LIMITS)
+    for number in range(2):
+        ledger.reserve(asking(number, 1))
+        ledger.release(run_id(number))
+    with pytest.raises(BudgetRefusal, match="aborted"):
+        ledger.reserve(asking(2, 1))
+    ledger.reserve(asking(3, 1, partner="Institute"))
+    clock.now += 1001
+    ledger.reserve(asking(2, 1, expires_unix_s=clock.now + 5))
+
+
+def test_expired_reservations_count_as_aborts(tmp_path: Path, clock: SetClock) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock, LIMITS)
+    for number in range(2):
+        ledger.reserve(asking(number, 1, expires_unix_s=NOW + 1))
+    clock.now += 1
+    with pytest.raises(BudgetRefusal, match="aborted"):
+        ledger.reserve(asking(2, 1))
+
+
+def test_a_domain_is_created_once_on_its_terms(tmp_path: Path, clock: SetClock) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    opened(tmp_path / "ledger.db", clock)
+    replaced = ProtectedUnit(1, Adjacency.REPLACE_ONE)
+    for unit, rho, delta in ((replaced, CAP, 10), (ROW, CAP + 1, 10), (ROW, CAP, 11)):
+        with pytest.raises(LedgerError, match="other terms"):
+            ledger.create_domain("members", unit, RhoPico(rho), DeltaAtto(delta), "owner")
+    assert len(ledger.history("members").caps) == 1
+
+
+@pytest.mark.parametrize(("rho", "delta"), [(-1, 0), (10**18 + 1, 0), (1, -1), (1, 10**18)])
+def test_absurd_caps_are_refused(tmp_path: Path, clock: SetClock, rho: int, delta: int) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    with pytest.raises(LedgerError, match="cap lies"):
+        ledger.create_domain("others", ROW, RhoPico(rho), DeltaAtto(delta), "owner")
+    with pytest.raises(LedgerError, match="cap lies"):
+        ledger.raise_cap("members", RhoPico(rho), DeltaAtto(delta), "owner", "more")
+
+
+def test_a_cap_is_raised_by_somebody_for_a_reason_and_history_says_so(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    clock.now += 5
+    ledger.raise_cap("members", RhoPico(2 * CAP), DeltaAtto(10), "B. Officer", "board of May")
+    assert ledger.balance("members").rho_left == 2 * CAP
+    first, second = ledger.history("members").caps
+    assert (first.rho_cap, first.set_by, first.reason) == (CAP, "owner", "created")
+    assert (second.rho_cap, second.set_by, second.unix_s) == (2 * CAP, "B. Officer", NOW + 5)
+    for rho, delta in ((CAP, 10), (2 * CAP, 9)):
+        with pytest.raises(LedgerError, match="only raised"):
+            ledger.raise_cap("members", RhoPico(rho), DeltaAtto(delta), "B. Officer", "less")
+    with pytest.raises(LedgerError, match="for a reason"):
+        ledger.raise_cap("members", RhoPico(3 * CAP), DeltaAtto(10), "B. Officer", "")
+    assert len(ledger.history("members").caps) == 2
+
+
+def test_history_tells_every_charge_and_its_end(tmp_path: Path, clock: SetClock) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    for number in range(3):
+        ledger.reserve(asking(number, 10 + number))
+    clock.now += 7
+    ledger.commit(run_id(0), b"message")
+    ledger.release(run_id(1))
+    entries = ledger.history("members").charges
+    assert [(e.run, e.rho, e.state, e.settled_unix_s) for e in entries] == [
+        (run_id(0), 10, ChargeState.COMMITTED, NOW + 7),
+        (run_id(1), 11, ChargeState.RELEASED, NOW + 7),
+        (run_id(2), 12, ChargeState.RESERVED, None),
+    ]
+    assert entries[0].event == b"{}"
+    assert (entries[0].partner, entries[0].purpose) == ("University", "research")
+    assert ledger.history("strangers").charges == ()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE outbox SET message = x'00'",
+        "DELETE FROM outbox",
+        "UPDATE charge SET rho = 0",
+        "UPDATE charge SET state = 'reserved' WHERE state = 'committed'",
+        "UPDATE charge SET state = 'released' WHERE state = 'committed'",
+        "UPDATE charge SET expires_unix_s = expires_unix_s + 1",
+        "DELETE FROM charge",
+        "INSERT INTO outbox SELECT run, x'00' FROM charge WHERE state = 'reserved'",
+        "UPDATE domain SET rho_cap = 0",
+        "UPDATE domain SET currency = 'pure'",
+        "UPDATE domain SET unit_rows_max = 9",
+        "DELETE FROM domain",
+        "UPDATE cap SET rho_cap = 0",
+        "DELETE FROM cap",
+    ],
+)
+def test_the_file_itself_refuses_to_rewrite_history(
+    tmp_path: Path, clock: SetClock, statement: str
+) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    ledger.reserve(asking(1))
+    ledger.commit(run_id(1), b"message")
+    ledger.reserve(asking(2))
+    before = ledger.history("members"), ledger.outbox(run_id(1)), ledger.balance("members")
+    with sqlite3.connect(tmp_path / "ledger.db") as connection, pytest.raises(sqlite3.Error):
+        connection.execute(statement)
+    after = ledger.history("members"), ledger.outbox(run_id(1)), ledger.balance("members")
+    assert after == before
+
+
+def test_only_its_owner_reads_the_file(tmp_path: Path, clock: SetClock) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    ledger.reserve(asking(1))
+    files = list(tmp_path.glob("ledger.db*"))
+    assert files
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_writes_are_synchronous_and_logged_ahead(tmp_path: Path, clock: SetClock) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    with ledger._database.transaction() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("message", [b"", bytes((64 << 20) + 1)], ids=["empty", "huge"])
+def test_a_message_has_a_bounded_size(tmp_path: Path, clock: SetClock, message: bytes) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    ledger.reserve(asking(1))
+    with pytest.raises(LedgerError, match="message"):
+        ledger.commit(run_id(1), message)
+    assert ledger.state(run_id(1)) is ChargeState.RESERVED
+
+
+def test_a_broken_file_is_our_error_and_tells_no_content(tmp_path: Path, clock: SetClock) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.execute("DROP TABLE outbox")
+    ledger.reserve(asking(1))
+    with pytest.raises(LedgerError, match="SQLITE_ERROR"):
+        ledger.commit(run_id(1), b"message")
+    assert ledger.state(run_id(1)) is ChargeState.RESERVED
+
+
+@pytest.mark.parametrize("field", ["outstanding_max", "aborts_max", "reservation_s_max"])
+def test_absurd_limits_are_refused(field: str) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        Limits(**{field: 0})
