@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from session_federation import COMMITMENT, SessionFederation
 
-from mpc.errors import ParleyError, SecretMisuseError
+from mpc.errors import IntegrityError, ParleyError, SecretMisuseError
 from mpc.ring.words import add
 from mpc.session.hello import session_id
 from mpc.session.session import Session
@@ -163,3 +163,22 @@ def test_a_session_is_confirmed_once() -> None:
         pairing.confirm(network.channels[0])
     with pytest.raises(SecretMisuseError, match="confirmed once"):
         pairing.confirm(federation.network().channels[0])
+
+
+@pytest.mark.parametrize("parties", [("party-1", "party-2"), ("party-1", "party-2", "party-4")])
+def test_channel_that_does_not_lead_to_the_rosters_parties_carries_nothing(
+    parties: tuple[PartyId, ...],
+) -> None:
+    federation = SessionFederation(3)
+    network = Network(parties)
+    with pytest.raises(IntegrityError, match="the channel does not join party-1 to all other"):
+        federation.meeting().pair()[federation.parties[0]].confirm(network.channels[0])
+    assert not network.seen
+
+
+def test_channel_of_another_party_carries_nothing() -> None:
+    federation = SessionFederation(3)
+    network = federation.network()
+    with pytest.raises(IntegrityError, match="the channel does not join party-1 to all other"):
+        federation.meeting().pair()[federation.parties[0]].confirm(network.channels[1])
+    assert not network.seen

@@ -140,6 +140,15 @@ def test_build_with_another_mechanism_signs_in_another_context() -> None:
         check_hellos(other.agreement, (*other.said[:3], SAID[3]))
 
 
+def test_build_that_lies_about_its_mechanism_is_given_away_by_its_context() -> None:
+    context = replace(AGREEMENT, build="no-noise-for-tests/1").hello_context
+    assert context != AGREEMENT.hello_context == "parley/hello/v1"
+    hello = Hello.from_bytes(SAID[1])  # says that it is the real build
+    signature = FEDERATION.participant("party-2").sign(context, hello._message())
+    with pytest.raises(IntegrityError, match="party-2: its signature on parley/hello/v1"):
+        check_hellos(AGREEMENT, with_second(replace(hello, signature=signature).to_bytes()))
+
+
 def test_agreement_of_one_party_is_refused() -> None:
     alone = SessionFederation(1)
     with pytest.raises(IntegrityError, match="two or more parties"):
