@@ -14,6 +14,7 @@ from typing import Protocol
 
 from mpc.errors import SecretMisuseError
 from mpc.ports import Randomness
+from mpc.session.agreement import BUILD
 
 COUNT_MAX = 1_000_000
 _BUFFER_BYTES = 8192
@@ -35,7 +36,7 @@ class NoiseSource(Protocol):
 class DiscreteGaussian:
     """P(x) proportional to exp(-x^2 / (2 variance)) on the integers, by Algorithm 3."""
 
-    build = "parley/1"
+    build = BUILD
 
     def __init__(self, randomness: Randomness) -> None:
         self._randomness = randomness

@@ -119,10 +119,10 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, lambda *_: stopped.set())
         server.start()
+        zygote.wait_ready()
         line = {"listening": f"{host}:{port}", "party": config.party}
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
-        zygote.wait_ready()
         _log.info("%s is ready", config.party)
         stopped.wait()
         studies.stop()
