@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mpc.errors import BudgetRefusal, LedgerError
 from mpc.ports import ChargeRequest, ChargeState, Journal
-from mpc.units import Adjacency, DeltaAtto, PlanDigest, ProtectedUnit, RhoPico, RunId
+from mpc.units import Adjacency, DeltaAtto, PlanDigest, ProtectedUnit, RhoPico, RunId, rho_text
 
 ROW = ProtectedUnit(1, Adjacency.ADD_OR_REMOVE_ONE)
 NOW = 1_800_000_000
@@ -72,8 +72,10 @@ class JournalContract:
         journal = fresh()
         journal.reserve(asking(1, 600))
         before = journal.balance("members")
-        with pytest.raises(BudgetRefusal):
-            journal.reserve(asking(2, 401))
+        with pytest.raises(BudgetRefusal) as refused:
+            journal.reserve(asking(2, 601))
+        assert "left for study" in str(refused.value)
+        assert rho_text(RhoPico(400)) not in str(refused.value)
         assert journal.balance("members") == before
         assert journal.state(run_id(2)) is None
         journal.reserve(asking(2, 400))

@@ -39,7 +39,9 @@ class MemoryJournal:
         factor = request.unit.rho_factor(self._caps[request.domain][0])
         charged = replace(request, rho=RhoPico(request.rho * factor))
         if charged.rho > balance.rho_left or charged.delta > balance.delta_left:
-            raise BudgetRefusal(f"privacy domain {request.domain!r} has too little left")
+            raise BudgetRefusal(
+                f"privacy domain {request.domain!r} has too little left for study {request.study!r}"
+            )
         self._charges[request.run] = _Charge(charged, ChargeState.RESERVED)
 
     def commit(self, run: RunId, message: bytes) -> None:

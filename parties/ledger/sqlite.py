@@ -134,10 +134,10 @@ class SqliteLedger:
             rho = charged_rho(connection, request)
             balance = balance_of(connection, request.domain, now)
             if rho > balance.rho_left or request.delta > balance.delta_left:
-                raise BudgetRefusal(
-                    f"privacy domain {request.domain!r} has rho {rho_text(balance.rho_left)} and "
-                    f"delta {balance.delta_left / DELTA_UNIT:.3g} left; study {request.study!r} "
-                    f"asks rho {rho_text(rho)} and delta {request.delta / DELTA_UNIT:.3g}",
+                raise BudgetRefusal(  # what is left is the owner's to publish, not ours
+                    f"privacy domain {request.domain!r} has too little left for study "
+                    f"{request.study!r}, which costs rho {rho_text(rho)} and delta "
+                    f"{request.delta / DELTA_UNIT:.3g} there",
                     hint="ask less; a refused request consumes nothing",
                 )
             connection.execute(

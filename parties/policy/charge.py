@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from fractions import Fraction
-
 from mpc.plan.model import Plan
 from mpc.study.model import Study
-from mpc.units import Adjacency, RhoPico
+from mpc.units import ProtectedUnit, RhoPico
 from parties.policy.model import Domain
 
 
-def charge_factor(study: Study, domain: Domain) -> Fraction:
-    """By how much rho grows from ``study``'s unit to ``domain``'s; at least 1.
+def charge_factor(study: Study, domain: Domain) -> int:
+    """By how much rho grows from ``study``'s unit to ``domain``'s: as the ledger will charge it.
 
-    A unit of k times the rows moves a sum k times as far, and rho goes with the square. Replacing
-    a unit is removing one and adding another, so it moves a sum at most twice as far: 4 times the
-    rho. A study that protects more than the domain asks is charged in full all the same.
+    A study that protects more than the domain asks is charged in full all the same.
     """
-    rows = Fraction(domain.rows_max, study.table.unit.rows_max)
-    replaced = (
-        domain.adjacency is Adjacency.REPLACE_ONE
-        and study.privacy.adjacency is Adjacency.ADD_OR_REMOVE_ONE
-    )
-    return max(Fraction(1), rows * rows) * (4 if replaced else 1)
+    asked = ProtectedUnit(study.table.unit.rows_max, study.privacy.adjacency)
+    return asked.rho_factor(ProtectedUnit(domain.rows_max, domain.adjacency))
 
 
 def charge(plan: Plan, domain: Domain) -> RhoPico:
-    """rho that ``plan`` costs a person of ``domain``, rounded up."""
-    return RhoPico(math.ceil(plan.rho_total * charge_factor(plan.study, domain)))
+    """rho that ``plan`` costs a person of ``domain``."""
+    return RhoPico(plan.rho_total * charge_factor(plan.study, domain))

@@ -273,7 +273,7 @@ def domain(adjacency: Adjacency, rows_max: int) -> Domain:
     [
         (Adjacency.ADD_OR_REMOVE_ONE, 1, 1, Fraction(1)),
         (Adjacency.ADD_OR_REMOVE_ONE, 3, 1, Fraction(9)),
-        (Adjacency.ADD_OR_REMOVE_ONE, 3, 2, Fraction(9, 4)),
+        (Adjacency.ADD_OR_REMOVE_ONE, 3, 2, Fraction(4)),
         (Adjacency.ADD_OR_REMOVE_ONE, 1, 5, Fraction(1)),
         (Adjacency.REPLACE_ONE, 1, 1, Fraction(4)),
         (Adjacency.REPLACE_ONE, 3, 1, Fraction(36)),
