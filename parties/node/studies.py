@@ -13,6 +13,7 @@ import threading
 from mpc.canonical import Plain
 from mpc.errors import IntegrityError, ParleyError, StudyAborted, TransportError, UsageError
 from mpc.plan.model import Plan
+from mpc.ports import ChargeState
 from mpc.session.approval import Approval, check_approvals
 from mpc.study.canonical import study_to_plain
 from mpc.units import PARTIES_MAX, PartyId, RunId
@@ -165,6 +166,8 @@ class Studies:
         """End the worker, then release what was not committed; the order keeps that exact."""
         run.worker.kill()
         self._ledger.release(run.id)
+        if self._ledger.state(run.id) is ChargeState.COMMITTED:
+            problem = None  # however the worker ended, its share is in the outbox
         if run.end(problem):
             state = "committed" if problem is None else f"ended with {problem['code']}"
             _log.info("run %s %s", run.id[:12], state)

@@ -7,6 +7,7 @@ without values.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from mpc.backend.crypten_engine import CryptenEngine
 from mpc.canonical import Plain
-from mpc.errors import IntegrityError, StudyAborted
+from mpc.errors import IntegrityError, ParleyError, PeerError, StudyAborted
 from mpc.flow import Stage, Tools, run_linear
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
@@ -42,7 +43,7 @@ from parties.worker.order import WorkerOrder
 from parties.worker.pipe import Pipe, exit_when_closed
 
 CONNECT_S = 60.0  # from the Hello until the coordinator hands over everybody's
-MEET_S = 20.0  # until every peer is met
+MEET_S = 10.0  # until every peer is met
 SESSION_TAG_SIZE = 8
 
 
@@ -108,9 +109,18 @@ class _Study:
         try:
             session = pairing.confirm(channel)
             self._compute(session, channel)
-        finally:
-            channel.close()
+        except ParleyError as error:
+            channel.fail(error, about=self._blamed(error))
+            raise
+        with contextlib.suppress(ParleyError):
+            channel.close()  # what is committed stays so, however the peers end
         self._pipe.send({"committed": True})
+
+    def _blamed(self, error: ParleyError) -> PartyId:
+        """Whom ``error`` is about, for the peers: the party it names, else this one."""
+        named = error.party if isinstance(error, PeerError) else error.message.partition(":")[0]
+        known = [member.id for member in self._plan.roster.parties]
+        return PartyId(named) if named in known else self._order.party
 
     def _hello(self) -> OwnHello:
         plain = self._order.approvals
