@@ -112,8 +112,10 @@ class _Study:
         except ParleyError as error:
             channel.fail(error, about=self._blamed(error))
             raise
-        with contextlib.suppress(ParleyError):
-            channel.close()  # what is committed stays so, however the peers end
+        finally:
+            # Peers hear why, or BYE; what is committed stays so, however they end.
+            with contextlib.suppress(ParleyError):
+                channel.close()
         self._pipe.send({"committed": True})
 
     def _blamed(self, error: ParleyError) -> PartyId:
