@@ -17,7 +17,7 @@ from mpc.outcome import combine_shares, decode_totals
 from mpc.plan.model import Plan
 from mpc.ports import Clock, Randomness
 from mpc.questions.answer import Answer
-from mpc.session.agreement import Agreement
+from mpc.session.agreement import BUILD, Agreement
 from mpc.session.approval import Approval
 from mpc.session.establish import OwnHello, make_hello
 from mpc.session.hello import session_id
@@ -62,7 +62,10 @@ class Drive:
         clock: Clock,
         randomness: Randomness,
         progress: Progress,
+        build: str = BUILD,
     ) -> None:
+        """``build``: the mechanism of the parties met; another than the product's is for tests."""
+        self._build = build
         self._own = own
         self._clients = clients
         self._state = state
@@ -75,7 +78,7 @@ class Drive:
         approvals = [
             Approval.from_bytes(judgements[member.id].approval) for member in plan.roster.parties
         ]
-        agreement = Agreement.of(plan, approvals, self._clock.unix_s())
+        agreement = Agreement.of(plan, approvals, self._clock.unix_s(), build=self._build)
         own = make_hello(agreement, self._own.member.id, self._own.sign, self._randomness)
         try:
             record = self._start(plan, agreement, approvals, own)

@@ -13,13 +13,14 @@ from mpc.errors import IntegrityError, StudyAborted, UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.roster import Roster
+from mpc.session.agreement import BUILD
 from mpc.study.canonical import study_from_plain, study_to_plain
 from mpc.study.model import Study
 from mpc.study.parse import parse_study
 from mpc.units import PartyId
 from parties.config import CoordinatorConfig, load_coordinator_config
 from parties.coordinator.agreement import RunAgreement
-from parties.coordinator.asking import ask_all, verdict, wait_for_all
+from parties.coordinator.asking import Clients, ask_all, verdict, wait_for_all
 from parties.coordinator.client import PartyClient
 from parties.coordinator.driving import Drive, Outcome, Progress
 from parties.coordinator.state import CoordinatorState, RunRecord
@@ -48,8 +49,9 @@ class Finished:
 class Office:
     """A coordinator's identity, trust and memory."""
 
-    def __init__(self, config: CoordinatorConfig) -> None:
+    def __init__(self, config: CoordinatorConfig, build: str = BUILD) -> None:
         self.config = config
+        self._build = build
         self.clock = SystemClock()
         self.identity: Identity = load_identity(config.identity)
         if self.identity.member.id != config.id:
@@ -105,10 +107,14 @@ class Office:
                 return stored
             if any(each.verdict == wire.Judgement.RELEASED for each in judgements.values()):
                 judgements = wait_for_all(plan, clients, approval_s, waiting, fresh=True)
-            drive = Drive(
-                self.identity, clients, self.state, self.clock, SystemRandomness(), progress
-            )
+            drive = self._drive(clients, progress)
             return self._finish(drive.run(plan, judgements))
+
+    def _drive(self, clients: Clients, progress: Progress) -> Drive:
+        randomness = SystemRandomness()
+        return Drive(
+            self.identity, clients, self.state, self.clock, randomness, progress, self._build
+        )
 
     def _stored(self, plan: Plan, judgements: dict[PartyId, wire.Judgement]) -> Finished | None:
         """The receipt of the run that every party says it released, if it is here."""
@@ -143,7 +149,7 @@ class Office:
     def verify(self, receipt: bytes) -> Verification:
         """``receipt`` against the pins here and this coordinator's own certificates."""
         pins = {**self.config.pins, self.identity.member.id: self.identity.member.fingerprint}
-        return verify_receipt(load_receipt(receipt), pins)
+        return verify_receipt(load_receipt(receipt), pins, build=self._build)
 
     def settle(self, record: RunRecord) -> RunRecord:
         """Find out what became of a run that was under way when this coordinator stopped.
@@ -153,9 +159,7 @@ class Office:
         """
         agreement = RunAgreement.from_bytes(record.agreement)
         with self.clients(agreement.plan) as clients:
-            drive = Drive(
-                self.identity, clients, self.state, self.clock, SystemRandomness(), _silent
-            )
+            drive = self._drive(clients, _silent)
             try:
                 self._finish(drive.collect(record.run, agreement, wait_s=0.0))
             except StudyAborted as error:
