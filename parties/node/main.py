@@ -106,7 +106,7 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
             maximum_concurrent_rpcs=THREADS,
         )
         add_PartyServicer_to_server(  # type: ignore[no-untyped-call] # generated
-            ControlService(parts.trust, studies.desk, studies), server
+            ControlService(parts.trust, config.coordinators, studies.desk, studies), server
         )
         host = config.listen.rpartition(":")[0]
         try:

@@ -18,6 +18,7 @@ from mpc.units import PartyId, PlanDigest, RunId
 from parties.database import Database
 
 REQUESTS_PENDING_MAX = 100
+APPROVALS_OPEN_MAX = 1000
 _TABLES = """
 CREATE TABLE IF NOT EXISTS request (
     plan_digest TEXT PRIMARY KEY,
@@ -158,8 +159,16 @@ class RequestStore:
     def promise(
         self, nonce: str, plan_digest: PlanDigest, approved_by: str, expires_at: int
     ) -> None:
-        """Remember an approval that is about to be sent."""
+        """Remember an approval that is about to be sent. Raises UsageError if too many are open."""
         with self._database.transaction() as database:
+            database.execute(
+                "DELETE FROM approval WHERE used = 0 AND expires_at <= ?", (self._clock.unix_s(),)
+            )
+            open_now = database.execute("SELECT count(*) FROM approval WHERE used = 0").fetchone()[
+                0
+            ]
+            if open_now >= APPROVALS_OPEN_MAX:
+                raise UsageError(f"{open_now} approvals of this party wait for a start already")
             database.execute(
                 "INSERT INTO approval (nonce, plan_digest, approved_by, expires_at)"
                 " VALUES (?, ?, ?, ?)",

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import grpc
 
 from mpc.canonical import canonical_bytes
-from mpc.errors import IdentityError
 from mpc.roster import Member
-from mpc.units import Role, RunId
+from mpc.units import PartyId, RunId
 from parties.identity.credentials import peer_member
 from parties.identity.trust import Trust
 from parties.node.desk import Desk, Proposed
@@ -25,17 +24,16 @@ WATCH_S = 24 * 3600.0  # a watcher that saw no stage for this long is let go
 class ControlService(PartyServicer):
     """Every method first finds out who calls; only pinned coordinators are answered."""
 
-    def __init__(self, trust: Trust, desk: Desk, studies: Studies) -> None:
+    def __init__(
+        self, trust: Trust, coordinators: tuple[PartyId, ...], desk: Desk, studies: Studies
+    ) -> None:
         self._trust = trust
+        self._coordinators = coordinators
         self._desk = desk
         self._studies = studies
 
     def _caller(self, context: grpc.ServicerContext) -> Member:
-        caller = peer_member(context, self._trust.members)
-        self._trust.check(caller)
-        if caller.role is not Role.COORDINATOR:
-            raise IdentityError(f"{caller.id} is no coordinator; parties are met in studies only")
-        return caller
+        return peer_member(context, self._trust.coordinators(self._coordinators))
 
     @unary
     def Describe(
