@@ -97,6 +97,10 @@ def _recipients(parts: Parts) -> Iterator[Misfit]:
             yield Misfit(RECIPIENTS, path, what, f"parties of this study, or {COORDINATOR}")
         elif name in parts.recipients[:index]:
             yield Misfit(RECIPIENTS, path, f"{shown(name)} again", "each recipient once")
+    meant = all(name in known for name in parts.recipients)
+    if parts.recipients and meant and COORDINATOR not in parts.recipients:
+        what = "the coordinator is missing: it adds the shares up, so it learns the result"
+        yield Misfit(RECIPIENTS, ("recipients",), what, f"a list with {COORDINATOR}")
 
 
 def _coalition(parts: Parts) -> Iterator[Misfit]:

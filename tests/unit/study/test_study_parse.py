@@ -239,6 +239,12 @@ def test_decomposed_levels_are_brought_to_one_spelling() -> None:
     assert column.levels == ("caf\u00e9", "tea")
 
 
+def test_the_coordinator_adds_up_and_so_must_be_named_a_recipient() -> None:
+    fault = only_fault(scenario(recipients="recipients: [a]\n"))
+    assert fault.code == "PLY-S031"
+    assert "the coordinator is missing" in fault.what
+
+
 def test_recipients_must_take_part() -> None:
     text = scenario(recipients="recipients: [a, cordinator, a]\n")
     unknown, again = faults_of(text)
