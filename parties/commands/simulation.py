@@ -101,15 +101,15 @@ def data_files(study: Study, folder: Path) -> Mapping[str, Path]:
 def true_answers(plan: Plan, federation: Federation) -> tuple[Answer, ...]:
     """The plain answers over all parties' rows. Nobody could compute them outside a simulation."""
     from parties.data.catalogue import Catalogue
-    from parties.data.table import open_table
+    from parties.data.table import DuckTable, EngineLimits
+    from parties.data.versions import RegisteredVersion
 
     totals = [0] * plan.size
     for node in federation.nodes.values():
         table = plan.study.table
         version = Catalogue(node.node_config).for_worker(table.name)
-        opened = open_table(
-            version, table, threads=2, memory_mb=2048, temporary=node.directory / "state" / "tmp"
-        )
+        limits = EngineLimits(2, 2048, node.directory / "state" / "tmp")
+        opened = DuckTable(RegisteredVersion.from_plain(version), table, limits)
         own = local_sums(plan.questions, opened)
         totals = [total + value for total, value in zip(totals, own, strict=True)]
     return decode_totals(plan, totals)

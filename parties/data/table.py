@@ -16,15 +16,12 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.canonical import Plain
 from mpc.columns.model import CategoryColumn, Column
 from mpc.errors import StudyAborted
 from mpc.layout import Axis
-from mpc.ports import Randomness
 from mpc.study.model import Table
 from mpc.study.where import parse_where
 from mpc.table.model import CellSums
-from parties.data.commitment import Commitment, commit_to
 from parties.data.filters import predicate, used_columns
 from parties.data.rules import rule
 from parties.data.sandbox import identifier, rows, sandboxed
@@ -52,10 +49,6 @@ class DuckTable:
         self._table = table
         self._limits = limits
         self._where = parse_where(table.where, table.columns)
-
-    def commitment(self, randomness: Randomness) -> Commitment:
-        """A fresh commitment to the registered files."""
-        return commit_to(self._version.paths, randomness)
 
     def cell_sums(self, asked: tuple[CellSums, ...]) -> tuple[NDArray[np.object_], ...]:
         """See :class:`mpc.table.model.BoundedTable`. Raises StudyAborted if the files changed."""
@@ -191,11 +184,3 @@ def _label(axis: Axis, columns: Mapping[str, Column]) -> str:
 
 def _integer(value: object) -> int:
     return 0 if value is None else int(str(value))
-
-
-def open_table(
-    version: Plain, table: Table, *, threads: int, memory_mb: int, temporary: Path
-) -> DuckTable:
-    """The registered version that a node names to its worker, as the study's table."""
-    limits = EngineLimits(threads, memory_mb, temporary)
-    return DuckTable(RegisteredVersion.from_plain(version), table, limits)

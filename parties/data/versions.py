@@ -14,6 +14,8 @@ from pathlib import Path
 from mpc.canonical import Plain
 from mpc.errors import IntegrityError, StudyAborted, UsageError
 from mpc.ports import Clock
+from mpc.units import RunId
+from parties.data.commitment import Commitment
 from parties.data.schema import TableSchema
 from parties.database import Database
 
@@ -28,6 +30,13 @@ CREATE TABLE IF NOT EXISTS version (
     row_count INTEGER NOT NULL,
     content TEXT NOT NULL,
     PRIMARY KEY (table_name, number)
+) STRICT;
+CREATE TABLE IF NOT EXISTS commitment (
+    run TEXT PRIMARY KEY,
+    table_name TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    secret BLOB NOT NULL
 ) STRICT;
 """
 
@@ -131,6 +140,20 @@ class VersionStore:
                 (table,),
             ).fetchone()
         return None if row is None else RegisteredVersion.from_plain(json.loads(row[0]))
+
+    def keep(self, run: RunId, version: RegisteredVersion, commitment: Commitment) -> None:
+        """Keep the secret of a run's commitment, so that the owner can prove later what it used."""
+        with self._database.transaction() as database:
+            database.execute(
+                "INSERT INTO commitment VALUES (?, ?, ?, ?, ?)",
+                (
+                    run,
+                    version.schema.table,
+                    version.number,
+                    commitment.digest,
+                    commitment.secret,
+                ),
+            )
 
     def announce(
         self, schema: TableSchema, files: tuple[FileState, ...], header: tuple[str, ...], rows: int

@@ -17,6 +17,7 @@ from mpc.ports import ChargeState
 from mpc.session.approval import Approval, check_approvals
 from mpc.study.canonical import study_to_plain
 from mpc.units import PARTIES_MAX, PartyId, RunId
+from parties.data.catalogue import DATABASE
 from parties.identity.store import Identity
 from parties.node.desk import Desk
 from parties.node.parts import LEDGER, NodeParts
@@ -102,6 +103,7 @@ class Studies:
             identity=identity.for_worker(),
             table=self._catalogue.for_worker(plan.study.table.name),
             ledger=str(self._config.state / LEDGER),
+            versions=str(self._config.state / DATABASE),
             temporary=str(self._config.state / "tmp"),
             domain=table.domain,
             partner=plan.roster.coordinator.organization,

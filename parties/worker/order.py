@@ -26,6 +26,7 @@ class WorkerOrder:
     identity: Plain  # keys and certificates: parties.identity.store.Identity.for_worker
     table: Plain  # the registered version: parties.data
     ledger: str  # path of the ledger's database
+    versions: str  # path of the data versions' database
     temporary: str  # folder the owner's engine may spill into
     domain: str
     partner: str

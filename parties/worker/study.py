@@ -32,7 +32,9 @@ from mpc.session.session import Session
 from mpc.study.canonical import study_from_plain
 from mpc.units import PartyId, ProtectedUnit
 from parties.channel import ChannelLimits
-from parties.data.table import DuckTable, open_table
+from parties.data.commitment import commit_to
+from parties.data.table import DuckTable, EngineLimits
+from parties.data.versions import RegisteredVersion, VersionStore
 from parties.identity.store import Identity
 from parties.lane import LaneSettings, Listener
 from parties.ledger.records import Limits
@@ -156,8 +158,11 @@ class _Study:
         ]
 
     def _compute(self, session: Session, channel: Channel) -> None:
-        table = self._table()
-        commitment = table.commitment(self._ports.randomness)
+        version = RegisteredVersion.from_plain(self._order.table)
+        table = self._table(version)
+        commitment = commit_to(version.paths, self._ports.randomness)
+        store = VersionStore(Path(self._order.versions), self._ports.clock)
+        store.keep(self._order.run, version, commitment)
         tools = Tools(
             engine=CryptenEngine(session, channel),
             ledger=Ledger(self._journal),
@@ -171,14 +176,10 @@ class _Study:
         )
         run_linear(self._plan, table, self._terms(), tools, self._entered)
 
-    def _table(self) -> DuckTable:
-        return open_table(
-            self._order.table,
-            self._plan.study.table,
-            threads=self._order.threads,
-            memory_mb=self._order.memory_mb,
-            temporary=Path(self._order.temporary),
-        )
+    def _table(self, version: RegisteredVersion) -> DuckTable:
+        order = self._order
+        limits = EngineLimits(order.threads, order.memory_mb, Path(order.temporary))
+        return DuckTable(version, self._plan.study.table, limits)
 
     def _terms(self) -> ChargeTerms:
         study, order = self._plan.study, self._order
