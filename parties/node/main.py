@@ -94,11 +94,23 @@ def open_parts(config: NodeConfig) -> NodeParts:
     )
 
 
+def release_orphans(parts: NodeParts) -> int:
+    """Release what runs of an earlier life of this node still hold; how many there were.
+
+    Their workers ended with that node. One that was committing at that moment either did, and then
+    there is nothing to release, or finds its reservation gone.
+    """
+    return sum(parts.ledger.release(run) for run in parts.requests.every_run())
+
+
 def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
     """Run a node until SIGTERM or SIGINT. ``zygote_module`` is what its workers are forked from."""
     zygote = Zygote(zygote_module)
     try:
         parts = open_parts(config)
+        released = release_orphans(parts)
+        if released:
+            _log.info("%d reservations of an earlier life of this node released", released)
         studies = Studies(parts, Desk(parts), zygote)
         server = grpc.server(
             ThreadPoolExecutor(THREADS, thread_name_prefix="call"),
