@@ -195,6 +195,12 @@ class SqliteLedger:
         with self._transaction() as connection:
             return release_expired(connection, self._clock.unix_s())
 
+    def reserved(self) -> tuple[RunId, ...]:
+        """Every run that holds a reservation now."""
+        with self._transaction() as connection:
+            rows = connection.execute("SELECT run FROM charge WHERE state = 'reserved'").fetchall()
+        return tuple(RunId(row[0]) for row in rows)
+
     def outbox(self, run: RunId) -> bytes | None:
         """The committed message of ``run``: the same bytes for ever, or None."""
         with self._transaction() as connection:

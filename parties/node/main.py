@@ -100,7 +100,7 @@ def release_orphans(parts: NodeParts) -> int:
     Their workers ended with that node. One that was committing at that moment either did, and then
     there is nothing to release, or finds its reservation gone.
     """
-    return sum(parts.ledger.release(run) for run in parts.requests.every_run())
+    return sum(parts.ledger.release(run) for run in parts.ledger.reserved())
 
 
 def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:

@@ -204,12 +204,6 @@ class RequestStore:
             ).fetchall()
         return tuple(RunId(row[0]) for row in rows)
 
-    def every_run(self) -> tuple[RunId, ...]:
-        """Every run that was ever started here."""
-        with self._database.transaction() as database:
-            rows = database.execute("SELECT run FROM run ORDER BY rowid").fetchall()
-        return tuple(RunId(row[0]) for row in rows)
-
     def begun(self, run: str) -> BegunRun | None:
         """Who started ``run`` here and what it spends from, or None if nobody did."""
         with self._database.transaction() as database:
