@@ -150,10 +150,11 @@ class PeerChannel:
         yield from link.writer.frames(frames.JOIN, self._own.encode())
         while (message := link.outbox.get()) is not None:
             operation, payload = message
-            for frame in link.writer.frames(operation, payload):
-                if self._failure is not None and operation != frames.STOP:
-                    break  # nobody waits for it; STOP is to go out at once
-                yield frame
+            if not self._drops(operation):
+                for frame in link.writer.frames(operation, payload):
+                    yield frame
+                    if self._drops(operation):  # asked before the next frame gets its number
+                        break
             with self._changed:
                 link.unsent -= len(payload)
         with self._changed:
@@ -265,6 +266,10 @@ class PeerChannel:
                 lambda: link.unread <= self._limits.unread_bytes_max or self._over()
             )
 
+    def _drops(self, operation: bytes) -> bool:
+        """Nobody waits for data of a session that failed; STOP is to go out at once."""
+        return self._failure is not None and operation != frames.STOP
+
     def _over(self) -> bool:
         return self._closed or self._failure is not None
 
@@ -288,9 +293,9 @@ class PeerChannel:
         """What a STOP of ``peer`` means here. Its word is repeated as its word."""
         about = payload.decode("ascii", "replace")
         if about == self._own:
-            return PeerError(peer, "ended the session: it says that it lost this party")
+            return PeerError(peer, "ended the session: it says that this party failed")
         if is_identifier(about) and about in self._links and about != peer:
-            return PeerError(about, f"lost, as {peer} reports")
+            return PeerError(about, f"failed, as {peer} reports")
         return PeerError(peer, "ended the session because of an error there")
 
     def _next(self, link: _Link) -> Frame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -37,12 +37,13 @@ class Participant:
 class Federation:
     """An authority, ``count`` parties and a coordinator."""
 
-    def __init__(self, count: int, clock: Clock | None = None) -> None:
+    def __init__(
+        self, count: int, clock: Clock | None = None, names: Sequence[str] = NAMES
+    ) -> None:
         self._clock = clock or SystemClock()
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._authority = make_authority(self._key, "Test authority", 1, self._clock)
-        names = [NAMES[i] if i < len(NAMES) else f"party-{i}" for i in range(count)]
-        self.parties = tuple(self.participant(name) for name in names)
+        self.parties = tuple(self.participant(name) for name in names[:count])
         self.coordinator = self.participant("office", Role.COORDINATOR)
         self.roster = self.roster_of(*self.parties)
         self.session_tag = os.urandom(8)

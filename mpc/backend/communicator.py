@@ -8,8 +8,9 @@ the channel's, none of them a RuntimeError, and name the party and the step.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ from mpc.ports import Channel
 from mpc.units import PartyId
 
 _Communicator: Any = import_crypten().communicator.Communicator
+_Result = TypeVar("_Result")
 
 
 class Transcript(Protocol):
@@ -120,8 +122,8 @@ class SessionCommunicator(_Communicator):
     def all_reduce(self, given: Any, op: Any = ReduceOp.SUM, batched: bool = False) -> Any:
         """The reduced tensor, or list of them in one round, at every rank; ``given`` is kept."""
         own = _batch(given, batched)
-        operation = self._steps.next(f"all_reduce/{_op_name(op)}", *shapes_of(own))
         payload = self._masked(own, op)
+        operation = self._steps.next(f"all_reduce/{_op_name(op)}", *shapes_of(own))
         self._send(self._others, operation, payload)
         total = _reduced(payload, self._receive_all(operation, len(payload)), op)
         self._transcript.record(operation, total.tobytes())
@@ -131,8 +133,8 @@ class SessionCommunicator(_Communicator):
         """The reduced tensor at ``dst``, None elsewhere."""
         own = _batch(given, batched)
         self._check_rank(dst)
-        operation = self._steps.next(f"reduce/{_op_name(op)}/{dst}", *shapes_of(own))
         payload = self._masked(own, op)
+        operation = self._steps.next(f"reduce/{_op_name(op)}/{dst}", *shapes_of(own))
         if self._rank != dst:
             self._send((dst,), operation, payload)
             return None
@@ -269,10 +271,12 @@ class SessionCommunicator(_Communicator):
         self.comm_rounds += 1
         self.comm_bytes += len(ranks) * len(payload)
         for rank in ranks:
-            self._channel.send(self._parties[rank], operation, payload)
+            send = partial(self._channel.send, self._parties[rank], operation, payload)
+            self._named(send)
 
     def _masked(self, tensors: Sequence[torch.Tensor], op: Any) -> bytes:
         """The words of ``tensors`` under a fresh share of zero for ``op``."""
+        _op_name(op)
         words = np.frombuffer(to_bytes(tensors), "<i8").astype(np.int64)
         if op == ReduceOp.SUM:
             words += self._masks.arithmetic((words.size,)).numpy()
@@ -294,10 +298,10 @@ class SessionCommunicator(_Communicator):
         except IntegrityError as error:
             raise IntegrityError(f"{party}: {error.message}") from None
 
-    def _named(self, receive: Callable[[], bytes]) -> bytes:
+    def _named(self, exchange: Callable[[], _Result]) -> _Result:
         """Add to a peer's failure which step was due here."""
         try:
-            return receive()
+            return exchange()
         except PeerError as error:
             message = error.message.removeprefix(f"{error.party}: ")
             raise PeerError(error.party, f"{message}; here: {self._steps.last}") from None

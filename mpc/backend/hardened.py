@@ -23,6 +23,7 @@ from mpc.session.session import Session
 
 _OPENING = ("get_plain_text", "reveal", "reveal_batch")
 _COPYING = ("__reduce__", "__reduce_ex__", "__getstate__", "__copy__", "__deepcopy__")
+_DIVIDING = ("div", "div_", "__div__", "__truediv__", "__itruediv__")
 _RANDOM = ("rand", "randn", "bernoulli")
 _FILES = ("load", "load_from_party", "save", "save_from_party")
 _state: dict[str, bool] = {}
@@ -39,7 +40,10 @@ def harden() -> Any:
     replace_encoder()
     _close_shared_tensors(crypten)
     _close_the_rest(crypten)
-    crypten.communicator.DistributedCommunicator = SessionCommunicator
+    for name in ("DistributedCommunicator", "InProcessCommunicator"):
+        shipped = getattr(crypten.communicator, name)
+        shipped.initialize = shipped.__init__ = refusing(name)
+        setattr(crypten.communicator, name, SessionCommunicator)
     _state["hardened"] = True
     return crypten
 
@@ -76,6 +80,9 @@ def _close_shared_tensors(crypten: Any) -> None:
         for name in _COPYING:
             setattr(kind, name, refusing(f"copying a {kind.__name__}"))
         kind.__repr__ = kind.__str__ = _shape_only
+    for name in _DIVIDING:
+        refusal = refusing(f"{name}, which cuts shares off,", "integers are never truncated")
+        setattr(primitives.ArithmeticSharedTensor, name, refusal)
     for name in _RANDOM:
         refusal = refusing(f"{name}", "exact samplers are in mpc.privacy")
         setattr(crypten, name, refusal)

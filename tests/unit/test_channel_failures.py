@@ -98,7 +98,7 @@ def test_all_survivors_name_the_lost_party_and_not_the_one_that_told_them(mesh: 
     told = failure(mesh.channels[BRAVO], ALPHA)
     assert told.party == CHARLIE
     assert told.message in {  # charlie, who is still there, may be first to tell
-        "charlie: lost, as alpha reports",
+        "charlie: failed, as alpha reports",
         "charlie: ended the session because of an error there",
     }
 
@@ -107,7 +107,7 @@ def test_the_party_that_others_lost_names_who_says_so(mesh: Mesh) -> None:
     mesh.channels[ALPHA].end(CHARLIE, "")
     error = failure(mesh.channels[CHARLIE], BRAVO)
     assert error.party in {ALPHA, BRAVO}  # who told first
-    assert "it lost this party" in error.message
+    assert "this party failed" in error.message
 
 
 def test_silence_past_the_deadline_names_the_silent_party(mesh: Mesh) -> None:
@@ -130,6 +130,19 @@ def test_a_peer_that_takes_nothing_fails_the_session_instead_of_filling_memory()
     with pytest.raises(PeerError, match="9000 bytes behind") as caught:
         channel.send(BRAVO, STEP, bytes(1_001))
     assert caught.value.party == BRAVO
+
+
+def test_stop_overtakes_queued_data_and_is_the_frame_that_is_due() -> None:
+    channel = PeerChannel(ALPHA, (BRAVO, CHARLIE), TAG, ChannelLimits(), lambda: None)
+    channel.attach(BRAVO)
+    outgoing, reader = channel.outgoing(BRAVO), FrameReader(TAG)
+    reader.read(next(outgoing))  # JOIN
+    for _ in range(3):
+        channel.send(BRAVO, STEP, bytes(3 * CHUNK_BYTES))
+    assert reader.read(next(outgoing)).length == 3 * CHUNK_BYTES
+    channel.end(CHARLIE, "")
+    rest = [reader.read(frame) for frame in outgoing]
+    assert [(frame.operation, frame.payload) for frame in rest] == [(frames.STOP, b"charlie")]
 
 
 def test_everything_sent_before_close_arrives(mesh: Mesh) -> None:
