@@ -34,6 +34,7 @@ from protos import control_pb2 as wire
 
 COLLECT_S = 30.0  # a party that committed and then went down may come back within this
 COLLECT_AGAIN_S = 0.5
+GRACE_S = 8.0
 
 Progress = Callable[[PartyId, str], None]
 """Told each stage that each party enters, as it does."""
@@ -66,6 +67,7 @@ class Drive:
     ) -> None:
         """``build``: the mechanism of the parties met; another than the product's is for tests."""
         self._build = build
+        self._committed: set[PartyId] = set()
         self._own = own
         self._clients = clients
         self._state = state
@@ -82,14 +84,42 @@ class Drive:
         own = make_hello(agreement, self._own.member.id, self._own.sign, self._randomness)
         try:
             record = self._start(plan, agreement, approvals, own)
-            self._watch(agreement.run)
         except BaseException as error:
-            for client in self._clients.values():
-                client.cancel(agreement.run, "the study ended elsewhere")
+            self._cancel(agreement.run)
             if isinstance(error, ParleyError):
                 self._state.failed(agreement.run, str(error))
             raise
+        try:
+            self._watch(agreement.run)
+        except ParleyError as error:
+            return self._rescue(agreement.run, record, error)
         return self.collect(agreement.run, record)
+
+    def _cancel(self, run: RunId) -> None:
+        for client in self._clients.values():
+            client.cancel(run, "the study ended elsewhere")
+
+    def _rescue(self, run: RunId, record: RunAgreement, error: ParleyError) -> Outcome:
+        """A party was lost. If everyone had committed by then, the result exists all the same.
+
+        Raises ``error`` if somebody had not; that is final. If a party that may have committed
+        stays out of reach, the run stays open, and ``parley status`` settles it later.
+        """
+        self._cancel(run)
+        try:
+            return self.collect(run, record, COLLECT_S if self._committed else 0.0)
+        except StudyAborted:
+            self._state.failed(run, str(error))
+        except ParleyError:
+            if not self._committed:
+                self._state.failed(run, str(error))
+                raise error from None
+            names = ", ".join(sorted(self._committed))
+            raise StudyAborted(
+                f"{error.message}; {names} committed already",
+                hint="parley status completes the study once every party can be reached",
+            ) from None
+        raise error
 
     def _start(
         self, plan: Plan, agreement: Agreement, approvals: list[Approval], own: OwnHello
@@ -124,14 +154,18 @@ class Drive:
         return record
 
     def _watch(self, run: RunId) -> None:
-        """Follow every party until all are done or the first has failed."""
+        """Follow every party until all are done or one has failed.
+
+        The others of a failed one end by themselves within seconds, or commit if all were READY:
+        they get GRACE_S for it before the run is cancelled everywhere.
+        """
         with ThreadPoolExecutor(len(self._clients)) as pool:
             watching = [pool.submit(self._follow, client, run) for client in self._clients.values()]
             done, _ = wait(watching, return_when=FIRST_EXCEPTION)
             failed = next((each for each in done if each.exception()), None)
             if failed is not None:
-                for client in self._clients.values():
-                    client.cancel(run, "another party failed")
+                wait(watching, GRACE_S)
+                self._cancel(run)
                 failed.result()
 
     def _follow(self, client: PartyClient, run: RunId) -> None:
@@ -143,6 +177,7 @@ class Drive:
             if stage.HasField("problem"):
                 problem = stage.problem
                 raise from_problem(problem.code, problem.message, problem.party or party)
+            self._committed.add(party)
             self._progress(party, "committed")
             return
         raise StudyAborted(f"{party}: its node stopped reporting")
