@@ -1,0 +1,333 @@
+"""A small federation for tests of faults: real node processes, certificates, ledgers and files.
+
+One federation serves a whole test module: what a test needs is a fresh study, which is cheap, and
+what it checks is a difference of ledgers. Nodes that a test killed are started again by the next
+study.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import StringIO
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from crash_points import HAPPENED, ORDERED, RELEASED, Crash, Fate, Point
+from ruamel.yaml import YAML
+
+from mpc.plan.model import Plan
+from mpc.ports import Balance, ChargeState
+from mpc.study.model import Study
+from mpc.study.parse import parse_study
+from mpc.units import PartyId, Role, RunId
+from parties.coordinator.client import PartyClient
+from parties.coordinator.office import Finished, Office
+from parties.coordinator.state import RunRecord
+from parties.data.register import register_table
+from parties.identity.trust import trust_peer
+from parties.ledger.records import Limits
+from parties.ledger.sqlite import SqliteLedger
+from parties.node.main import LEDGER
+from parties.simulated_files import COORDINATOR, DOMAIN, coordinator_file, policy_for
+from parties.simulation import Federation, SimulatedNode
+from parties.system import SystemClock
+
+ROOT = Path(__file__).resolve().parents[2]
+RIVAL = "rival-office"
+ROWS = {"alpha": 180, "bravo": 220, "charlie": 200}
+APPROVAL_S = 15.0
+COMMAND_S = 60.0
+STOPPED_S = 10.0
+"""Within this, everybody who is left knows that a study is over, and because of whom."""
+
+_numbers = count(1)
+
+SCENARIO = """\
+version: 1
+id: {id}
+title: Ages in three places
+purpose: health-services-research
+lead: {{name: Joan Example, organization: Institute, email: joan@institute.example}}
+parties:
+{parties}
+recipients: [coordinator]
+table:
+  name: people
+  unit: {{kind: row}}
+  columns:
+    age: {{type: number, bounds: [0, 100], step: 1, missing: exclude, outside: clip}}
+    place:
+      type: category
+      levels: [town, village]
+      missing: exclude
+      unknown_level: exclude
+privacy: {{epsilon: {epsilon}, delta: 0.000001, adjacency: add_or_remove_one}}
+questions:
+  ages: {{kind: mean, column: age}}
+  places: {{kind: count, by: [place]}}
+"""
+
+
+def study_of(versions: Mapping[str, int], epsilon: str = "0.5") -> Study:
+    """A study that nobody has seen before, of each party's announced version."""
+    parties = "\n".join(
+        f"  {party}: {{version: {version}, rows_max: 1000, rows_expected: 200}}"
+        for party, version in versions.items()
+    )
+    text = SCENARIO.format(id=f"ages-{next(_numbers)}", parties=parties, epsilon=epsilon)
+    return parse_study(text.encode(), "ages.yaml")
+
+
+def rows_of(party: str, shift: int = 0) -> str:
+    """A party's file; ``shift`` makes another version of it."""
+    start = sum(map(ord, party)) + shift
+    lines = [
+        f"{(start + 37 * i) % 101},{'town' if (start + i) % 3 else 'village'}"
+        for i in range(ROWS[party])
+    ]
+    return "\n".join(["age,place", *lines]) + "\n"
+
+
+@dataclass(frozen=True)
+class LedgerView:
+    """A party's whole ledger, to be compared with a later one."""
+
+    balance: Balance
+    charges: Mapping[RunId, ChargeState]
+
+
+@dataclass(frozen=True)
+class Consortium:
+    """The federation of a test module, and what tests do with it."""
+
+    federation: Federation
+    office: Office
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        return tuple(self.federation.nodes)
+
+    def node(self, party: str) -> SimulatedNode:
+        return self.federation.nodes[party]
+
+    # --- studies -------------------------------------------------------------------------------
+
+    def plan(self, epsilon: str = "0.5") -> Plan:
+        """A plan that no party has seen."""
+        versions = {party: self.announced(party) for party in self.parties}
+        return self.office.plan(study_of(versions, epsilon))
+
+    def run(self, plan: Plan) -> Finished:
+        return self.office.run(plan, APPROVAL_S, lambda *_: None, lambda *_: None)
+
+    def announced(self, party: str) -> int:
+        from parties.data.catalogue import Catalogue
+
+        number = Catalogue(self.node(party).node_config).announced("people")
+        assert number is not None
+        return number
+
+    def replace_data(self, party: str, shift: int) -> None:
+        """The owner registers a new version of its table."""
+        config = self.node(party).node_config
+        (self.federation.root / f"{party}.csv").write_text(rows_of(party, shift))
+        register_table(config, "people")
+
+    def record(self, plan: Plan) -> RunRecord:
+        """What the coordinator remembers of the last run of ``plan``."""
+        return self.office.state.runs(plan.digest)[0]
+
+    # --- what parties keep ---------------------------------------------------------------------
+
+    def ledger(self, party: str) -> SqliteLedger:
+        return SqliteLedger(self.node(party).directory / "state" / LEDGER, SystemClock(), Limits())
+
+    def ledgers(self) -> dict[str, LedgerView]:
+        """Every party's ledger as it stands."""
+        views = {}
+        for party in self.parties:
+            ledger = self.ledger(party)
+            charges = {each.run: each.state for each in ledger.history(DOMAIN).charges}
+            views[party] = LedgerView(ledger.balance(DOMAIN), charges)
+        return views
+
+    def charges(self, plan: Plan) -> dict[str, tuple[ChargeState, ...]]:
+        """The states of every charge that ``plan`` ever made, party by party."""
+        return {
+            party: tuple(
+                entry.state
+                for entry in self.ledger(party).history(DOMAIN).charges
+                if entry.plan_digest == plan.digest
+            )
+            for party in self.parties
+        }
+
+    def outbox(self, party: str, run: RunId) -> bytes | None:
+        return self.ledger(party).outbox(run)
+
+    def client(self, party: str, office: Office | None = None) -> PartyClient:
+        own = office or self.office
+        member = own.trust.member(PartyId(party))
+        return PartyClient(own.identity, member, self.node(party).address)
+
+    def runs_under_way(self, party: str) -> int:
+        with self.client(party) as client:
+            return client.health().runs
+
+    def log(self, party: str) -> str:
+        return (self.node(party).directory / "node.log").read_text()
+
+    # --- faults --------------------------------------------------------------------------------
+
+    def crash(self, party: str, point: Point, fate: Fate) -> None:
+        """The party's next worker that reaches ``point`` meets ``fate``."""
+        Crash(point, fate).order(self.node(party).directory)
+
+    def crashed(self, party: str) -> bool:
+        return (self.node(party).directory / HAPPENED).exists()
+
+    def wait_crashed(self, party: str, deadline_s: float = 20.0) -> None:
+        wait_until(lambda: self.crashed(party), deadline_s, f"{party} reached its crash point")
+
+    def since_crash_s(self, party: str) -> float:
+        return time.time() - (self.node(party).directory / HAPPENED).stat().st_mtime
+
+    def let_go(self, party: str) -> None:
+        """Release a worker that is held."""
+        (self.node(party).directory / RELEASED).touch()
+
+    def signal(self, party: str, number: signal.Signals) -> None:
+        process = self.node(party).process
+        assert process is not None
+        process.send_signal(number)
+
+    def kill(self, party: str) -> None:
+        """SIGKILL to the party's node."""
+        self.signal(party, signal.SIGKILL)
+        process = self.node(party).process
+        assert process is not None
+        process.wait(STOPPED_S)
+
+    def mend(self) -> None:
+        """Start again every node that is gone, let the frozen ones run, forget crashes."""
+        for node in self.federation.nodes.values():
+            for name in (ORDERED, HAPPENED):
+                (node.directory / name).unlink(missing_ok=True)
+            (node.directory / RELEASED).touch()
+            assert node.process is not None
+            if node.process.poll() is None:
+                node.process.send_signal(signal.SIGCONT)
+            else:
+                self.restart(node.party)
+
+    def restart(self, party: str) -> None:
+        """Start a node that was killed: on the same port, from the same files."""
+        node = self.node(party)
+        assert node.process is not None
+        node.process.wait(STOPPED_S)
+        assert node.process.stdout is not None
+        node.process.stdout.close()
+        node.start()
+        node.wait_ready()
+
+    # --- the command line ----------------------------------------------------------------------
+
+    def start_command(self, *arguments: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "parties.cli", *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+        )
+
+    def command(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """``parley`` with ``arguments``, to its end."""
+        process = self.start_command(*arguments)
+        try:
+            out, err = process.communicate(timeout=COMMAND_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def wait_until(true: Any, deadline_s: float, what: str) -> None:
+    end = time.monotonic() + deadline_s
+    while not true():
+        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
+        time.sleep(0.02)
+
+
+def build(
+    root: Path,
+    parties: tuple[str, ...],
+    policy_changes: Mapping[str, Any] | None = None,
+    module: str = "parties.node.main",
+) -> Federation:
+    """Keys, files and registered data of ``parties``, a coordinator and a rival one; not started.
+
+    ``policy_changes`` are put over every party's derived policy, key by key.
+    """
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
+    study = study_of(dict.fromkeys(parties, 1))
+    data = {party: root / f"{party}.csv" for party in parties}
+    for party, path in data.items():
+        path.write_text(rows_of(party))
+    policy = root / "policy.yaml"
+    policy.write_text(_changed(policy_for(study), {
+        "coordinators": [COORDINATOR, RIVAL],
+        "limits": {"reserve_s": 60, "reserved_max": 8, "aborts_max": 1000},
+        "domains": {DOMAIN: {"epsilon": 100, "delta": 0.000001}},
+        "approval_expires_s": 600,
+        **(policy_changes or {}),
+    }))  # fmt: skip
+    federation = Federation(root, study)
+    federation.build(data, policy=policy)
+    _enrol_rival(federation)
+    for node in federation.nodes.values():
+        node.module = module
+    return federation
+
+
+def _enrol_rival(federation: Federation) -> None:
+    """A second coordinator, pinned by every party."""
+    root = federation.root
+    pin = federation._enrol(root / "authority", RIVAL, "Rival office", Role.COORDINATOR)
+    for party, node in federation.nodes.items():
+        trust_peer(node.directory / "identity", root / RIVAL / "bundle.pem", pin)
+        trust_peer(root / RIVAL / "identity", root / party / "bundle.pem", federation._pins[party])
+        text = node.config.read_text()
+        said = YAML(typ="safe").load(text)
+        node.config.write_text(_changed(text, {
+            "coordinators": [COORDINATOR, RIVAL],
+            "peers": {**said["peers"], RIVAL: pin},
+        }))  # fmt: skip
+
+
+def rival_office(federation: Federation) -> Office:
+    """The other coordinator, who knows every party too."""
+    addresses = {party: node.address for party, node in federation.nodes.items()}
+    path = federation.root / RIVAL / "coordinator.yaml"
+    pins = {party: federation._pins[party] for party in addresses}
+    path.write_text(
+        _changed(coordinator_file(addresses, {**pins, COORDINATOR: ""}), {"coordinator": RIVAL})
+    )
+    return Office.open(path)
+
+
+def _changed(text: str, changes: Mapping[str, Any]) -> str:
+    yaml = YAML()
+    content = yaml.load(text)
+    content.update(changes)
+    changed = StringIO()
+    yaml.dump(content, changed)
+    return changed.getvalue()
