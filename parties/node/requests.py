@@ -53,6 +53,7 @@ class RequestState(StrEnum):
     PENDING = "pending"
     APPROVED = "approved"
     REFUSED = "refused"
+    USED = "used"  # approved, and started once; another run has to be asked for anew
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,10 @@ class RequestStore:
         self._clock = clock
 
     def ask(self, plan_digest: PlanDigest, study: str, asked_by: str, summary: str) -> Request:
-        """The request for this plan, made now if it is new. Asking again changes nothing."""
+        """The request for this plan, made now if it is new or its approval was used.
+
+        Asking again otherwise changes nothing.
+        """
         with self._database.transaction() as database:
             pending = database.execute(
                 "SELECT count(*) FROM request WHERE state = ? AND plan_digest != ?",
@@ -100,6 +104,17 @@ class RequestStore:
                 "INSERT OR IGNORE INTO request (plan_digest, study, asked_by, asked_at, state,"
                 " summary) VALUES (?, ?, ?, ?, ?, ?)",
                 (plan_digest, study, asked_by, self._clock.unix_s(), RequestState.PENDING, summary),
+            )
+            database.execute(
+                "UPDATE request SET state = ?, asked_by = ?, asked_at = ?, decided_by = '',"
+                " decided_at = 0 WHERE plan_digest = ? AND state = ?",
+                (
+                    RequestState.PENDING,
+                    asked_by,
+                    self._clock.unix_s(),
+                    plan_digest,
+                    RequestState.USED,
+                ),
             )
             return self._get(database, plan_digest)
 
@@ -193,6 +208,15 @@ class RequestStore:
             database.execute(
                 "INSERT INTO run (run, plan_digest, coordinator, domain) VALUES (?, ?, ?, ?)",
                 (begun.run, begun.plan_digest, begun.coordinator, begun.domain),
+            )
+            database.execute(
+                "UPDATE request SET state = ? WHERE plan_digest = ? AND state = ?",
+                (RequestState.USED, begun.plan_digest, RequestState.APPROVED),
+            )
+            database.execute(
+                "DELETE FROM approval WHERE used = 0 AND plan_digest = ? AND approved_by = ?"
+                " AND approved_by != 'policy'",
+                (begun.plan_digest, row[0]),
             )
         return str(row[0])
 
