@@ -32,6 +32,7 @@ from mpc.backend.communicator import SessionCommunicator
 from mpc.backend.crypten_engine import CryptenEngine
 from mpc.backend.hardened import harden
 from mpc.backend.settings import SETTINGS_DIGEST
+from mpc.backend.shim import import_crypten
 from mpc.backend.steps import Steps
 from mpc.errors import PeerError
 from mpc.ports import Channel
@@ -44,6 +45,7 @@ from mpc.secret.reference import ReferenceEngine
 from mpc.secret.sealed import BoundedStatistic
 from mpc.session.session import Session
 
+SHIPPED = import_crypten().communicator.distributed_communicator.DistributedCommunicator
 crypten = harden()
 
 SUMS = [
@@ -206,7 +208,8 @@ def inputs(session: Session, channel: Channel) -> object:
     x = shared(values if comm.get_rank() == 0 else torch.zeros(4, dtype=torch.float64), src=0)
     y = shared(torch.tensor([123456789, -1, 0, 16777217]), src=1)
     total = (x + y) - 0.25
-    bits = binary(torch.tensor([6, 12, 0, -1]), src=2) ^ 5
+    bits = binary(torch.tensor([6, 12, 0, -1]), src=comm.get_world_size() - 1) ^ 5
+    twisted = shared(torch.ones(1, 5), precision=0) + torch.arange(20).reshape(5, 4).t()
     sized = shared(torch.arange(3) if comm.get_rank() == 1 else None, src=1, broadcast_size=True)
     return {
         "x": x.share.tolist(),
@@ -214,9 +217,7 @@ def inputs(session: Session, channel: Channel) -> object:
         "bits": bits.share.tolist(),
         "sized": sized.share.tolist(),
         "shown": [repr(x), f"{bits}", str(crypten.cryptensor([1.0], precision=16))],
-        "layout": (
-            shared(torch.ones(1, 5), precision=0) + torch.arange(20).reshape(5, 4).t().float()
-        ).share.tolist(),
+        "layout opened": comm.all_reduce(twisted.share).tolist(),
         "product": refusal(lambda: x * y),
         "comparison": refusal(lambda: crypten.cryptensor([1.0]) > 0),
         "opened": refusal(lambda: crypten.cryptensor([1.0]).get_plain_text()),
@@ -309,6 +310,8 @@ def switches(session: Session, channel: Channel) -> object:
         "load": lambda: crypten.load("x"),
         "load_from_party": lambda: crypten.load_from_party("x"),
         "save": lambda: crypten.save(tensor, "x"),
+        "second session": lambda: CryptenEngine(session, channel),
+        "gloo": lambda: SHIPPED.initialize(0, 2),
         "thread mode": lambda: crypten.init_thread(0, 1),
         "thread mode, inside": lambda: crypten.comm._init(use_threads=True),
         "run_multiprocess": lambda: crypten.mpc.run_multiprocess(2),

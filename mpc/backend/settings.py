@@ -65,7 +65,7 @@ def fix_settings() -> None:
     fixed = OmegaConf.create(SETTINGS)
     OmegaConf.set_readonly(fixed, True)
     kind = type(crypten.cfg)
-    object.__setattr__(crypten.cfg, "config", fixed)
+    vars(crypten.cfg)["config"] = fixed
 
     @contextmanager
     def override_for_a_call(config: Any, changes: Mapping[str, object]) -> Iterator[None]:
@@ -73,11 +73,11 @@ def fix_settings() -> None:
             raise SecretMisuseError("CrypTen's settings are fixed")
         former = config.config
         update = OmegaConf.from_dotlist([f"{name}={value}" for name, value in changes.items()])
-        object.__setattr__(config, "config", OmegaConf.merge(former, update))
+        vars(config)["config"] = OmegaConf.merge(former, update)
         try:
             yield
         finally:
-            object.__setattr__(config, "config", former)
+            vars(config)["config"] = former
 
     kind.temp_override = override_for_a_call
     for name in ("__setattr__", "__delattr__", "set_config", "load_config"):
