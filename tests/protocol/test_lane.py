@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from channel_contract import ChannelContract
-from lane_federation import Federation
+from lane_federation import Federation, connect_all
 
+from mpc.errors import TransportError, UsageError
 from parties.channel import PeerChannel
 
 
@@ -23,3 +27,95 @@ class TestLane(ChannelContract):
         yield connected
         for channel in connected:
             channel.close()
+
+
+def free_range(count: int) -> tuple[int, int]:
+    """A range of ports that were free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        low: int = probe.getsockname()[1]
+    return low, low + count - 1
+
+
+def test_listeners_choose_different_ports_of_their_range_and_give_them_back(
+    federation: Federation,
+) -> None:
+    low, high = free_range(2)
+    alpha, bravo, charlie = federation.parties
+    first = alpha.listener(ports=(low, high))
+    second = bravo.listener(ports=(low, high))
+    assert {first.address, second.address} == {f"127.0.0.1:{port}" for port in (low, high)}
+    with pytest.raises(TransportError, match=f"no free port from {low} to {high}"):
+        charlie.listener(ports=(low, high))
+    first.close()
+    third = charlie.listener(ports=(low, high))
+    assert third.address == first.address
+    for listener in (second, third):
+        listener.close()
+
+
+def test_a_port_in_use_by_a_running_session_is_not_chosen(federation: Federation) -> None:
+    listeners = [party.listener() for party in federation.parties]
+    addresses = {
+        party.member.id: listener.address
+        for party, listener in zip(federation.parties, listeners, strict=True)
+    }
+    channels = connect_all(federation, listeners, addresses)
+    taken = int(listeners[2].address.rpartition(":")[2])
+    with pytest.raises(TransportError):
+        federation.parties[0].listener(ports=(taken, taken))
+    for closing in [threading.Thread(target=channel.close) for channel in channels]:
+        closing.start()
+    channels[0].close()
+
+
+@pytest.mark.parametrize("ports", [(2, 1), (-1, 5), (70000, 70001)])
+def test_an_impossible_range_of_ports_is_refused(
+    federation: Federation, ports: tuple[int, int]
+) -> None:
+    with pytest.raises(UsageError):
+        federation.parties[0].listener(ports=ports)
+
+
+def test_a_listener_serves_one_session(federation: Federation) -> None:
+    listeners = [party.listener() for party in federation.parties]
+    addresses = {
+        party.member.id: listener.address
+        for party, listener in zip(federation.parties, listeners, strict=True)
+    }
+    channels = connect_all(federation, listeners, addresses)
+    with pytest.raises(UsageError, match="one session"):
+        listeners[2].connect(federation.roster, federation.session_tag, addresses, 1.0)
+    for closing in [threading.Thread(target=channel.close) for channel in channels]:
+        closing.start()
+    channels[0].close()
+
+
+def test_a_missing_address_is_named_before_anything_is_dialled(federation: Federation) -> None:
+    listener = federation.parties[0].listener()
+    with pytest.raises(UsageError, match="no address of bravo, charlie"):
+        listener.connect(federation.roster, federation.session_tag, {}, 1.0)
+    listener.close()
+
+
+def test_no_proxy_of_the_environment_is_used(
+    federation: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for closing in [threading.Thread(target=channel.close) for channel in federation.lanes()]:
+        closing.start()
+
+
+def test_sixteen_parties_meet_and_exchange() -> None:
+    federation = Federation(16, names=[f"party-{number}" for number in range(1, 17)])
+    channels = federation.lanes()
+
+    def exchange(channel: PeerChannel) -> None:
+        for peer in channel.peers:
+            channel.send(peer, b"sixteen parties.", channel.own.encode())
+        for peer in channel.peers:
+            assert channel.receive_upto(peer, b"sixteen parties.", 40) == peer.encode()
+        channel.close()
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(exchange, channels))
