@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from rich.box import SIMPLE_HEAD
@@ -25,12 +25,14 @@ from parties.report.figures import (
     significant_text,
     small_text,
 )
+from parties.report.narrow import Fitting, Section, Sections
 from parties.report.standing import Decision, PartyBudget, PartyVerdict
-from parties.report.truths import Truths
+from parties.report.truths import LABEL, Truths
 from parties.report.wording import columns_text, estimate_text, short_cell_text, unit_text
 
 CELLS_SHOWN_MAX = 40  # of one question; files have all
-TRUTH_HEAD = "plain answer (possible only in simulation)"
+TRUTH_HEAD = f"plain answer ({LABEL})"
+TRUTH_STYLE = "magenta"
 
 _DECISIONS = {
     Decision.ALLOW: Text("allow", style="green"),
@@ -56,20 +58,10 @@ def result_table(
     ``truth`` (answers computed in plain text) may exist in simulation only, and is labelled so.
     """
     truths = Truths(truth)
-    table = Table(box=SIMPLE_HEAD, title=plain_text(plan.study.title, "bold"), title_justify="left")
-    for head in ("question", "group", "estimate"):
-        table.add_column(head, overflow="fold")
-    for head in ("released", "95 % interval"):
-        table.add_column(head, justify="right", no_wrap=True)
-    if truths:
-        table.add_column(TRUTH_HEAD, justify="right", style="magenta", max_width=16)
-    spent = f"ε spent\n(δ {small_text(plan.delta)})"
-    table.add_column(spent, justify="right", no_wrap=True)
-    for answer in answers:
-        _add_answer(table, answer, plan.question(answer.question), truths)
-        table.add_section()
-    _add_total(table, plan, truths)
-    parts: list[RenderableType] = [table]
+    parts: list[RenderableType] = [
+        plain_text(plan.study.title, "bold"),
+        Fitting(_wide_results(answers, plan, truths), _narrow_results(answers, plan, truths)),
+    ]
     parts.extend(
         plain_text(f"{answer.question}: {warning}", "yellow")
         for answer in answers
@@ -79,19 +71,63 @@ def result_table(
     return Group(*parts)
 
 
-def _add_answer(table: Table, answer: Answer, planned: PlannedQuestion, truths: Truths) -> None:
-    name, spent = plain_text(answer.question, "bold"), Text(epsilon_text(planned.epsilon))
+def _wide_results(answers: Sequence[Answer], plan: Plan, truths: Truths) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    for head in ("question", "group", "estimate"):
+        table.add_column(head, overflow="fold")
+    for head in ("released", "95 % interval"):
+        table.add_column(head, justify="right", no_wrap=True)
+    if truths:
+        table.add_column(TRUTH_HEAD, justify="right", style=TRUTH_STYLE, max_width=16)
+    table.add_column(f"ε spent\n({_at(plan)})", justify="right", no_wrap=True)
+    for answer in answers:
+        name = plain_text(answer.question, "bold")
+        spent = Text(epsilon_text(plan.question(answer.question).epsilon))
+        for row in _rows(answer, truths):
+            table.add_row(name, *row, spent)
+            name, spent = Text(""), Text("")
+        table.add_section()
+    empty = [""] * (5 if truths else 4)
+    table.add_row("together", *empty, epsilon_text(plan.epsilon_total), style="bold")
+    return table
+
+
+def _narrow_results(answers: Sequence[Answer], plan: Plan, truths: Truths) -> RenderableType:
+    heads = [Text(head) for head in ("group", "estimate", "released", "95 % interval")]
+    if truths:
+        heads.append(Text("plain answer*"))
+    sections = [
+        Section(
+            plain_text(answer.question, "bold"),
+            Text(f"ε {epsilon_text(plan.question(answer.question).epsilon)}"),
+            tuple(_rows(answer, truths, TRUTH_STYLE)),
+        )
+        for answer in answers
+    ]
+    together = f"together ε {epsilon_text(plan.epsilon_total)} at {_at(plan)}"
+    parts: list[RenderableType] = [Text(""), Sections(heads, sections), Text(together, "bold")]
+    if truths:
+        parts.append(Text(f"* {LABEL}", TRUTH_STYLE))
+    return Group(*parts)
+
+
+def _at(plan: Plan) -> str:
+    return f"δ {small_text(plan.delta)}"
+
+
+def _rows(answer: Answer, truths: Truths, style: str = "") -> Iterator[tuple[Text, ...]]:
+    """Group, estimate, released value, interval and, if known, plain answer of every estimate."""
     for index, cell in enumerate(answer.cells[:CELLS_SHOWN_MAX]):
         group = plain_text(short_cell_text(cell))
         for estimate in cell.estimates:
-            row = [name, group, Text(estimate_text(estimate.name)), *_numbers(estimate)]
-            if truths:
-                row.append(_true_number(truths, answer.question, index, estimate))
-            table.add_row(*row, spent)
-            name, group, spent = Text(""), Text(""), Text("")
+            row = (group, Text(estimate_text(estimate.name)), *_numbers(estimate))
+            known = _true_number(truths, answer.question, index, estimate, style)
+            yield (*row, known) if truths else row
+            group = Text("")
     hidden = len(answer.cells) - CELLS_SHOWN_MAX
     if hidden > 0:
-        table.add_row("", Text(f"… {count_text(hidden)} more groups, in results.csv", style="dim"))
+        rest = Text(f"… {count_text(hidden)} more groups, in results.csv", style="dim")
+        yield (rest, *[Text("")] * (4 if truths else 3))
 
 
 def _numbers(estimate: Estimate) -> list[Text]:
@@ -104,14 +140,9 @@ def _numbers(estimate: Estimate) -> list[Text]:
     ]
 
 
-def _true_number(truths: Truths, question: str, index: int, estimate: Estimate) -> Text:
+def _true_number(truths: Truths, question: str, index: int, estimate: Estimate, style: str) -> Text:
     decimals = decimals_for(estimate.noise_sd)
-    return Text(number_text(truths.value(question, index, estimate.name), decimals))
-
-
-def _add_total(table: Table, plan: Plan, truths: Truths) -> None:
-    empty = [""] * (5 if truths else 4)
-    table.add_row("together", *empty, epsilon_text(plan.epsilon_total), style="bold")
+    return Text(number_text(truths.value(question, index, estimate.name), decimals), style)
 
 
 def budget_table(budgets: Sequence[PartyBudget]) -> RenderableType:
@@ -145,7 +176,7 @@ def plan_table(plan: Plan, verdicts: Sequence[PartyVerdict]) -> RenderableType:
     parts: list[RenderableType] = [
         plain_text(plan.study.title, "bold"),
         plain_text(heads),
-        _question_table(plan),
+        Fitting(_question_table(plan), _narrow_questions(plan)),
         _verdict_table(verdicts),
     ]
     parts.extend(_reason_lines(verdicts))
@@ -183,14 +214,35 @@ def _question_table(plan: Plan) -> Table:
     return table
 
 
-def expected_text(question: PlannedQuestion) -> str:
-    """``Rows ± 41; Mean ± 0.02``: half-widths foretold without data."""
-    parts = []
+def _narrow_questions(plan: Plan) -> RenderableType:
+    heads = [Text(head) for head in ("columns used", "estimate", "95 % error expected")]
+    sections = []
+    for question in plan.questions:
+        figure = f"ρ {rho_figure(question.rho)} · ε {epsilon_text(question.epsilon)}"
+        used = plain_text(columns_text(plan, question))
+        rows = []
+        for name, error in _expected(question):
+            rows.append((used, plain_text(name), Text(error)))
+            used = Text("")
+        sections.append(Section(plain_text(question.name, "bold"), Text(figure), tuple(rows)))
+    together = (
+        f"together ρ {rho_figure(plan.rho_total)} · ε {epsilon_text(plan.epsilon_total)}"
+        f" at {_at(plan)}; {count_text(plan.size)} numbers,"
+        f" {bytes_text(plan.cost.share_bytes)}, {plan.cost.rounds} rounds"
+    )
+    return Group(Text(""), Sections(heads, sections), Text(together, "bold"), Text(""))
+
+
+def _expected(question: PlannedQuestion) -> Iterator[tuple[str, str]]:
     for error in question.expected_errors:
         width = error.half_width
         text = "not known" if width is None else f"± {significant_text(width, 2)}"
-        parts.append(f"{estimate_text(error.estimate)} {text}")
-    return "; ".join(parts)
+        yield estimate_text(error.estimate), text
+
+
+def expected_text(question: PlannedQuestion) -> str:
+    """``Rows ± 41; Mean ± 0.02``: half-widths foretold without data."""
+    return "; ".join(f"{name} {error}" for name, error in _expected(question))
 
 
 def _verdict_table(verdicts: Sequence[PartyVerdict]) -> RenderableType:
