@@ -159,6 +159,14 @@ class AwaitingApproval(ParleyError):
     who_acts = "the party named"
 
 
+class StudyUnderWay(ParleyError):
+    """The study has not ended yet; what becomes of it is open."""
+
+    code = "PLY-A002"
+    exit_code = 6
+    who_acts = "nobody yet: ask again when it is over"
+
+
 class IntegrityError(ParleyError):
     """A signature, digest, proof or agreed plan does not hold."""
 

@@ -7,19 +7,27 @@ exists without every party's share.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 
-from mpc.errors import IntegrityError, ParleyError, StudyAborted, UsageError
+from mpc.errors import (
+    IntegrityError,
+    ParleyError,
+    PeerError,
+    StudyAborted,
+    TransportError,
+    UsageError,
+)
 from mpc.outcome import combine_shares, decode_totals
 from mpc.plan.model import Plan
 from mpc.ports import Clock, Randomness
 from mpc.questions.answer import Answer
 from mpc.session.agreement import BUILD, Agreement
 from mpc.session.approval import Approval
-from mpc.session.establish import OwnHello, make_hello
+from mpc.session.establish import CoordinatorPairing, make_hello
 from mpc.session.hello import session_id
 from mpc.session.share import ReleasedShare, check_shares, opening_id
 from mpc.units import PartyId, RunId
@@ -34,7 +42,8 @@ from protos import control_pb2 as wire
 
 COLLECT_S = 30.0  # a party that committed and then went down may come back within this
 COLLECT_AGAIN_S = 0.5
-GRACE_S = 8.0
+GRACE_S = 3.0
+CANCEL_S = 2.0
 
 Progress = Callable[[PartyId, str], None]
 """Told each stage that each party enters, as it does."""
@@ -68,6 +77,7 @@ class Drive:
         """``build``: the mechanism of the parties met; another than the product's is for tests."""
         self._build = build
         self._committed: set[PartyId] = set()
+        self._lost: set[PartyId] = set()
         self._own = own
         self._clients = clients
         self._state = state
@@ -82,22 +92,70 @@ class Drive:
         ]
         agreement = Agreement.of(plan, approvals, self._clock.unix_s(), build=self._build)
         own = make_hello(agreement, self._own.member.id, self._own.sign, self._randomness)
+        run = agreement.run
         try:
-            record = self._start(plan, agreement, approvals, own)
-        except BaseException as error:
-            self._cancel(agreement.run)
-            if isinstance(error, ParleyError):
-                self._state.failed(agreement.run, str(error))
+            started = self._start(plan, run, approvals)
+            hellos = (*(started[member.id].hello for member in plan.roster.parties), own.data)
+            pairing = own.agree_as_coordinator(hellos)
+            record = RunAgreement(plan, tuple(approvals), hellos)
+            self._state.begin(run, plan.digest, plan.study.id, record.to_bytes())
+        except BaseException:
+            self._cancel(run)
             raise
         try:
-            self._watch(agreement.run)
+            self._connect(run, started, hellos, pairing)
+            self._watch(run)
         except ParleyError as error:
-            return self._rescue(agreement.run, record, error)
-        return self.collect(agreement.run, record)
+            return self._rescue(run, record, error)
+        except BaseException:
+            self._cancel(run)
+            raise
+        return self.collect(run, record, COLLECT_S)
+
+    def _start(
+        self, plan: Plan, run: RunId, approvals: list[Approval]
+    ) -> dict[PartyId, wire.Started]:
+        request = wire.StartRequest(
+            plan_digest=plan.digest, approvals=[approval.to_bytes() for approval in approvals]
+        )
+        started = each(self._clients, lambda client: client.start(request))
+        for party, reply in started.items():
+            if reply.run != run:
+                raise IntegrityError(f"{party}: it started another run than was agreed")
+        return started
+
+    def _connect(
+        self,
+        run: RunId,
+        started: Mapping[PartyId, wire.Started],
+        hellos: tuple[bytes, ...],
+        pairing: CoordinatorPairing,
+    ) -> None:
+        addresses = [
+            wire.Address(party=party, address=reply.address) for party, reply in started.items()
+        ]
+
+        def connect(client: PartyClient) -> wire.Connected:
+            return client.connect(
+                wire.ConnectRequest(
+                    run=run,
+                    addresses=addresses,
+                    hellos=hellos,
+                    confirmation=pairing.confirmations[client.peer.id],
+                )
+            )
+
+        for party, connected in each(self._clients, connect).items():
+            pairing.check(party, connected.confirmation)
 
     def _cancel(self, run: RunId) -> None:
-        for client in self._clients.values():
-            client.cancel(run, "the study ended elsewhere")
+        """End the run wherever it did not commit, as far as parties answer soon."""
+        reachable = [c for party, c in self._clients.items() if party not in self._lost]
+        if reachable:
+            pool = ThreadPoolExecutor(len(reachable))
+            reason = "the study ended elsewhere"
+            wait([pool.submit(client.cancel, run, reason) for client in reachable], CANCEL_S)
+            pool.shutdown(wait=False)
 
     def _rescue(self, run: RunId, record: RunAgreement, error: ParleyError) -> Outcome:
         """A party was lost. If everyone had committed by then, the result exists all the same.
@@ -110,86 +168,64 @@ class Drive:
             return self.collect(run, record, COLLECT_S if self._committed else 0.0)
         except StudyAborted:
             self._state.failed(run, str(error))
-        except ParleyError:
-            if not self._committed:
-                self._state.failed(run, str(error))
-                raise error from None
-            names = ", ".join(sorted(self._committed))
+        except (PeerError, TransportError):
+            names = ", ".join(sorted(self._committed)) or "nobody known"
             raise StudyAborted(
                 f"{error.message}; {names} committed already",
                 hint="parley status completes the study once every party can be reached",
             ) from None
         raise error
 
-    def _start(
-        self, plan: Plan, agreement: Agreement, approvals: list[Approval], own: OwnHello
-    ) -> RunAgreement:
-        request = wire.StartRequest(
-            plan_digest=plan.digest, approvals=[approval.to_bytes() for approval in approvals]
-        )
-        started = each(self._clients, lambda client: client.start(request))
-        for party, reply in started.items():
-            if reply.run != agreement.run:
-                raise IntegrityError(f"{party}: it started another run than was agreed")
-        hellos = (*(started[member.id].hello for member in plan.roster.parties), own.data)
-        pairing = own.agree_as_coordinator(hellos)
-        record = RunAgreement(plan, tuple(approvals), hellos)
-        self._state.begin(agreement.run, plan.digest, plan.study.id, record.to_bytes())
-
-        def connect(client: PartyClient) -> wire.Connected:
-            return client.connect(
-                wire.ConnectRequest(
-                    run=agreement.run,
-                    addresses=[
-                        wire.Address(party=party, address=reply.address)
-                        for party, reply in started.items()
-                    ],
-                    hellos=hellos,
-                    confirmation=pairing.confirmations[client.peer.id],
-                )
-            )
-
-        for party, connected in each(self._clients, connect).items():
-            pairing.check(party, connected.confirmation)
-        return record
-
     def _watch(self, run: RunId) -> None:
-        """Follow every party until all are done or one has failed.
+        """Follow every party until all committed. Raises what tells most once one has failed.
 
         The others of a failed one end by themselves within seconds, or commit if all were READY:
-        they get GRACE_S for it before the run is cancelled everywhere.
+        they get GRACE_S for it.
         """
-        with ThreadPoolExecutor(len(self._clients)) as pool:
-            watching = [pool.submit(self._follow, client, run) for client in self._clients.values()]
-            done, _ = wait(watching, return_when=FIRST_EXCEPTION)
-            failed = next((each for each in done if each.exception()), None)
-            if failed is not None:
-                wait(watching, GRACE_S)
-                self._cancel(run)
-                failed.result()
+        pool = ThreadPoolExecutor(len(self._clients))
+        watching = {
+            party: pool.submit(self._follow, client, run) for party, client in self._clients.items()
+        }
+        pool.shutdown(wait=False)  # a thread that waits for a lost party ends with its connection
+        done, _ = wait(watching.values(), return_when=FIRST_EXCEPTION)
+        if any(future.exception() for future in done):
+            wait(watching.values(), GRACE_S)
+        failures = {
+            party: failure
+            for party, future in watching.items()
+            if future.done() and (failure := future.exception())
+        }
+        if failures:
+            raise min(failures.items(), key=_tells_of_another)[1]
 
     def _follow(self, client: PartyClient, run: RunId) -> None:
         party = client.peer.id
-        for stage in client.watch(run):
-            if not stage.final:
+        problem = self._last_stage(client, run).problem
+        if problem.code:
+            raise from_problem(problem.code, problem.message, problem.party or party)
+        self._committed.add(party)
+        self._progress(party, "committed")
+
+    def _last_stage(self, client: PartyClient, run: RunId) -> wire.Stage:
+        party = client.peer.id
+        try:
+            for stage in client.watch(run):
+                if stage.final:
+                    return stage
                 self._progress(party, stage.name)
-                continue
-            if stage.HasField("problem"):
-                problem = stage.problem
-                raise from_problem(problem.code, problem.message, problem.party or party)
-            self._committed.add(party)
-            self._progress(party, "committed")
-            return
+        except (PeerError, TransportError):
+            self._lost.add(party)
+            raise
         raise StudyAborted(f"{party}: its node stopped reporting")
 
-    def collect(self, run: RunId, record: RunAgreement, wait_s: float = COLLECT_S) -> Outcome:
+    def collect(self, run: RunId, record: RunAgreement, wait_s: float) -> Outcome:
         """Every party's committed share of ``run``, checked, added up and decoded.
 
         Parties that went down after their commit are asked again for ``wait_s`` seconds; each
-        sends the same bytes whenever it is asked. Raises StudyAborted naming who did not.
+        sends the same bytes whenever it is asked. Raises StudyAborted naming one that did not
+        commit, which is final, or else why a party did not answer.
         """
-        end = time.monotonic() + wait_s
-        replies = each(self._clients, lambda client: self._collect(client, run, end))
+        replies = self._replies(run, time.monotonic() + wait_s)
         plan = record.plan
         shares = tuple(
             ReleasedShare.from_bytes(replies[member.id].share) for member in plan.roster.parties
@@ -207,7 +243,25 @@ class Drive:
             budgets=tuple(budget for budget in budgets if budget is not None),
         )
 
-    def _collect(self, client: PartyClient, run: RunId, end: float) -> wire.Collected:
+    def _replies(self, run: RunId, end: float) -> dict[PartyId, wire.Collected]:
+        settled = threading.Event()
+        pool = ThreadPoolExecutor(len(self._clients))
+        asked = {
+            party: pool.submit(self._collect, client, run, end, settled)
+            for party, client in self._clients.items()
+        }
+        pool.shutdown(wait=False)
+        try:
+            for future in as_completed(asked.values()):
+                if isinstance(future.exception(), StudyAborted):
+                    future.result()  # no need to wait for those that cannot be reached
+        finally:
+            settled.set()
+        return {party: future.result() for party, future in asked.items()}
+
+    def _collect(
+        self, client: PartyClient, run: RunId, end: float, settled: threading.Event
+    ) -> wire.Collected:
         while True:
             try:
                 return client.collect(run)
@@ -216,6 +270,11 @@ class Drive:
                     f"{client.peer.id}: it did not commit this run, so there is no result"
                 ) from None
             except ParleyError:
-                if time.monotonic() + COLLECT_AGAIN_S > end:
+                if time.monotonic() + COLLECT_AGAIN_S > end or settled.wait(COLLECT_AGAIN_S):
                     raise
-                time.sleep(COLLECT_AGAIN_S)
+
+
+def _tells_of_another(failure: tuple[PartyId, BaseException]) -> bool:
+    """Whether a party failed because of another: then that one's own word, if any, says more."""
+    party, error = failure
+    return isinstance(error, PeerError) and error.party != party

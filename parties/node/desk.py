@@ -17,6 +17,7 @@ from mpc.errors import (
     IntegrityError,
     PlanRefusal,
     StudyFaults,
+    StudyUnderWay,
     UsageError,
 )
 from mpc.plan.build import plan_study
@@ -181,13 +182,19 @@ class Desk:
             )
         return plan
 
-    def collected(self, run: RunId, coordinator: PartyId) -> wire.Collected:
+    def collected(
+        self, run: RunId, coordinator: PartyId, *, under_way: bool = False
+    ) -> wire.Collected:
         """The committed share of a run that this coordinator started; the same bytes for ever.
 
-        Raises UsageError if there is none.
+        Raises UsageError if there is none, and StudyUnderWay if it may still come.
         """
         share, begun = self._ledger.outbox(run), self._requests.begun(run)
-        if share is None or begun is None or begun.coordinator != coordinator:
+        if begun is None or begun.coordinator != coordinator:
+            raise UsageError("nothing was committed here for this run")
+        if share is None and under_way:
+            raise StudyUnderWay("this run is under way; nothing is committed yet")
+        if share is None:
             raise UsageError("nothing was committed here for this run")
         return wire.Collected(share=share, budget=self.budget(begun.domain))
 

@@ -108,9 +108,6 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
     zygote = Zygote(zygote_module)
     try:
         parts = open_parts(config)
-        released = release_orphans(parts)
-        if released:
-            _log.info("%d reservations of an earlier life of this node released", released)
         studies = Studies(parts, Desk(parts), zygote)
         server = grpc.server(
             ThreadPoolExecutor(THREADS, thread_name_prefix="call"),
@@ -127,6 +124,9 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
             port = 0
         if not port:
             raise TransportError(f"cannot listen on {config.listen}", hint="is the port taken?")
+        released = release_orphans(parts)  # the port is ours, so no other life is under way
+        if released:
+            _log.info("%d reservations of an earlier life of this node released", released)
         stopped = threading.Event()
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, lambda *_: stopped.set())

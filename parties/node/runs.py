@@ -6,12 +6,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mpc.errors import UsageError
+from mpc.canonical import Plain
+from mpc.errors import StudyAborted, TransportError, UsageError
 from mpc.plan.model import Plan
 from mpc.units import PartyId, RunId
 from parties.node.workers import Worker
 
 STAGES_MAX = 64  # of one run
+RUNS_KEPT_MAX = 1000  # that are over
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Run:
     stages: list[str] = field(default_factory=list)
     problem: dict[str, str] | None = None
     over: bool = False
+    _heard: dict[str, Plain] = field(default_factory=dict)
     _connecting: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -34,6 +37,25 @@ class Run:
             if not self.over and len(self.stages) < STAGES_MAX:
                 self.stages.append(stage)
                 self._changed.notify_all()
+
+    def hear(self, message: dict[str, Plain]) -> None:
+        """The worker answered what it was asked."""
+        with self._changed:
+            self._heard.update(message)
+            self._changed.notify_all()
+
+    def answer(self, key: str, deadline_s: float) -> dict[str, Plain]:
+        """What the worker answered, once ``key`` is among it.
+
+        Raises StudyAborted if the run ended before, TransportError at the deadline.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: key in self._heard or self.over, deadline_s)
+            if key in self._heard:
+                return dict(self._heard)
+            if self.over:
+                raise StudyAborted("the run ended before its worker answered")
+        raise TransportError("this party's worker did not answer in time")
 
     def claim_connect(self) -> bool:
         """True for the first caller, while the run is not over."""
@@ -68,7 +90,7 @@ class Run:
 
 
 class Runs:
-    """All runs this node knows since it started."""
+    """The runs of this node since it started; of those that are over, the latest."""
 
     def __init__(self, at_once_max: int) -> None:
         self._at_once_max = at_once_max
@@ -82,6 +104,8 @@ class Runs:
                 raise UsageError("this run was started before")
             if sum(not known.over for known in self._runs.values()) >= self._at_once_max:
                 raise UsageError(f"this node runs {self._at_once_max} studies already")
+            for old in [known.id for known in self._runs.values() if known.over][:-RUNS_KEPT_MAX]:
+                del self._runs[old]
             self._runs[run.id] = run
 
     def get(self, run: str) -> Run | None:

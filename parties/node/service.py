@@ -85,7 +85,8 @@ class ControlService(PartyServicer):
     def Collect(self, request: wire.RunRequest, context: grpc.ServicerContext) -> wire.Collected:
         """The committed share of a run: the same bytes for ever, also after a restart."""
         caller = self._caller(context)
-        return self._desk.collected(RunId(request.run), caller.id)
+        under_way = self._studies.under_way(request.run)  # asked first: a run may just commit
+        return self._desk.collected(RunId(request.run), caller.id, under_way=under_way)
 
     @unary
     def Cancel(self, request: wire.CancelRequest, context: grpc.ServicerContext) -> wire.Cancelled:
@@ -97,8 +98,9 @@ class ControlService(PartyServicer):
     def Health(
         self, request: wire.HealthRequest, context: grpc.ServicerContext
     ) -> wire.HealthReport:
-        """Whether this node takes studies."""
-        self._caller(context)
+        """Whether this node takes studies. Its operator may ask too, with its own identity."""
+        own = self._trust.identity.member
+        peer_member(context, (*self._trust.coordinators(self._coordinators), own))
         return wire.HealthReport(
             ready=True,
             party=self._trust.identity.member.id,

@@ -11,7 +11,14 @@ import logging
 import threading
 
 from mpc.canonical import Plain
-from mpc.errors import IntegrityError, ParleyError, StudyAborted, TransportError, UsageError
+from mpc.errors import (
+    IntegrityError,
+    ParleyError,
+    PeerError,
+    StudyAborted,
+    TransportError,
+    UsageError,
+)
 from mpc.plan.model import Plan
 from mpc.ports import ChargeState
 from mpc.session.approval import Approval, check_approvals
@@ -23,13 +30,13 @@ from parties.node.desk import Desk
 from parties.node.parts import LEDGER, NodeParts
 from parties.node.requests import BegunRun
 from parties.node.runs import Run, Runs
-from parties.node.workers import Worker, Zygote
+from parties.node.workers import Zygote
 from parties.problems import as_problem, from_problem
 from parties.worker.order import WorkerOrder
+from parties.worker.pipe import PipeClosed
 from protos import control_pb2 as wire
 
 WORKER_ANSWER_S = 60.0
-STUDY_S = 4 * 3600.0  # a worker that says nothing for this long is ended
 
 _log = logging.getLogger("parley.node")
 
@@ -71,16 +78,16 @@ class Studies:
         domain = self._config.tables[plan.study.table.name].domain
         begun = BegunRun(run_id, plan.digest, coordinator, domain)
         approver = self._requests.use_up(own.nonce, begun)
-        worker = self._zygote.fork()
-        run = Run(run_id, coordinator, plan, worker)
+        run = Run(run_id, coordinator, plan, self._zygote.fork())
         try:
             self._runs.add(run)
-            worker.pipe.send(self._order(plan, given, run_id, approver).to_plain())
-            ready = _answer(worker, "listening")
+            run.worker.pipe.send(self._order(plan, given, run_id, approver).to_plain())
         except ParleyError:
-            worker.kill()
+            run.worker.kill()
             run.end(as_problem(StudyAborted("this party's worker did not start")))
             raise
+        self._follow(run)
+        ready = self._answer(run, "listening")
         run.enter("started")
         _log.info("run %s of study %s started", run_id[:12], plan.study.id)
         return wire.Started(
@@ -134,23 +141,38 @@ class Studies:
         }
         try:
             run.worker.pipe.send(message)
-            connected = _answer(run.worker, "confirmation")
         except ParleyError as error:
             self._finish(run, as_problem(error))
             raise
-        follower = threading.Thread(
-            target=self._follow, args=(run,), name=f"run-{run.id[:8]}", daemon=True
-        )
-        follower.start()
+        connected = self._answer(run, "confirmation")
         return wire.Connected(confirmation=bytes.fromhex(str(connected["confirmation"])))
 
+    def _answer(self, run: Run, key: str) -> dict[str, Plain]:
+        """The worker's message with ``key``; raises what the run ended with instead."""
+        try:
+            return run.answer(key, WORKER_ANSWER_S)
+        except TransportError as error:
+            self._finish(run, as_problem(error))
+            raise
+        except StudyAborted:
+            problem = run.problem or as_problem(StudyAborted("the run is over"))
+            party = problem["party"] or self._config.party
+            raise from_problem(problem["code"], problem["message"], party) from None
+
     def _follow(self, run: Run) -> None:
+        threading.Thread(
+            target=self._listen, args=(run,), name=f"run-{run.id[:8]}", daemon=True
+        ).start()
+
+    def _listen(self, run: Run) -> None:
+        """Take what the worker says until it ends, or is silent for as long as no live one is."""
+        own, exchange = self._config.party, self._config.exchange
         problem: dict[str, str] | None = as_problem(
-            StudyAborted(f"{self._config.party}: its worker ended before the study did")
+            StudyAborted(f"{own}: its worker ended before the study did")
         )
         try:
             while True:
-                message = run.worker.pipe.receive(STUDY_S)
+                message = run.worker.pipe.receive(exchange.keepalive_s + exchange.timeout_s)
                 if "stage" in message:
                     run.enter(str(message["stage"]))
                 elif "committed" in message:
@@ -159,8 +181,12 @@ class Studies:
                 elif "problem" in message:
                     problem = _problem(message["problem"])
                     return
-        except TransportError:
+                elif "alive" not in message:
+                    run.hear(message)
+        except PipeClosed:
             return
+        except TransportError:
+            problem = as_problem(PeerError(own, "its worker is frozen: it shows no sign of life"))
         finally:
             self._finish(run, problem)
 
@@ -190,6 +216,11 @@ class Studies:
             self._finish(found, as_problem(error))
         return was_running
 
+    def under_way(self, run: str) -> bool:
+        """Whether ``run`` may yet commit here."""
+        found = self._runs.get(run)
+        return found is not None and not found.over
+
     def count(self) -> int:
         """Studies in progress."""
         return len(self._runs.active())
@@ -198,17 +229,6 @@ class Studies:
         """End every run: the node is going down."""
         for run in self._runs.active():
             self._finish(run, as_problem(StudyAborted(f"{self._config.party}: its node stopped")))
-
-
-def _answer(worker: Worker, key: str) -> dict[str, Plain]:
-    """The worker's next message; raises what it reports instead."""
-    message = worker.pipe.receive(WORKER_ANSWER_S)
-    if "problem" in message:
-        problem = _problem(message["problem"])
-        raise from_problem(problem["code"], problem["message"], problem["party"])
-    if key not in message:
-        raise StudyAborted("the worker answered out of order")
-    return message
 
 
 def _problem(plain: Plain) -> dict[str, str]:

@@ -12,10 +12,13 @@ import os
 import socket
 import struct
 import threading
+import time
 from types import TracebackType
 
 from mpc.canonical import SIZE_MAX, Plain, canonical_bytes, from_canonical
 from mpc.errors import TransportError
+
+LIFE_S = 1.0  # between two signs of life
 
 _LENGTH = struct.Struct(">I")
 
@@ -105,3 +108,15 @@ def exit_when_closed(pipe: Pipe) -> threading.Thread:
     thread = threading.Thread(target=watch, name="pipe-watch", daemon=True)
     thread.start()
     return thread
+
+
+def show_life(pipe: Pipe) -> None:
+    """From a thread, tell the other side every ``LIFE_S`` that this process is not frozen."""
+
+    def tell() -> None:
+        with contextlib.suppress(TransportError):
+            while True:
+                pipe.send({"alive": True})
+                time.sleep(LIFE_S)
+
+    threading.Thread(target=tell, name="signs-of-life", daemon=True).start()

@@ -42,7 +42,7 @@ from parties.ledger.sqlite import SqliteLedger
 from parties.problems import as_problem
 from parties.system import SOFTWARE_VERSION, SystemClock, SystemRandomness
 from parties.worker.order import WorkerOrder
-from parties.worker.pipe import Pipe, exit_when_closed
+from parties.worker.pipe import Pipe, exit_when_closed, show_life
 
 CONNECT_S = 60.0  # from the Hello until the coordinator hands over everybody's
 MEET_S = 10.0  # until every peer is met
@@ -80,6 +80,7 @@ def work(pipe: Pipe, ports: WorkerPorts | None = None) -> None:
     logging.disable(logging.CRITICAL)  # what a library logs may quote data
     try:
         order = WorkerOrder.from_plain(pipe.receive(CONNECT_S))
+        show_life(pipe)
         _Study(order, pipe, ports or system_ports()).run()
     except Exception as error:
         pipe.send({"problem": dict(as_problem(error))})
