@@ -9,16 +9,16 @@ from __future__ import annotations
 from mpc.plan.model import Cost
 from mpc.ring.words import WORD_BYTES
 
-ROUNDS = 3
+ROUNDS = 2  # Hello with its confirmation, then READY
 HEADER_BYTES = 32
 HELLO_BYTES_MAX = 4096
-CONFIRM_BYTES_MAX = 64
+CONFIRMATION_BYTES = 32
 READY_BYTES_MAX = 1024
 
 
 def linear_cost(parties: int, size: int) -> Cost:
     """Traffic of each party of ``parties`` that release ``size`` integers."""
-    one_peer = HELLO_BYTES_MAX + CONFIRM_BYTES_MAX + READY_BYTES_MAX + 3 * HEADER_BYTES
+    one_peer = HELLO_BYTES_MAX + CONFIRMATION_BYTES + READY_BYTES_MAX + 3 * HEADER_BYTES
     return Cost(
         rounds=ROUNDS, peer_bytes_max=(parties - 1) * one_peer, share_bytes=size * WORD_BYTES
     )

@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mpc.errors import IntegrityError, SecretMisuseError
+from mpc.plan.cost import CONFIRMATION_BYTES, HELLO_BYTES_MAX
 from mpc.ports import Channel, Randomness
 from mpc.session.agreement import Agreement
 from mpc.session.guarded import Guarded
-from mpc.session.hello import HELLO_BYTES_MAX, NONCE_SIZE, Hello, check_hellos, session_id
-from mpc.session.keys import CONFIRMATION_SIZE, EphemeralKey, KeySchedule
+from mpc.session.hello import NONCE_SIZE, Hello, check_hellos, session_id
+from mpc.session.keys import EphemeralKey, KeySchedule
 from mpc.session.naming import operation_id
 from mpc.session.session import Session
 from mpc.session.signer import Signer
@@ -127,7 +128,7 @@ class Pairing(Guarded):
             said = channel.receive_upto(peer, hello_step, HELLO_BYTES_MAX)
             if said != self._hellos[peer]:
                 raise IntegrityError(f"{peer}: it says another Hello than the coordinator gave")
-            keys.check_confirmation(peer, channel.receive(peer, confirm_step, CONFIRMATION_SIZE))
+            keys.check_confirmation(peer, channel.receive(peer, confirm_step, CONFIRMATION_BYTES))
         return Session(self._agreement, self._own, self.id, keys, self._signer)
 
     def _step(self, name: bytes) -> bytes:

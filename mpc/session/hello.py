@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from mpc.canonical import Plain, Record, canonical_bytes, from_canonical
 from mpc.errors import IntegrityError
+from mpc.plan.cost import HELLO_BYTES_MAX
 from mpc.roster import SIGNATURE_SIZE
 from mpc.session.agreement import PROTOCOL, Agreement
 from mpc.session.keys import PUBLIC_SIZE
@@ -20,7 +21,6 @@ from mpc.session.signer import Signer
 from mpc.units import ID_LENGTH_MAX, PartyId, PlanDigest, RunId, SessionId
 
 NONCE_SIZE = 32
-HELLO_BYTES_MAX = 4096
 _SESSION_CONTEXT = b"parley/session/v1"
 _BUILD_LENGTH_MAX = 100
 _FIELDS = (

@@ -24,7 +24,6 @@ from mpc.session.streams import KEY_SIZE, Stream
 from mpc.units import PartyId, SessionId
 
 PUBLIC_SIZE = 32
-CONFIRMATION_SIZE = 32
 _CONFIRM = b"parley/confirm/v1"
 
 

@@ -18,7 +18,6 @@ from mpc.session.signer import Signer
 from mpc.units import ID_LENGTH_MAX, PartyId, PlanDigest, SessionId
 
 CONTEXT = "parley/ready/v1"
-READY_BYTES_MAX = 1024
 _SESSION_SIZE = 32
 _FIELDS = ("session", "opening", "party", "plan_digest", "opened", "signature")
 

@@ -9,9 +9,10 @@ import pytest
 from session_federation import SessionFederation
 
 from mpc.errors import IntegrityError
+from mpc.plan.cost import HELLO_BYTES_MAX
 from mpc.plan.model import MECHANISM
 from mpc.session.agreement import BUILD, PROTOCOL, Agreement
-from mpc.session.hello import HELLO_BYTES_MAX, Hello, check_hellos, session_id
+from mpc.session.hello import Hello, check_hellos, session_id
 from mpc.session.naming import joined
 from mpc.testing.sessions import NOW_UNIX_S
 

@@ -9,7 +9,8 @@ import pytest
 from session_federation import COMMITMENT, SessionFederation
 
 from mpc.errors import IntegrityError, SecretMisuseError
-from mpc.session.ready import READY_BYTES_MAX, Ready, Transcript
+from mpc.plan.cost import READY_BYTES_MAX
+from mpc.session.ready import Ready, Transcript
 from mpc.session.session import Session
 from mpc.session.share import ReleasedShare, opening_id
 from mpc.testing.network import Ends, Network, together
