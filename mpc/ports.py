@@ -110,11 +110,13 @@ class Balance:
 
     @property
     def rho_left(self) -> RhoPico:
-        return RhoPico(self.rho_cap - self.rho_committed - self.rho_reserved)
+        """What a charge may still take; 0 if a lowered cap lies below what is spent."""
+        return RhoPico(max(0, self.rho_cap - self.rho_committed - self.rho_reserved))
 
     @property
     def delta_left(self) -> DeltaAtto:
-        return DeltaAtto(self.delta_cap - self.delta_committed - self.delta_reserved)
+        """As :attr:`rho_left`."""
+        return DeltaAtto(max(0, self.delta_cap - self.delta_committed - self.delta_reserved))
 
 
 class Journal(Protocol):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mpc.errors import BudgetRefusal, LedgerError
 from mpc.ports import Balance, ChargeRequest, ChargeState, Clock
-from mpc.units import DELTA_UNIT, DeltaAtto, ProtectedUnit, RhoPico, RunId, rho_text
+from mpc.units import DELTA_UNIT, Adjacency, DeltaAtto, ProtectedUnit, RhoPico, RunId, rho_text
 from parties.database import Database
 from parties.ledger.queries import (
     balance_of,
@@ -72,22 +72,32 @@ class SqliteLedger:
             )
             self._record_cap(connection, name, rho_cap, delta_cap, created_by, "created")
 
-    def raise_cap(
-        self, name: str, rho_cap: RhoPico, delta_cap: DeltaAtto, raised_by: str, reason: str
+    def set_cap(
+        self, name: str, rho_cap: RhoPico, delta_cap: DeltaAtto, set_by: str, reason: str
     ) -> None:
-        """Give a domain more budget; its history says who did and why. Caps never fall."""
+        """Give a domain more budget or less from now on; its history says who did and why.
+
+        Below what is spent already, nothing more is taken. Raises BudgetRefusal if there is no
+        such domain.
+        """
         _check_caps(rho_cap, delta_cap)
-        if not raised_by or not reason:
-            raise LedgerError("a cap is raised by somebody, for a reason")
+        if not set_by or not reason:
+            raise LedgerError("a cap is set by somebody, for a reason")
         with self._transaction() as connection:
-            before = balance_of(connection, name, self._clock.unix_s())
-            if rho_cap < before.rho_cap or delta_cap < before.delta_cap:
-                raise LedgerError(f"a cap of privacy domain {name!r} is only raised")
+            balance_of(connection, name, self._clock.unix_s())
             connection.execute(
                 "UPDATE domain SET rho_cap = ?, delta_cap = ? WHERE name = ?",
                 (rho_cap, delta_cap, name),
             )
-            self._record_cap(connection, name, rho_cap, delta_cap, raised_by, reason)
+            self._record_cap(connection, name, rho_cap, delta_cap, set_by, reason)
+
+    def unit(self, domain: str) -> ProtectedUnit | None:
+        """Whom the domain's budget protects, for ever; None if there is no such domain."""
+        with self._transaction() as connection:
+            row = connection.execute(
+                "SELECT unit_rows_max, unit_adjacency FROM domain WHERE name = ?", (domain,)
+            ).fetchone()
+        return None if row is None else ProtectedUnit(int(row[0]), Adjacency(row[1]))
 
     def balance(self, domain: str) -> Balance:
         """Caps, spent and held. Raises BudgetRefusal if there is no such domain."""

@@ -52,9 +52,6 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE TRIGGER IF NOT EXISTS domain_terms_stay
 BEFORE UPDATE OF name, currency, unit_rows_max, unit_adjacency ON domain
 BEGIN SELECT RAISE(ABORT, 'the terms of a privacy domain never change'); END;
-CREATE TRIGGER IF NOT EXISTS domain_cap_grows BEFORE UPDATE ON domain
-WHEN NEW.rho_cap < OLD.rho_cap OR NEW.delta_cap < OLD.delta_cap
-BEGIN SELECT RAISE(ABORT, 'a cap is only raised'); END;
 CREATE TRIGGER IF NOT EXISTS domain_stays BEFORE DELETE ON domain
 BEGIN SELECT RAISE(ABORT, 'a privacy domain is never deleted'); END;
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import grpc
 
-from mpc.errors import BudgetRefusal, ConfigFaults, Fault, ParleyError, TransportError
+from mpc.errors import ConfigFaults, Fault, ParleyError, TransportError
 from mpc.units import ProtectedUnit
 from parties.config import NodeConfig, load_node_config
 from parties.data.catalogue import Catalogue
@@ -47,27 +47,34 @@ def ledger_limits(policy: PolicyFile) -> Limits:
     said = policy.value.limits
     return Limits(
         outstanding_max=said.reserved_max,
-        aborts_max=max(1, said.aborts_max),
+        aborts_max=said.aborts_max,
         reservation_s_max=said.reserve_s,
     )
 
 
 def open_ledger(config: NodeConfig, policy: PolicyFile) -> SqliteLedger:
-    """The node's ledger, with a domain for each of the policy's; caps only ever rise."""
+    """The node's ledger, with a domain for each of the policy's, capped as the policy says."""
     ledger = SqliteLedger(config.state / LEDGER, SystemClock(), ledger_limits(policy))
     owner = policy.value.owner.name if policy.value.owner else "policy file"
     for name, domain in policy.value.domains.items():
-        try:
+        wanted, kept = ProtectedUnit(domain.rows_max, domain.adjacency), ledger.unit(name)
+        caps = (domain.rho, domain.delta_charges)
+        if kept is None:
+            ledger.create_domain(name, wanted, *caps, owner)
+        elif kept != wanted:
+            raise ConfigFaults(str(policy.path), (_other_unit(policy, name, kept),))
+        else:
             balance = ledger.balance(name)
-        except BudgetRefusal:
-            unit = ProtectedUnit(domain.rows_max, domain.adjacency)
-            ledger.create_domain(name, unit, domain.rho, domain.delta_charges, owner)
-            continue
-        if domain.rho > balance.rho_cap:
-            ledger.raise_cap(
-                name, domain.rho, domain.delta_charges, owner, f"policy file {policy.path.name}"
-            )
+            if caps != (balance.rho_cap, balance.delta_cap):
+                ledger.set_cap(name, *caps, owner, f"policy file {policy.path.name}")
     return ledger
+
+
+def _other_unit(policy: PolicyFile, domain: str, kept: ProtectedUnit) -> Fault:
+    what = "another unit than the ledger has protected in this domain so far"
+    allowed = f"adjacency {kept.adjacency.value} and rows_max {kept.rows_max}, or a new domain"
+    line = policy.line("domains", domain)
+    return Fault("PLY-C108", f"domains.{domain}", what, allowed, line, 1)
 
 
 def open_parts(config: NodeConfig) -> NodeParts:

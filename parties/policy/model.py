@@ -92,7 +92,7 @@ class Limits(Frozen):
 
     reserve_s: Annotated[int, Field(ge=10, le=DAY_S)] = 900
     reserved_max: Annotated[int, Field(ge=1, le=100)] = 4
-    aborts_max: Annotated[int, Field(ge=0, le=10_000)] = 20
+    aborts_max: Annotated[int, Field(ge=1, le=10_000)] = 20
 
 
 class Policy(Frozen):

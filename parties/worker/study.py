@@ -69,7 +69,7 @@ def open_journal(order: WorkerOrder) -> SqliteLedger:
     """The ledger of the order's party."""
     limits = Limits(
         outstanding_max=order.reserved_max,
-        aborts_max=max(1, order.aborts_max),
+        aborts_max=order.aborts_max,
         reservation_s_max=order.reserve_s,
     )
     return SqliteLedger(Path(order.ledger), SystemClock(), limits)

@@ -192,25 +192,42 @@ def test_absurd_caps_are_refused(tmp_path: Path, clock: SetClock, rho: int, delt
     with pytest.raises(LedgerError, match="cap lies"):
         ledger.create_domain("others", ROW, RhoPico(rho), DeltaAtto(delta), "owner")
     with pytest.raises(LedgerError, match="cap lies"):
-        ledger.raise_cap("members", RhoPico(rho), DeltaAtto(delta), "owner", "more")
+        ledger.set_cap("members", RhoPico(rho), DeltaAtto(delta), "owner", "more")
 
 
-def test_a_cap_is_raised_by_somebody_for_a_reason_and_history_says_so(
+def test_a_cap_is_set_by_somebody_for_a_reason_and_history_says_so(
     tmp_path: Path, clock: SetClock
 ) -> None:
     ledger = opened(tmp_path / "ledger.db", clock)
     clock.now += 5
-    ledger.raise_cap("members", RhoPico(2 * CAP), DeltaAtto(10), "B. Officer", "board of May")
+    ledger.set_cap("members", RhoPico(2 * CAP), DeltaAtto(10), "B. Officer", "board of May")
     assert ledger.balance("members").rho_left == 2 * CAP
     first, second = ledger.history("members").caps
     assert (first.rho_cap, first.set_by, first.reason) == (CAP, "owner", "created")
     assert (second.rho_cap, second.set_by, second.unix_s) == (2 * CAP, "B. Officer", NOW + 5)
-    for rho, delta in ((CAP, 10), (2 * CAP, 9)):
-        with pytest.raises(LedgerError, match="only raised"):
-            ledger.raise_cap("members", RhoPico(rho), DeltaAtto(delta), "B. Officer", "less")
     with pytest.raises(LedgerError, match="for a reason"):
-        ledger.raise_cap("members", RhoPico(3 * CAP), DeltaAtto(10), "B. Officer", "")
+        ledger.set_cap("members", RhoPico(3 * CAP), DeltaAtto(10), "B. Officer", "")
     assert len(ledger.history("members").caps) == 2
+
+
+def test_a_lowered_cap_holds_for_the_next_charge_and_takes_nothing_back(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    ledger.reserve(asking(0, CAP // 2))
+    ledger.commit(run_id(0), b"message")
+    ledger.set_cap("members", RhoPico(CAP // 4), DeltaAtto(10), "B. Officer", "board of June")
+    with pytest.raises(BudgetRefusal):
+        ledger.reserve(asking(1, 1))
+    balance = ledger.balance("members")
+    assert (balance.rho_committed, balance.rho_left, balance.rho_cap) == (CAP // 2, 0, CAP // 4)
+    assert ledger.outbox(run_id(0)) == b"message"
+
+
+def test_the_unit_of_a_domain_is_what_it_was_created_with(tmp_path: Path, clock: SetClock) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    assert ledger.unit("members") == ROW
+    assert ledger.unit("others") is None
 
 
 def test_history_tells_every_charge_and_its_end(tmp_path: Path, clock: SetClock) -> None:
@@ -242,7 +259,6 @@ def test_history_tells_every_charge_and_its_end(tmp_path: Path, clock: SetClock)
         "UPDATE charge SET expires_unix_s = expires_unix_s + 1",
         "DELETE FROM charge",
         "INSERT INTO outbox SELECT run, x'00' FROM charge WHERE state = 'reserved'",
-        "UPDATE domain SET rho_cap = 0",
         "UPDATE domain SET currency = 'pure'",
         "UPDATE domain SET unit_rows_max = 9",
         "DELETE FROM domain",
