@@ -32,11 +32,11 @@ from parties.node.requests import RequestState
 from parties.policy.evaluate import LIFETIME_BUDGET, Reason, Standing, evaluate
 from protos import control_pb2 as wire
 
-ROSTER = "PLY-R001"
-VERSION = "PLY-R002"
-SCHEMA = "PLY-R003"
-PERSON = "PLY-R004"
-UNPLANNABLE = "PLY-R005"
+ROSTER = "PLY-R030"
+VERSION = "PLY-R031"
+SCHEMA = "PLY-R032"
+PERSON = "PLY-R033"
+UNPLANNABLE = "PLY-R034"
 
 PLANS_KEPT_MAX = 100  # approved and not yet started
 
