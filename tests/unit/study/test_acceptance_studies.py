@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from cases.studies import FOLDER, STUDIES, expected, rows_of, study
+from seeded_randomness import SeededRandomness
 
 from mpc.columns.model import CategoryColumn, NumberColumn
 from mpc.errors import PlanRefusal
@@ -25,7 +26,6 @@ from mpc.study.parse import parse_study
 from mpc.testing.participants import Participant
 from mpc.testing.table import MemoryTable, bound_cell
 from mpc.units import Role
-from seeded_randomness import SeededRandomness
 
 
 def read(path: Path) -> Study:
