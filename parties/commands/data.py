@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from mpc.canonical import Plain
 from parties.commands.output import answering, emit_json, out
-from parties.config import load_node_config
 
-app = typer.Typer(no_args_is_help=True, help="An owner's tables: register and show versions.")
+app = typer.Typer(
+    no_args_is_help=True, help="An owner's tables: check, register, show what is published."
+)
 
 Config = Annotated[Path, typer.Option("--config", help="The node's file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -30,6 +33,7 @@ def register(
 
     Example: parley data register visits --config node.yaml
     """
+    from parties.config import load_node_config
     from parties.data.register import register_table
 
     with answering(as_json=json):
@@ -43,11 +47,34 @@ def register(
 
 
 @app.command()
+def check(
+    schema: Annotated[Path, typer.Argument(help="A table's schema file.")],
+    json: Json = False,
+) -> None:
+    """Hold a table's files to its schema, cell by cell, and announce nothing. Needs no node.
+
+    Example: parley data check visits.schema.yaml
+    """
+    from parties.data.register import check_data
+    from parties.data.schema import load_schema
+
+    with answering(as_json=json):
+        written = load_schema(schema)
+        _files, _header, rows = check_data(written)
+        if json:
+            emit_json({"table": written.value.table, "rows": rows})
+        else:
+            line = f"{written.value.table}: {rows} rows, as {schema.name} says (told you only)"
+            out.print(Text(line), soft_wrap=True)
+
+
+@app.command()
 def show(config: Config, json: Json = False) -> None:
     """Show what this node publishes of its tables: columns, levels, bounds, versions. No counts.
 
     Example: parley data show --config node.yaml
     """
+    from parties.config import load_node_config
     from parties.data.catalogue import Catalogue
 
     with answering(as_json=json):
@@ -62,5 +89,15 @@ def show(config: Config, json: Json = False) -> None:
             out.print(Text(f"{name}: version {version}, at most {table['rows_max']} rows"))
             for column, field in table["columns"].items():
                 if isinstance(field, dict):
-                    limits = field.get("levels") or field.get("bounds") or ""
-                    out.print(Text(f"  {column}: {field['type']} {limits}"))
+                    out.print(Text(f"  {column}: {field['type']}{_limits(field)}"), soft_wrap=True)
+
+
+def _limits(field: Mapping[str, Plain]) -> str:
+    """`` from 0 to 120``, `` F, M``, or nothing; whether a cell is required."""
+    levels, bounds = field.get("levels"), field.get("bounds")
+    text = ""
+    if isinstance(levels, list):
+        text = f" {', '.join(map(str, levels))}"
+    elif isinstance(bounds, list) and len(bounds) == 2:
+        text = f" from {bounds[0]} to {bounds[1]}"
+    return text + (", required" if field.get("required") else "")

@@ -7,12 +7,62 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from parties.commands.output import answering
+from parties.commands.output import answering, emit_json, out
 
-app = typer.Typer(no_args_is_help=True, help="A party's node.")
+app = typer.Typer(no_args_is_help=True, help="A party's node: make its files, start it, ask it.")
 
 Config = Annotated[Path, typer.Option("--config", help="The node's file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def new(
+    directory: Annotated[Path, typer.Argument(help="A folder for everything this party keeps.")],
+    *,
+    party: Annotated[str, typer.Option(help="This party's id, as hospital-a.")],
+    organization: Annotated[str, typer.Option(help="Who runs it; written into certificates.")],
+    table: Annotated[str, typer.Option(help="The table it offers, as studies call it.")],
+    coordinator: Annotated[str, typer.Option(help="Id of who may propose studies.")],
+    data: Annotated[
+        Path | None, typer.Option(help="The table's CSV file: its header becomes the schema's.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Name or address that others dial.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65_000, help="Control plane; the next 16 are for studies.")
+    ] = 7100,
+    rows_max: Annotated[
+        int, typer.Option(min=1, help="A number of rows that the table never exceeds; published.")
+    ] = 1_000_000,
+    json: Json = False,
+) -> None:
+    """Make a party: its keys and request, node.yaml, a policy that refuses all, a schema to edit.
+
+    Overwrites nothing. The node starts once certificates are installed and peers are pinned.
+
+    Example: parley node new hospital-a --party hospital-a --organization "Hospital A"
+    --table visits --data visits.csv --coordinator study-office --host mpc.hospital-a.example
+    """
+    from parties.commands.making import New, make_node
+
+    with answering(as_json=json):
+        asked = New(directory, party, organization, table, coordinator, host, port, rows_max)
+        request = make_node(asked, data)
+        if json:
+            emit_json({"config": str(directory / "node.yaml"), "request": str(request)})
+            return
+        out.print(
+            Text(
+                f"made in {directory}: node.yaml, policy.yaml (refuses everything),"
+                f" {table}.schema.yaml, identity\n"
+                f"1. send {request} to the authority; then parley pki install and trust\n"
+                f"2. say how {table} is written in {table}.schema.yaml; parley data check\n"
+                "3. allow what you will in policy.yaml\n"
+                "4. parley data register, parley node start"
+            ),
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -29,3 +79,28 @@ def start(config: Config) -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=LOG_FORMAT)
     with answering():
         serve(load_node_config(config))
+
+
+@app.command()
+def health(config: Config, json: Json = False) -> None:
+    """Ask the node of this file whether it takes studies: a call over mutual TLS, as itself.
+
+    Exits 0 if it does, 5 if it cannot be reached or shows other certificates.
+
+    Example: parley node health --config node.yaml
+    """
+    from parties.config import load_node_config
+    from parties.coordinator.client import PartyClient
+    from parties.identity.store import load_identity
+
+    with answering(as_json=json):
+        said = load_node_config(config)
+        identity = load_identity(said.identity)
+        host, _, port = said.listen.rpartition(":")
+        here = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104
+        with PartyClient(identity, identity.member, f"{here}:{port}") as client:
+            report = client.health()
+        if json:
+            emit_json({"party": report.party, "ready": report.ready, "runs": report.runs})
+        else:
+            out.print(Text(f"{report.party}: ready; studies under way: {report.runs}"))

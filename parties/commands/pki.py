@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_text
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,9 @@ from rich.text import Text
 from mpc.errors import UsageError
 from mpc.units import Role
 from parties.commands.output import answering, emit_json, out
-from parties.identity import authority, store, trust
+from parties.identity import authority, files, store, trust
 from parties.identity.bundle import read_bundle
+from parties.pinning import pin
 
 app = typer.Typer(no_args_is_help=True, help="Keys and certificates. Private keys never move.")
 
@@ -23,7 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def init(
     directory: Annotated[Path, typer.Argument(help="A new folder for the authority's key.")],
     organization: Annotated[str, typer.Option(help="Who runs the authority.")],
-    days: Annotated[int, typer.Option(min=1, max=7300)] = 3650,
+    days: Annotated[int, typer.Option(min=1, max=7300, help="How long it is valid.")] = 3650,
     json: Json = False,
 ) -> None:
     """Make a certificate authority, at the coordinator.
@@ -42,8 +44,8 @@ def init(
 def request(
     directory: Annotated[Path, typer.Argument(help="This participant's identity folder.")],
     id: Annotated[str, typer.Option("--id", help="This participant's id.")],  # noqa: A002
-    organization: Annotated[str, typer.Option()],
-    role: Annotated[Role, typer.Option()] = Role.PARTY,
+    organization: Annotated[str, typer.Option(help="Who runs it; written into certificates.")],
+    role: Annotated[Role, typer.Option(help="What it is in studies.")] = Role.PARTY,
     json: Json = False,
 ) -> None:
     """Make this participant's keys, and a request to send to the authority.
@@ -63,7 +65,7 @@ def approve(
     authority_directory: Annotated[Path, typer.Argument(help="The authority's folder.")],
     request_file: Annotated[Path, typer.Argument(help="What the participant sent.")],
     to: Annotated[Path, typer.Option("--to", help="The bundle to send back.")],
-    days: Annotated[int, typer.Option(min=1, max=825)] = 397,
+    days: Annotated[int, typer.Option(min=1, max=825, help="How long they are valid.")] = 397,
     replace: Annotated[
         str, typer.Option(help="Fingerprint of the certificates to replace with new keys.")
     ] = "",
@@ -108,26 +110,82 @@ def install(
 @app.command("trust")
 def trust_(
     directory: Annotated[Path, typer.Argument(help="This participant's identity folder.")],
-    bundle: Annotated[Path, typer.Argument(help="The peer's bundle.")],
-    fingerprint: Annotated[str, typer.Option(help="As its operator reads it out.")],
+    bundles: Annotated[list[Path], typer.Argument(help="The peers' bundles.")],
+    fingerprint: Annotated[
+        str, typer.Option(help="As the peer's operator reads it out; for one bundle.")
+    ] = "",
+    roster: Annotated[
+        Path | None,
+        typer.Option(help="A file of id: fingerprint that was compared with everyone."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="node.yaml or coordinator.yaml: write the pins into it too."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Keep a peer's certificates, once its fingerprint was compared by another way.
+    """Keep peers' certificates, once their fingerprints were compared by another way.
 
-    Example: parley pki trust identity coordinator.bundle.pem --fingerprint sha256:77ab…
+    A peer is trusted only if its fingerprint is pinned in this participant's own file: --config
+    writes it there. This participant's own bundle may be among the bundles; it is passed over.
+
+    Example: parley pki trust identity study-office.bundle.pem --fingerprint sha256:77ab…
+    --config node.yaml
+
+    Example: parley pki trust identity *.bundle.pem --roster roster.json --config node.yaml
     """
     with answering(as_json=json):
-        member = trust.trust_peer(directory, bundle, fingerprint)
+        peers = _compared(directory, bundles, fingerprint, roster)
+        for path, expected in peers.items():
+            member = trust.trust_peer(directory, path, expected)
+            if config is not None:
+                pin(config, member)
         if json:
-            emit_json({"id": member.id, "fingerprint": member.fingerprint})
-        else:
-            out.print(
-                Text(
-                    f"{member.role.value} {member.id} is trusted here; pin it in this"
-                    f" participant's file:\n  {member.id}: {member.fingerprint}"
-                ),
-                soft_wrap=True,
-            )
+            emit_json({"trusted": {read_bundle(path).names.id: peers[path] for path in peers}})
+            return
+        where = f"pinned in {config}" if config else "pin them in this participant's file:"
+        out.print(Text(f"certificates kept in {directory}; {where}"), soft_wrap=True)
+        for path, expected in peers.items():
+            out.print(Text(f"  {read_bundle(path).names.id}: {expected}"), soft_wrap=True)
+
+
+def _compared(
+    directory: Path, bundles: list[Path], fingerprint: str, roster: Path | None
+) -> dict[Path, str]:
+    """The fingerprint that each bundle must have; this participant's own bundle is left out."""
+    if bool(fingerprint) == (roster is not None) or (fingerprint and len(bundles) > 1):
+        raise UsageError(
+            "say what was compared: --fingerprint for one bundle, or --roster for several"
+        )
+    if roster is None:
+        return {bundles[0]: fingerprint}
+    from parties.report.pins import load_pins
+
+    own = store.load_identity(directory).member.id
+    pins = load_pins(files.read(roster), str(roster))
+    peers = {path: read_bundle(path).names.id for path in bundles}
+    unknown = [each for each in peers.values() if each != own and each not in pins]
+    if unknown:
+        raise UsageError(f"{roster} has no fingerprint of {', '.join(unknown)}")
+    return {path: pins[each] for path, each in peers.items() if each != own}
+
+
+@app.command()
+def roster(
+    bundles: Annotated[list[Path], typer.Argument(help="Everyone's bundles.")],
+) -> None:
+    """Print the fingerprints of bundles as a roster file, for everyone to compare line by line.
+
+    Each operator compares its own line with what parley pki show prints of its identity folder.
+
+    Example: parley pki roster *.bundle.pem > roster.json
+    """
+    with answering():
+        members = [read_bundle(path).member for path in bundles]
+        pins = {str(member.id): member.fingerprint for member in members}
+        if len(pins) != len(members):
+            raise UsageError("two of the bundles are of one participant")
+        out.file.write(json_text.dumps(pins, indent=2) + "\n")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_text
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +43,9 @@ def _plain(request: Request) -> dict[str, object]:
 
 @app.command("list")
 def list_(
-    config: Config, every: Annotated[bool, typer.Option("--all")] = False, json: Json = False
+    config: Config,
+    every: Annotated[bool, typer.Option("--all", help="Decided ones too.")] = False,
+    json: Json = False,
 ) -> None:
     """Show the studies that wait (with --all, the decided ones too).
 
@@ -58,8 +61,28 @@ def list_(
             return
         for request in found:
             title = f"{request.plan_digest[:12]}  {request.study}  {request.state.value}"
-            out.print(Text(title, style="bold"))
-            out.print(Text(request.summary))
+            out.print(Text(title, style="bold"), soft_wrap=True)
+            for line in summary_lines(request.summary):
+                out.print(Text(f"  {line}"), soft_wrap=True)
+
+
+def summary_lines(summary: str) -> list[str]:
+    """What is asked, a line each: ``columns: age (filter), sex (group)``."""
+    try:
+        said = json_text.loads(summary)
+    except ValueError:
+        return summary.splitlines()
+    if not isinstance(said, dict):
+        return summary.splitlines()
+    return [f"{name}: {_words(value)}" for name, value in said.items()]
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} ({_words(each)})" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(_words(each) for each in value)
+    return str(value)
 
 
 def _decide(config: Path, prefix: str, state: RequestState, by: str, reason: str) -> Request:

@@ -1,4 +1,4 @@
-"""``parley plan``, ``run``, ``status``, ``verify``, ``schema``, ``simulate``: studies."""
+"""``parley plan``, ``run``, ``status``, ``verify``, ``schema``: studies."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ from mpc.study.jsonschema import study_json_schema
 from parties.commands.output import answering, emit_json, out
 from parties.commands.progress import StudyProgress
 from parties.commands.results import write_results
-from parties.commands.simulation import simulate
 from parties.coordinator.office import (
     FILE_SIZE_MAX,
     Finished,
     Office,
     plan_file_bytes,
-    plan_file_digest,
     read_scenario,
 )
 from parties.coordinator.state import RunRecord, RunState
@@ -39,15 +37,9 @@ Config = Annotated[Path, typer.Option("--config", help="The coordinator's file."
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    for command in (simulate, plan, run, status, verify, schema):
-        app.command()(command)
-
-
 def _planned(office: Office, scenario: Path) -> Plan:
-    planned = office.plan(read_scenario(scenario))
-    expected = plan_file_digest(scenario)
+    study, expected = read_scenario(scenario)
+    planned = office.plan(study)
     if expected is not None and expected != planned.digest:
         raise IntegrityError(
             "this plan comes out otherwise now: a certificate or this software changed",
@@ -211,9 +203,10 @@ def verify(
             )
             return
         for check in verified.checks:
-            out.print(Text.assemble(("✓ ", "green"), f"{check.name}: {check.detail}"))
+            line = Text.assemble(("✓ ", "green"), f"{check.name}: {check.detail}")
+            out.print(line, soft_wrap=True)
         for warning in verified.warnings:
-            out.print(Text(f"! {warning}", style="yellow"))
+            out.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
         out.print(Text(f"the receipt holds: {verified.plan.study.title}", style="bold"))
 
 

@@ -1,0 +1,53 @@
+"""A group of commands of which only the one that is asked for is imported."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+COMMANDS = {
+    "simulate": "parties.commands.simulation:simulate",
+    "plan": "parties.commands.studies:plan",
+    "run": "parties.commands.studies:run",
+    "status": "parties.commands.studies:status",
+    "verify": "parties.commands.studies:verify",
+    "schema": "parties.commands.studies:schema",
+    "pki": "parties.commands.pki:app",
+    "node": "parties.commands.node:app",
+    "data": "parties.commands.data:app",
+    "requests": "parties.commands.requests:app",
+    "coordinator": "parties.commands.coordinator:app",
+}
+
+
+class LazyGroup(TyperGroup):
+    """``COMMANDS``, by name. A command that needs no study does not wait for what studies need."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        # Only the names count: a wrong one is compared with them.
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every command, in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import the command called ``cmd_name``; None if there is none."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        found = getattr(import_module(module), attribute)
+        command: Any
+        if isinstance(found, typer.Typer):
+            command = typer.main.get_group(found)
+        else:
+            single = typer.Typer(add_completion=False)
+            single.command(cmd_name)(found)
+            command = typer.main.get_command(single)
+        command.name = cmd_name
+        return command

@@ -1,0 +1,125 @@
+"""New participants' folders: keys, a request for certificates, and files to edit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpc.errors import UsageError
+from mpc.units import Role, is_identifier
+from parties.identity import files
+from parties.identity.probe import split_address
+from parties.identity.store import request
+from parties.new_files import coordinator_text, node_text, policy_text, schema_text
+
+IDENTITY = "identity"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True)
+class New:
+    """What is known of a party before anything of it exists."""
+
+    directory: Path
+    party: str
+    organization: str
+    table: str
+    coordinator: str
+    host: str
+    port: int
+    rows_max: int
+
+    def check(self) -> None:
+        """Raise UsageError on the first part that its files would not take."""
+        _check_id("--party", self.party)
+        _check_id("--coordinator", self.coordinator)
+        if self.party == self.coordinator:
+            raise UsageError("a party is not its own coordinator; give them two ids")
+        if not _NAME.fullmatch(self.table):
+            raise UsageError(
+                f"{self.table!r} is no name of a table",
+                hint="lower-case letters, digits and _, a letter first, at most 40",
+            )
+        split_address(f"{self.host}:{self.port}")
+
+
+def make_node(new: New, data: Path | None) -> Path:
+    """Make a party's folder; returns its request for certificates. Overwrites nothing.
+
+    ``data`` is read as far as its first line: a comma-separated header in UTF-8.
+    """
+    new.check()
+    headers, file = _headers(new, data)
+    who = {"party": new.party, "coordinator": new.coordinator, "table": new.table}
+    texts = {
+        "node.yaml": node_text(host=new.host, port=new.port, rows_max=new.rows_max, **who),
+        "policy.yaml": policy_text(**who),
+        f"{new.table}.schema.yaml": schema_text(table=new.table, file=file, headers=headers),
+    }
+    return _make(new.directory, texts, new.party, Role.PARTY, new.organization)
+
+
+def make_coordinator(
+    directory: Path,
+    coordinator: str,
+    organization: str,
+    parties: tuple[str, ...],
+) -> Path:
+    """Make a coordinator's folder; returns its request for certificates. Overwrites nothing."""
+    _check_id("--id", coordinator)
+    addresses = {}
+    for entry in parties:
+        party, equals, address = entry.partition("=")
+        if not equals:
+            raise UsageError(f"--party {entry!r} is not PARTY=HOST:PORT")
+        _check_id("--party", party)
+        split_address(address)
+        addresses[party] = address
+    text = coordinator_text(coordinator=coordinator, addresses=addresses)
+    return _make(directory, {"coordinator.yaml": text}, coordinator, Role.COORDINATOR, organization)
+
+
+def _check_id(option: str, text: str) -> None:
+    if not is_identifier(text):
+        raise UsageError(
+            f"{option} {text!r} is no id", hint="lower-case words joined by hyphens, at most 40"
+        )
+
+
+def _make(
+    directory: Path,
+    texts: Mapping[str, str],
+    member: str,
+    role: Role,
+    organization: str,
+) -> Path:
+    for name in texts:
+        if (directory / name).exists():
+            raise UsageError(f"{directory / name} exists already; nothing was changed")
+    asked = request(directory / IDENTITY, member, role, organization)
+    for name, text in texts.items():
+        files.write_public(directory / name, text.encode())
+    return asked
+
+
+def _headers(new: New, data: Path | None) -> tuple[list[str], str]:
+    """The columns of the data file, and its path as the schema file will say it."""
+    if data is None:
+        return [], f"{new.table}.csv"
+    from parties.data.csv_reading import read_header
+    from parties.data.schema import CsvSource
+
+    file = str(data.resolve())
+    if data.resolve().is_relative_to(new.directory.resolve()):
+        file = str(data.resolve().relative_to(new.directory.resolve()))
+    try:
+        header = read_header(data, CsvSource(format="csv", files=(file,)))
+    except UnicodeDecodeError:
+        header = None
+    if not header:
+        raise UsageError(
+            f"{data} has no header in UTF-8", hint="leave --data out, and write the schema by hand"
+        )
+    return header, file

@@ -1,0 +1,208 @@
+"""What a new participant starts from: its file, a policy that refuses everything, a schema.
+
+Settings that are switched off start with ``#`` and a setting; explanations with ``#`` and a blank.
+Values that are put in come from whoever types the command and are written as JSON, which YAML
+reads as it is meant.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+EXCHANGE_PORTS = 16
+DOMAIN = "population"
+ROWS_MAX = 1_000_000
+
+_NODE = """\
+# A party's node. Paths are relative to this file; README.md explains each part.
+version: 1
+party: {party}
+listen: {listen} # the control plane: where the coordinator calls
+identity: identity # keys and certificates: parley pki
+state: state # ledger, requests, announced versions; back it up, never roll it back
+policy: policy.yaml
+
+# Those of the peers who may propose studies.
+coordinators: [{coordinator}]
+
+# Everyone this node talks to, by fingerprint; nobody else is heard. Written by
+# parley pki trust --config, once a fingerprint was compared by another way.
+peers: {{}}
+
+# Where the workers of studies listen, one port each, and how long a silence may last: a frozen peer
+# is noticed after keepalive_s + timeout_s. Small numbers end studies on busy machines for nothing.
+exchange:
+  host: {host} # what the other parties dial
+  bind: {bind}
+  ports: [{first}, {last}]
+  keepalive_s: 3
+  timeout_s: 4
+
+# rows_max is published: a number that the table will never exceed. Studies are proved to fit it.
+tables:
+  {table}:
+    schema_file: {table}.schema.yaml
+    domain: {domain} # whose privacy budget it spends: see domains in policy.yaml
+    rows_max: {rows_max}
+"""
+
+_POLICY = """\
+# What may be asked of {party}'s data. What is not written here is refused, so as it stands every
+# study is. Take the # off the settings you want, change them, and start the node again.
+version: 1
+
+# Whom a refused researcher may ask; sent with every refusal.
+#owner: {{name: Data protection officer, email: dpo@example.org}}
+
+# manual: a person decides on what the rules below allow (parley requests list, approve, refuse).
+# automatic: the rules decide alone.
+approval: manual
+
+# Who may propose studies, whose studies (organizations of their leads), and who gets results.
+#coordinators: [{coordinator}]
+#partners: [Northern University]
+#recipients: [coordinator]
+
+# For what, and which kinds of question for it.
+#purposes:
+#  health-services-research:
+#    kinds: [count, sum, mean, variance, histogram]
+
+# Columns, and what each may be used for: to select rows, to split them, to be summed. A column
+# that is not named is denied.
+#tables:
+#  {table}:
+#    columns:
+#      age: [filter]
+#      sex: [group]
+#      days: [aggregate, filter]
+
+# At least so many parties in a study, and the promise must hold when so many of them pool what
+# they know (all others, if there are fewer).
+#parties_min: 3
+#coalition_min: 2
+
+# Noise that you accept: own is drawn here, so that nobody else can weaken it.
+#noises: [own]
+# What the promise compares: tables with one unit more or less, or with one replaced.
+#adjacencies: [add_or_remove_one]
+
+# The most that one study may cost a person, and what all studies together may, for ever. Losses
+# add up in the ledger; the cap may be raised later, what was spent never comes back.
+#study_budget: {{epsilon: 1, delta: 0.000001}}
+#domains:
+#  {domain}: {{epsilon: 4, delta: 0.000001}}
+
+# Whether coordinators are told what is left.
+#budget_published: true
+"""
+
+_SCHEMA = """\
+# How the table {table} is written. Nothing is guessed: what is said here rules the reading, and
+# parley data check tells every cell that differs, to you alone. Columns and their levels and bounds
+# are published to coordinators; files and rows are not.
+version: 1
+table: {table}
+source:
+  format: csv # or parquet, with files alone
+  files: [{file}] # paths relative to this file; several files of one form are one table
+  delimiter: ','
+  encoding: utf-8 # or latin-1, utf-16
+  decimal: '.'
+  thousands: ''
+  null: [] # spellings of a missing cell beside the blank one, as [NA, '-9']
+
+# type: text, number or date. What may stand beside it:
+#   number   bounds: [0, 120]     a cell outside is a fault
+#   text     levels: [F, M]       any other text is a fault
+#            width: 5             characters of every cell
+#   date     format: '%Y-%m-%d'
+#   each     required: true       a missing cell is a fault
+#            header: 'Age (y)'    what the files call the column
+columns:
+{columns}"""
+
+_EXAMPLE_COLUMNS = """\
+  age: {type: number, bounds: [0, 120]}
+  sex: {type: text, levels: [F, M]}
+  days: {type: number, bounds: [0, 400]}
+"""
+
+_COORDINATOR = """\
+# A coordinator's office. Paths are relative to this file.
+version: 1
+coordinator: {coordinator}
+identity: identity # keys and certificates: parley pki
+state: state # what became of every study, and its receipt
+
+# Where each party's node listens, and the fingerprint it must have. Fingerprints are written by
+# parley pki trust --config, once they were compared by another way.
+parties:{parties}
+"""
+
+
+def node_text(
+    *, party: str, coordinator: str, host: str, port: int, table: str, rows_max: int
+) -> str:
+    """``node.yaml`` of a new party, without any peer: the node does not start before it has some.
+
+    It listens on the loopback alone if ``host`` is an address of it, else on every interface.
+    """
+    local = host == "localhost" or host.startswith("127.")
+    bind = host if local else "0.0.0.0"  # noqa: S104 # peers are to reach it
+    return _NODE.format(
+        party=party,
+        listen=f"{bind}:{port}",
+        coordinator=coordinator,
+        host=json.dumps(host),
+        bind=bind,
+        first=port + 1,
+        last=port + EXCHANGE_PORTS,
+        table=table,
+        domain=DOMAIN,
+        rows_max=rows_max,
+    )
+
+
+def policy_text(*, party: str, coordinator: str, table: str) -> str:
+    """``policy.yaml`` that refuses every study, and shows how to allow one."""
+    return _POLICY.format(party=party, coordinator=coordinator, table=table, domain=DOMAIN)
+
+
+def schema_text(*, table: str, file: str, headers: Sequence[str]) -> str:
+    """A schema file that declares ``headers`` as text, or an example if there are none.
+
+    A header that is no name for a column gets one, and stays its header.
+    """
+    columns = _EXAMPLE_COLUMNS
+    if headers:
+        columns = "".join(
+            f"  {name}: {{type: text{_header(name, header)}}}\n"
+            for name, header in column_names(headers).items()
+        )
+    return _SCHEMA.format(table=table, file=json.dumps(file), columns=columns)
+
+
+def _header(name: str, header: str) -> str:
+    return "" if name == header else f", header: {json.dumps(header, ensure_ascii=False)}"
+
+
+def column_names(headers: Sequence[str]) -> Mapping[str, str]:
+    """A name that studies can use for each header: lower-case words joined by underscores."""
+    names: dict[str, str] = {}
+    for place, header in enumerate(headers, start=1):
+        words = "".join(c if c.isascii() and c.isalnum() else " " for c in header.lower()).split()
+        name = "_".join(words)[:40].rstrip("_")
+        if not name or not name[0].isalpha() or name in names:
+            name = f"column_{place}"
+        names[name] = header
+    return names
+
+
+def coordinator_text(*, coordinator: str, addresses: Mapping[str, str]) -> str:
+    """``coordinator.yaml``, its parties without fingerprints: it is not used before they have."""
+    parties = "".join(
+        f"\n  {party}:\n    address: {json.dumps(address)}" for party, address in addresses.items()
+    )
+    return _COORDINATOR.format(coordinator=coordinator, parties=parties or " {}")
