@@ -183,6 +183,22 @@ class LedgerError(ParleyError):
     who_acts = "the developers of Parley"
 
 
+class StorageError(ParleyError):
+    """A database or file of this participant could not be read or written."""
+
+    code = "PLY-T001"
+    exit_code = 70
+    who_acts = "the operators of this machine"
+
+
+class NotCommitted(ParleyError):
+    """A party committed nothing for this run, so there is no result. Final."""
+
+    code = "PLY-E002"
+    exit_code = 1
+    who_acts = "whoever ran the study: run it again"
+
+
 class StudyAborted(ParleyError):
     """A study ended without a result. What was committed stays charged."""
 

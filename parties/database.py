@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mpc.errors import StorageError
+
 BUSY_S = 10.0
 """How long a transaction waits for another process's lock."""
 
@@ -39,8 +41,15 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of the block's statements, or none if it raises."""
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
+        """All of the block's statements, or none if it raises.
+
+        Raises StorageError, naming the file and SQLite's error, if the database fails.
+        """
+        try:
+            with self._connection() as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+        except sqlite3.Error as failure:
+            name = getattr(failure, "sqlite_errorname", type(failure).__name__)
+            raise StorageError(f"{self._path.name}: the database failed ({name})") from None

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from mpc.errors import ParleyError
+from mpc.errors import ParleyError, UsageError
 
 SCHEMA_VERSION = "1"
 
@@ -53,5 +53,16 @@ def answering(*, as_json: bool = False) -> Iterator[None]:
         yield
     except ParleyError as error:
         fail(error, as_json=as_json)
+    except OSError as failure:
+        where = f"{failure.filename}: " if failure.filename else ""
+        fail(UsageError(f"{where}{failure.strerror or 'cannot be used'}"), as_json=as_json)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    except typer.Exit:
+        raise
+    except Exception as error:
+        # What a library says may quote data: the kind of failure is all that is told.
+        bug = ParleyError(
+            f"unexpected {type(error).__name__}", hint="please report how to get here"
+        )
+        fail(bug, as_json=as_json)

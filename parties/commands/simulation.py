@@ -50,7 +50,7 @@ def simulate(
     """
     with answering(as_json=json), _folder(keep) as root:
         started = time.monotonic()
-        study = read_scenario(scenario)
+        study, _ = read_scenario(scenario)
         files = data_files(study, data)
         federation = Federation(root, study)
         with _saying("making keys and certificates, registering data", quiet=json):

@@ -18,7 +18,7 @@ from parties.problems import raised_by
 from protos import control_pb2 as wire
 from protos.control_pb2_grpc import PartyStub
 
-CALL_S = 20.0  # judging a plan, starting a worker
+CALL_S = 60.0  # judging a plan: sixteen parties on one laptop take their time
 WATCH_S = 4 * 3600.0  # a whole study
 
 Reply = TypeVar("Reply")

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 from mpc.errors import (
     IntegrityError,
+    NotCommitted,
     ParleyError,
     PeerError,
     StudyAborted,
     TransportError,
-    UsageError,
 )
 from mpc.outcome import combine_shares, decode_totals
 from mpc.plan.model import Plan
@@ -166,7 +166,7 @@ class Drive:
         self._cancel(run)
         try:
             return self.collect(run, record, COLLECT_S if self._committed else 0.0)
-        except StudyAborted:
+        except NotCommitted:
             self._state.failed(run, str(error))
         except (PeerError, TransportError):
             names = ", ".join(sorted(self._committed)) or "nobody known"
@@ -222,8 +222,8 @@ class Drive:
         """Every party's committed share of ``run``, checked, added up and decoded.
 
         Parties that went down after their commit are asked again for ``wait_s`` seconds; each
-        sends the same bytes whenever it is asked. Raises StudyAborted naming one that did not
-        commit, which is final, or else why a party did not answer.
+        sends the same bytes whenever it is asked. Raises NotCommitted naming one that committed
+        nothing, which is final, or else why a party did not answer.
         """
         replies = self._replies(run, time.monotonic() + wait_s)
         plan = record.plan
@@ -253,7 +253,7 @@ class Drive:
         pool.shutdown(wait=False)
         try:
             for future in as_completed(asked.values()):
-                if isinstance(future.exception(), StudyAborted):
+                if isinstance(future.exception(), NotCommitted):
                     future.result()  # no need to wait for those that cannot be reached
         finally:
             settled.set()
@@ -265,10 +265,8 @@ class Drive:
         while True:
             try:
                 return client.collect(run)
-            except UsageError:
-                raise StudyAborted(
-                    f"{client.peer.id}: it did not commit this run, so there is no result"
-                ) from None
+            except NotCommitted:
+                raise
             except ParleyError:
                 if time.monotonic() + COLLECT_AGAIN_S > end or settled.wait(COLLECT_AGAIN_S):
                     raise

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mpc.canonical import Plain, canonical_bytes, from_canonical
-from mpc.errors import IntegrityError, StudyAborted, UsageError
+from mpc.errors import IntegrityError, NotCommitted, UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.roster import Roster
@@ -162,7 +162,7 @@ class Office:
             drive = self._drive(clients, _silent)
             try:
                 self._finish(drive.collect(record.run, agreement, wait_s=0.0))
-            except StudyAborted as error:
+            except NotCommitted as error:
                 self.state.failed(record.run, str(error))
         return self.state.run(record.run)
 
@@ -171,8 +171,11 @@ def _silent(_party: PartyId, _stage: str) -> None:
     """No progress to show."""
 
 
-def read_scenario(path: Path) -> Study:
-    """The study in a scenario file, or in a plan file that ``parley plan -o`` wrote."""
+def read_scenario(path: Path) -> tuple[Study, str | None]:
+    """The study in a scenario file or in a plan file (``parley plan -o``).
+
+    A plan file also holds the digest that its plan must come out with; a scenario file has None.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(FILE_SIZE_MAX + 1)
@@ -180,14 +183,10 @@ def read_scenario(path: Path) -> Study:
         raise UsageError(f"cannot read {path}: {failure.strerror}") from None
     if len(data) > FILE_SIZE_MAX:
         raise UsageError(f"{path} has more than {FILE_SIZE_MAX} bytes")
-    if path.suffix == ".json":
-        return study_from_plain(_plan_file(data)["study"])
-    return parse_study(data, str(path))
-
-
-def plan_file_digest(path: Path) -> str | None:
-    """The digest that a plan file holds this coordinator to; None for a scenario file."""
-    return None if path.suffix != ".json" else str(_plan_file(path.read_bytes())["plan_digest"])
+    if path.suffix != ".json":
+        return parse_study(data, str(path)), None
+    plain = _plan_file(data)
+    return study_from_plain(plain["study"]), str(plain["plan_digest"])
 
 
 def plan_file_bytes(plan: Plan) -> bytes:

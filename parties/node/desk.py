@@ -15,6 +15,7 @@ from mpc.canonical import Plain, from_canonical
 from mpc.errors import (
     IdentityError,
     IntegrityError,
+    NotCommitted,
     PlanRefusal,
     StudyFaults,
     StudyUnderWay,
@@ -191,11 +192,11 @@ class Desk:
         """
         share, begun = self._ledger.outbox(run), self._requests.begun(run)
         if begun is None or begun.coordinator != coordinator:
-            raise UsageError("nothing was committed here for this run")
+            raise NotCommitted("nothing was committed here for this run")
         if share is None and under_way:
             raise StudyUnderWay("this run is under way; nothing is committed yet")
         if share is None:
-            raise UsageError("nothing was committed here for this run")
+            raise NotCommitted("nothing was committed here for this run")
         return wire.Collected(share=share, budget=self.budget(begun.domain))
 
     def _committed_run(self, digest: PlanDigest) -> RunId | None:
