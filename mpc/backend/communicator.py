@@ -1,4 +1,4 @@
-"""CrypTen's collective operations over the session's Channel (DESIGN §3, H5, H6, H10, H11).
+"""CrypTen's collective operations over the session's Channel (SECURITY.md, H5, H6, H10, H11).
 
 Ring words travel as raw little-endian bytes in C order, one message to a peer and round, under the
 id of the step; nothing is pickled, and every size is known before a byte is received. Errors are

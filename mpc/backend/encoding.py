@@ -1,4 +1,4 @@
-"""Numbers into ring words and back, exactly or not at all (DESIGN §3, H7 and H16).
+"""Numbers into ring words and back, exactly or not at all (SECURITY.md, H7 and H16).
 
 CrypTen as shipped decodes negatives wrongly and in float32, encodes by cutting off, turns NaN and
 infinity into numbers and rounds integers above 2^24. Here: round to nearest, float64, every value

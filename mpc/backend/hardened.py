@@ -1,4 +1,4 @@
-"""CrypTen with everything replaced that is not fit for real data (DESIGN §3, H1 to H17).
+"""CrypTen with everything replaced that is not fit for real data (SECURITY.md, H1 to H17).
 
 :func:`harden` changes the imported package for the rest of the process, before any session: a part
 that is not replaced is refused. Nothing here opens a share; :mod:`mpc.release` does, elsewhere.

@@ -1,7 +1,7 @@
 """The study's rho, split over questions and their blocks in whole pico-rho, rounded down.
 
 Splitting rho and not epsilon is what makes twenty questions cost sqrt(20) times the noise of one
-instead of 20 times (dp.md, correction e).
+instead of 20 times.
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ def _noised(study: Study, layouts: dict[str, Layout], budget: RhoPico, coalition
 def _block(
     study: Study, layout: Layout, block: Block, rho: RhoPico, coalition: int
 ) -> PlannedBlock:
-    """V* = sensitivity^2 / (2 rho); each party V* / (n - t) of it (dp.md section 1.2)."""
+    """V* = sensitivity^2 / (2 rho); each party V* / (n - t) of it."""
     parties = len(study.parties)
     squared = sensitivity_squared(
         block, layout.cells, study.table.unit.rows_max, study.privacy.adjacency

@@ -21,7 +21,7 @@ def add_noise(
 
     Shape: ``statistic.size`` ring words in, as many out. Opens: nothing. Cost: 0 rounds, 0 bytes,
     about 20 microseconds a coordinate. Raises SecretMisuseError if the charge was spent or is for
-    another statistic. Source: DESIGN §4, own noise; dp.md §1.2, variance V*/(n - t) a party.
+    another statistic. Source: Kairouz, Liu and Steinke 2021, section 4: V*/(n - t) a party.
     """
     event = charge.spend_on(statistic)
     drawn: list[int] = []

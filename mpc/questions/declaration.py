@@ -135,7 +135,7 @@ def number(name: str, columns: Mapping[str, Column]) -> NumberColumn:
 def centred(name: str, column: NumberColumn) -> tuple[Term, int]:
     """``column`` centred in its bounds, and its half-range h: abs(x - centre) <= h, in steps.
 
-    Centring halves what one row can add to the sum (dp.md section 3: mean and variance).
+    Centring halves what one row can add to the sum.
     """
     centre = (column.low + column.high) // 2
     return Term(column=name, centre=centre), max(column.high - centre, centre - column.low)

@@ -40,8 +40,9 @@ def root(value: Fraction) -> float:
 def half_width(variance: Fraction) -> int:
     """Least w with P(abs(noise) <= w) >= 95 %, for integer noise.
 
-    P(abs(noise) <= w) is close to 2 Phi((w + 1/2) / sd) - 1, so w = ceil(z sd - 1/2); dp.md
-    section 4 gives values from the exact distribution (12, 14, 19 for 2, 3, 5 parties).
+    P(abs(noise) <= w) is close to 2 Phi((w + 1/2) / sd) - 1, so w = ceil(z sd - 1/2). For
+    unit sensitivity at sigma = 4.2308 the exact distribution gives 12, 14 and 19 for 2, 3 and 5
+    parties, and so does this.
     """
     return max(0, math.ceil(Z95 * root(variance) - 0.5))
 

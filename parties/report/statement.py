@@ -1,6 +1,6 @@
 """The privacy statement of a study in plain words: what is protected, what is not, by whom.
 
-It says no more than DESIGN section 1 and SECURITY.md promise for linear studies with own noise.
+It says no more than SECURITY.md promises for linear studies with own noise.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the strongest coalition can tell of one person, measured on neighbouring data (dp.md §5).
+"""What the strongest coalition can tell of one person, measured on neighbouring data.
 
 Both worlds are released as 20,000 independent coordinates, one with the person's contribution and
 one without; the coalition of all other parties takes its own noise away. From the rates of a

@@ -1,10 +1,10 @@
-"""T1 of dp.md §5: what is left when a coalition takes its own noise away has the promised variance.
+"""What is left when a coalition takes its own noise away has the promised variance.
 
 One release of 20,000 equal coordinates is 20,000 trials. If the residual of a coordinate is
 (nearly) Gaussian with variance V, (N - 1) s^2 / V is chi-square with N - 1 degrees of freedom; a
 coalition's test fails if even at V* that value would be below the ``alpha`` quantile. The false
 alarm of one release over all its coalitions together is 1e-6 (Bonferroni), over the choice of
-seed. With N = 20,000 the test sees s^2 / V* below 0.953 (dp.md).
+seed. With N = 20,000 the test sees s^2 / V* below 0.953.
 
 The other direction, that noise is not wasted, is tested in the same way from above.
 """

@@ -1,4 +1,4 @@
-"""zCDP and approximate DP: vectors of dp.md §1.4, rounding, monotony, an independent formula."""
+"""zCDP and approximate DP: published vectors, rounding, monotony, an independent formula."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def delta_of(rho: float, epsilon: float) -> float:
     ],
 )
 def test_rho_agrees_with_published_vectors(epsilon: str, delta: str, rho: str) -> None:
-    """Source: dp.md §1.4, computed by bisection in floats and checked with OpenDP."""
+    """Source: computed by bisection in floats and checked with OpenDP."""
     found = rho_from_epsilon(Decimal(epsilon), Decimal(delta))
     assert Decimal(found) / RHO_UNIT == pytest.approx(Decimal(rho), abs=Decimal("5.1e-9"))
 

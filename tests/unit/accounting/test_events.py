@@ -34,7 +34,7 @@ def events(draw: st.DrawFn) -> NoiseEvent:
 
 
 def test_one_honest_party_makes_the_price_exact() -> None:
-    """dp.md §1.4: (1, 1e-6) is rho 0.0243559704, a variance of 20.528847."""
+    """(1, 1e-6) is rho 0.0243559704, a variance of 20.528847."""
     assert float(COUNT.variance) == pytest.approx(20.528847, abs=1e-6)
     assert price(NoiseEvent((COUNT,), 3, 2)) == (24_355_970_359, 0)
 
@@ -52,7 +52,7 @@ def test_one_honest_party_makes_the_price_exact() -> None:
 def test_noise_of_each_party_and_of_all(
     parties: int, coalition: int, own: float, total: float
 ) -> None:
-    """Source: dp.md §1.4, column A."""
+    """Source: V* / (n - t) a party, by hand."""
     event = NoiseEvent((COUNT,), parties, coalition)
     assert float(event.party_variance(COUNT)) == pytest.approx(own, abs=1e-4)
     assert float(event.total_variance(COUNT)) == pytest.approx(total, abs=1e-4)
@@ -119,12 +119,12 @@ def test_any_other_form_is_refused(edit: dict[str, object]) -> None:
     ],
 )
 def test_excess_of_two_noises_agrees_with_the_table(sigma: str, expected: float) -> None:
-    """Source: dp.md §1.2, tau for h = 2."""
+    """Source: Kairouz, Liu and Steinke 2021, Proposition 14, tau for two honest parties."""
     assert float(tau(Fraction(sigma) ** 2, 2)) == pytest.approx(expected, rel=1e-2)
 
 
 def test_excess_reproduces_the_bounds_of_the_paper() -> None:
-    """dp.md §1.2: with Proposition 14's other two forms, rho <= 0.2503659 and 1.0024368."""
+    """With Proposition 14's other two forms, rho <= 0.2503659 and 1.0024368."""
     two = float(tau(Fraction(1), 2))
     assert (sqrt(0.5) + two) ** 2 / 2 == pytest.approx(0.2503659, abs=5e-8)
     five = float(tau(Fraction(1), 5))
@@ -185,7 +185,7 @@ def test_absurd_events_are_refused(parties: int, coalition: int) -> None:
 
 
 def test_a_charge_is_read_for_the_domains_stronger_unit() -> None:
-    """DESIGN §4: m^2 for m rows of one person, 4 for replaced from added or removed."""
+    """m^2 for m rows of one person, 4 for replaced from added or removed."""
     row = ProtectedUnit(1, Adjacency.ADD_OR_REMOVE_ONE)
     person = ProtectedUnit(4, Adjacency.ADD_OR_REMOVE_ONE)
     replaced = ProtectedUnit(1, Adjacency.REPLACE_ONE)
@@ -199,7 +199,7 @@ def test_a_charge_is_read_for_the_domains_stronger_unit() -> None:
 
 
 def test_twenty_questions_of_one_study_need_the_stated_noise() -> None:
-    """dp.md §2.2: 20 queries at total (1, 1e-6) need sigma 20.2627 each by tight zCDP."""
+    """20 queries at total (1, 1e-6) need sigma 20.2627 each by tight zCDP."""
     share = Fraction(24_355_970_359, 20 * RHO_UNIT)
     assert sqrt(1 / (2 * share)) == pytest.approx(20.2627, abs=1e-4)
     event = NoiseEvent((NoiseBlock(1, 1, 1 / (2 * share)),) * 20, 2, 1)

@@ -71,7 +71,7 @@ def test_an_explicit_rho_is_taken_first_and_the_rest_is_shared(plan: MakePlan) -
 
 
 def test_noise_follows_from_sensitivity_and_price_and_nothing_else(plan: MakePlan) -> None:
-    """dp.md section 1.4: (1, 1e-6), Delta = 1: V* = 20.528847, from each party alone."""
+    """(1, 1e-6), Delta = 1: V* = 20.528847, from each party alone."""
     planned = plan(questions={"n": Count(kind="count")})
     (block,) = planned.question("n").blocks
     assert float(block.variance) == pytest.approx(20.528847, abs=1e-6)
@@ -89,7 +89,7 @@ def test_noise_follows_from_sensitivity_and_price_and_nothing_else(plan: MakePla
 def test_party_noise_is_split_by_those_who_stay_honest(
     plan: MakePlan, parties: int, coalition: int, each: float, total: float
 ) -> None:
-    """dp.md section 1.4, scheme A."""
+    """Own noise of n parties of which t may collude."""
     planned = plan(parties, coalition=coalition, questions={"n": Count(kind="count")})
     (block,) = planned.question("n").blocks
     assert float(block.party_variance) == pytest.approx(each, abs=1e-4)

@@ -148,7 +148,7 @@ def test_counts_and_sums_keep_their_raw_integers() -> None:
 
 @pytest.mark.parametrize(("parties", "width"), [(1, 8), (2, 12), (3, 14), (5, 19)])
 def test_half_widths_agree_with_the_exact_distribution(parties: int, width: int) -> None:
-    """dp.md section 4: Delta = 1, sigma = 4.2308, exact convolution of the parties' noise."""
+    """Delta = 1, sigma = 4.2308, exact convolution of the parties' noise."""
     variance = Fraction("4.2308") ** 2 * parties
     assert half_width(variance) == width
     assert half_width(Fraction(0)) == 0
