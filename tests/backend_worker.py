@@ -187,8 +187,8 @@ def desynchronised(session: Session, channel: Channel) -> object:
     CryptenEngine(session, channel)
     comm = crypten.comm.get()
     rank = comm.get_rank()
-    comm.all_reduce(torch.tensor([1, 2]))
     try:
+        comm.all_reduce(torch.tensor([1, 2]))
         if rank == 0:
             comm.all_gather(torch.tensor([3, 4]))
         else:
@@ -228,11 +228,11 @@ def lost(session: Session, channel: Channel) -> object:
     """Party 1 dies in the middle of a computation."""
     CryptenEngine(session, channel)
     comm = crypten.comm.get()
-    comm.barrier()
-    if comm.get_rank() == 1:
-        time.sleep(0.3)  # the others have its last message
-        os._exit(1)
     try:
+        comm.barrier()
+        if comm.get_rank() == 1:
+            time.sleep(0.3)  # the others have its last message
+            os._exit(1)
         comm.all_reduce(torch.tensor([1]))
     except PeerError as error:
         return {

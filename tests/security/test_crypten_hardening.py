@@ -34,6 +34,7 @@ def facts_of(script: str, *arguments: str) -> Mapping[str, Any]:
         timeout=120,
     )
     facts: Mapping[str, Any] = json.loads(process.stdout)
+    assert '"failed"' not in process.stdout, process.stdout
     return facts
 
 
