@@ -12,7 +12,7 @@ from typing import TypeAlias
 from mpc.errors import IntegrityError
 
 Plain: TypeAlias = (
-    "None | bool | int | str | list[Plain] | tuple[Plain, ...] | dict[str, Plain]"
+    "bool | int | str | list[Plain] | tuple[Plain, ...] | dict[str, Plain] | None"
 )
 
 SIZE_MAX = 16 << 20  # bytes

@@ -1,8 +1,8 @@
 """Masks that add up to nothing: every pair of parties shares a stream, one adds, one subtracts.
 
 CrypTen's own uses the two ring neighbours only, so with four parties two of them know the mask of
-the one between (SECURITY.md, H4). Over all pairs, a mask stays uniform to any n - 1 parties that know
-everything of theirs, up to the sum that the others' masks make together.
+the one between (SECURITY.md, H4). Over all pairs, a mask stays uniform to any n - 1 parties that
+know everything of theirs, up to the sum that the others' masks make together.
 """
 
 from __future__ import annotations
