@@ -13,7 +13,7 @@ from mpc.errors import UsageError
 from mpc.units import Role
 from parties.commands.output import answering, emit_json, out
 from parties.identity import authority, files, store, trust
-from parties.identity.bundle import read_bundle
+from parties.identity.bundle import check_fingerprint, read_bundle
 from parties.pinning import pin
 
 app = typer.Typer(no_args_is_help=True, help="Keys and certificates. Private keys never move.")
@@ -163,11 +163,13 @@ def _compared(
 
     own = store.load_identity(directory).member.id
     pins = load_pins(files.read(roster), str(roster))
-    peers = {path: read_bundle(path).names.id for path in bundles}
-    unknown = [each for each in peers.values() if each != own and each not in pins]
+    members = {path: read_bundle(path).member for path in bundles}
+    unknown = [each.id for each in members.values() if each.id not in pins]
     if unknown:
         raise UsageError(f"{roster} has no fingerprint of {', '.join(unknown)}")
-    return {path: pins[each] for path, each in peers.items() if each != own}
+    for member in members.values():
+        check_fingerprint(member, pins[member.id])  # its own too: others would pin a stranger
+    return {path: pins[each.id] for path, each in members.items() if each.id != own}
 
 
 @app.command()

@@ -1,0 +1,46 @@
+"""Health of a node: its operator and its coordinators may ask, and that is all an operator may."""
+
+from __future__ import annotations
+
+import pytest
+from federation import Consortium
+from typer.testing import CliRunner
+
+from mpc.errors import IdentityError
+from parties.cli import app
+from parties.coordinator.client import PartyClient
+from parties.identity.store import load_identity
+
+
+def test_running_node_is_healthy_and_a_stopped_one_is_not(consortium: Consortium) -> None:
+    node = consortium.federation.nodes["alpha"]
+    asked = ["node", "health", "--config", str(node.config)]
+    survey = ["coordinator", "health", "--config", str(consortium.federation.coordinator_config)]
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    everyone = CliRunner().invoke(app, survey)
+    assert everyone.exit_code == 0
+    assert all(party in everyone.output for party in consortium.federation.nodes)
+    node.stop()
+    assert CliRunner().invoke(app, asked).exit_code == 5
+    missing = CliRunner().invoke(app, survey)
+    assert missing.exit_code == 5
+    assert "alpha: cannot be reached" in missing.output.replace("\n", " ")
+    assert "bravo: cannot" not in missing.output
+
+
+def test_node_asks_itself_for_health_and_is_refused_everything_else(consortium: Consortium) -> None:
+    node = consortium.federation.nodes["bravo"]
+    identity = load_identity(node.node_config.identity)
+    with PartyClient(identity, identity.member, node.address) as client:
+        assert client.health().party == "bravo"
+        with pytest.raises(IdentityError, match="not pinned"):
+            client.describe()
+
+
+def test_another_party_is_not_told_health(consortium: Consortium) -> None:
+    nodes = consortium.federation.nodes
+    stranger = load_identity(nodes["alpha"].node_config.identity)
+    peer = load_identity(nodes["bravo"].node_config.identity).member
+    client = PartyClient(stranger, peer, nodes["bravo"].address)
+    with client, pytest.raises(IdentityError, match="not pinned"):
+        client.health()

@@ -1,0 +1,300 @@
+"""New participants' files: complete, deny by default, never overwritten; pins written into them."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from mpc.errors import ConfigFaults, IdentityError, UsageError
+from mpc.plan.build import plan_study
+from mpc.roster import Member, Roster
+from mpc.study.parse import parse_study
+from mpc.units import PartyId, Role
+from parties.cli import app
+from parties.commands.making import New, make_coordinator, make_node
+from parties.config import TableConfig, load_coordinator_config, load_node_config
+from parties.data.schema import load_schema
+from parties.identity.bundle import read_bundle
+from parties.new_files import column_names
+from parties.pinning import pin
+from parties.policy.evaluate import Standing, evaluate
+from parties.policy.model import load_policy
+
+STUDY = b"""\
+version: 1
+id: length-of-stay
+title: Length of stay
+purpose: health-services-research
+lead: {name: Joan Example, organization: Northern University, email: joan@university.example}
+parties:
+  hospital-a: {version: 1, rows_max: 1000000, rows_expected: 3000}
+  hospital-b: {version: 1, rows_max: 1000000, rows_expected: 3000}
+  hospital-c: {version: 1, rows_max: 1000000, rows_expected: 3000}
+recipients: [coordinator]
+table:
+  name: stays
+  unit: {kind: row}
+  columns:
+    age: {type: number, bounds: [0, 110], step: 1}
+    sex: {type: category, levels: [F, M]}
+    days: {type: number, bounds: [0, 30], step: 1}
+  where: age >= 18
+privacy: {epsilon: 1, delta: 0.000001, adjacency: add_or_remove_one}
+questions:
+  stay: {kind: mean, column: days, by: [sex]}
+"""
+
+
+def new(folder: Path, **changes: object) -> New:
+    said = {
+        "directory": folder / "hospital-a", "party": "hospital-a", "organization": "Hôpital “A”",
+        "table": "stays", "coordinator": "study-office", "host": "mpc.hospital-a.example",
+        "port": 7100, "rows_max": 1_000_000,
+    }  # fmt: skip
+    return New(**{**said, **changes})  # type: ignore[arg-type]
+
+
+def parley(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Member:
+    """A coordinator with certificates, and its bundle beside it."""
+    authority, folder = tmp_path / "authority", tmp_path / "office"
+    bundle = tmp_path / "study-office.bundle.pem"
+    assert parley("pki", "init", authority, "--organization", "Office").exit_code == 0
+    make_coordinator(folder, "study-office", "Office", ("hospital-a=[::1]:7100", "b=b.example:1"))
+    request = folder / "identity" / "request.pem"
+    assert parley("pki", "approve", authority, request, "--to", bundle).exit_code == 0
+    assert parley("pki", "install", folder / "identity", bundle).exit_code == 0
+    return read_bundle(bundle).member
+
+
+@pytest.fixture
+def hospital(tmp_path: Path, office: Member) -> Member:
+    """A party with certificates of the same authority."""
+    assert office.role is Role.COORDINATOR
+    folder, bundle = tmp_path / "hospital-a", tmp_path / "hospital-a.bundle.pem"
+    request = make_node(new(tmp_path), None)
+    authority = tmp_path / "authority"
+    assert parley("pki", "approve", authority, request, "--to", bundle).exit_code == 0
+    assert parley("pki", "install", folder / "identity", bundle).exit_code == 0
+    return read_bundle(bundle).member
+
+
+def refusals(policy: Path) -> set[str]:
+    def member(name: str, role: Role) -> Member:
+        return Member(PartyId(name), role, name, f"tls {name}".encode(), f"sign {name}".encode())
+
+    study = parse_study(STUDY, "study")
+    parties = tuple(member(name, Role.PARTY) for name in study.parties)
+    plan = plan_study(study, Roster((*parties, member("study-office", Role.COORDINATOR))))
+    table = TableConfig(policy, "population", 1_000_000)
+    return {
+        r.code for r in evaluate(plan, load_policy(policy), Standing(parties[0].id, table, None))
+    }
+
+
+def test_new_policy_refuses_on_every_ground_and_its_example_settings_allow_the_example(
+    tmp_path: Path,
+) -> None:
+    make_node(new(tmp_path), None)
+    policy = tmp_path / "hospital-a" / "policy.yaml"
+    grounds = refusals(policy)
+    assert {f"PLY-R0{n}" for n in (10, 11, 12, 14, 15, 18, 19, 20, 21, 22, 23)} <= grounds
+    policy.write_text(re.sub(r"(?m)^#(?! [A-Za-z])", "", policy.read_text()))
+    allowed = load_policy(policy).value
+    assert allowed.approval == "manual"
+    assert allowed.domains["population"].epsilon == Decimal(4)
+    assert refusals(policy) == {"PLY-R023"}  # no ledger was opened for the domain
+
+
+def test_new_node_is_not_startable_before_a_peer_is_pinned_and_is_after(
+    tmp_path: Path, office: Member
+) -> None:
+    make_node(new(tmp_path), None)
+    file = tmp_path / "hospital-a" / "node.yaml"
+    with pytest.raises(ConfigFaults) as refusal:
+        load_node_config(file)
+    assert {fault.path for fault in refusal.value.faults} == {"peers"}
+    before = file.read_text()
+    pin(file, office)
+    said = load_node_config(file)
+    assert said.peers == {"study-office": office.fingerprint}
+    assert said.listen == "0.0.0.0:7100"
+    assert (said.exchange.host, said.exchange.bind) == ("mpc.hospital-a.example", "0.0.0.0")  # noqa: S104
+    assert said.exchange.ports == (7101, 7116)
+    comments = [line for line in before.splitlines() if line.startswith("#")]
+    assert [line for line in file.read_text().splitlines() if line.startswith("#")] == comments
+
+
+def test_node_on_the_loopback_listens_there_alone(tmp_path: Path, office: Member) -> None:
+    make_node(new(tmp_path, host="127.0.0.1"), None)
+    pin(tmp_path / "hospital-a" / "node.yaml", office)
+    said = load_node_config(tmp_path / "hospital-a" / "node.yaml")
+    assert (said.listen, said.exchange.bind) == ("127.0.0.1:7100", "127.0.0.1")
+
+
+def test_keys_are_made_for_the_party_alone(tmp_path: Path) -> None:
+    make_node(new(tmp_path), None)
+    identity = tmp_path / "hospital-a" / "identity"
+    assert identity.stat().st_mode & 0o077 == 0
+    assert all((identity / key).stat().st_mode & 0o077 == 0 for key in ("tls.key", "sign.key"))
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    make_node(new(tmp_path), None)
+    before = snapshot(tmp_path)
+    with pytest.raises(UsageError, match="exists already; nothing was changed"):
+        make_node(new(tmp_path, party="hospital-b"), None)
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"party": "Hospital A"}, "--party 'Hospital A' is no id"),
+        ({"coordinator": "hospital-a"}, "two ids"),
+        ({"table": "Stays!"}, "no name of a table"),
+        ({"host": "a:b"}, "no address"),
+        ({"organization": ""}, "organization"),
+    ],
+)
+def test_what_files_would_not_take_is_refused_and_nothing_is_made(
+    tmp_path: Path, changes: dict[str, object], told: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        make_node(new(tmp_path, **changes), None)
+    assert snapshot(tmp_path) == {}
+
+
+def test_schema_takes_its_columns_from_the_header_and_nothing_else_from_the_data(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "hospital-a" / "stays.csv"
+    data.parent.mkdir()
+    data.write_text('Age (y),sex,"days: ""all""",Größe,sex_\n41,F,3,SECRET,x\n', encoding="utf-8")
+    make_node(new(tmp_path), data)
+    text = (data.parent / "stays.schema.yaml").read_text()
+    assert "SECRET" not in text
+    schema = load_schema(data.parent / "stays.schema.yaml").value
+    headers = {name: schema.header(name) for name in schema.columns}
+    assert list(headers.values()) == ["Age (y)", "sex", 'days: "all"', "Größe", "sex_"]
+    assert list(headers) == ["age_y", "sex", "days_all", "gr_e", "column_5"]
+    assert {field.type for field in schema.columns.values()} == {"text"}
+
+
+def test_example_schema_without_data_is_valid(tmp_path: Path) -> None:
+    make_node(new(tmp_path), None)
+    schema = load_schema(tmp_path / "hospital-a" / "stays.schema.yaml").value
+    assert set(schema.columns) == {"age", "sex", "days"}
+
+
+def test_any_headers_become_distinct_names() -> None:
+    names = column_names(["", "1st", "a b", "a-b", "A B", "x" * 90, "x" * 91, "no", "null"])
+    assert len(names) == 9
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) for name in names)
+
+
+def test_file_without_header_is_refused_and_nothing_is_made(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_bytes(b"")
+    (tmp_path / "latin.csv").write_bytes("größe\n".encode("latin-1"))
+    for name in ("empty.csv", "latin.csv", "none.csv"):
+        with pytest.raises(UsageError, match=name):
+            make_node(new(tmp_path), tmp_path / name)
+    assert not (tmp_path / "hospital-a").exists()
+
+
+def test_pinned_party_keeps_its_fingerprint_and_other_certificates_are_refused(
+    tmp_path: Path, office: Member, hospital: Member
+) -> None:
+    file = tmp_path / "hospital-a" / "node.yaml"
+    pin(file, office)
+    before = file.read_bytes()
+    pin(file, office)
+    forged = Member(office.id, office.role, office.organization, b"other", b"certificates")
+    with pytest.raises(IdentityError, match="pins coordinator study-office to other certificates"):
+        pin(file, forged)
+    assert file.read_bytes() == before
+    pin(tmp_path / "office" / "coordinator.yaml", hospital)
+    text = (tmp_path / "office" / "coordinator.yaml").read_text()
+    assert hospital.fingerprint in text
+    with pytest.raises(ConfigFaults, match=r"parties\.b: fingerprint required"):
+        load_coordinator_config(tmp_path / "office" / "coordinator.yaml")
+
+
+def test_coordinator_file_takes_no_party_whose_address_it_lacks(
+    tmp_path: Path, office: Member
+) -> None:
+    file = tmp_path / "office" / "coordinator.yaml"
+    before = file.read_bytes()
+    stranger = Member(PartyId("hospital-z"), Role.PARTY, "Z", b"tls", b"sign")
+    with pytest.raises(UsageError, match="has no address of hospital-z"):
+        pin(file, stranger)
+    with pytest.raises(UsageError, match="lists parties only"):
+        pin(file, office)
+    assert file.read_bytes() == before
+
+
+def test_trust_takes_a_roster_passes_over_its_own_bundle_and_pins_the_others(
+    tmp_path: Path, office: Member, hospital: Member
+) -> None:
+    bundles = sorted(tmp_path.glob("*.bundle.pem"))
+    roster = tmp_path / "roster.json"
+    roster.write_text(parley("pki", "roster", *bundles).stdout)
+    assert json.loads(roster.read_text()) == {
+        "hospital-a": hospital.fingerprint, "study-office": office.fingerprint,
+    }  # fmt: skip
+    folder = tmp_path / "hospital-a"
+    trusted = parley(
+        "pki", "trust", folder / "identity", *bundles, "--roster", roster, "--config",
+        folder / "node.yaml",
+    )  # fmt: skip
+    assert trusted.exit_code == 0, trusted.output
+    assert load_node_config(folder / "node.yaml").peers == {"study-office": office.fingerprint}
+    assert [p.name for p in (folder / "identity" / "peers").iterdir()] == ["study-office.pem"]
+
+
+@pytest.mark.parametrize("line", ['"hospital-a": "sha256:', '"study-office": "sha256:'])
+def test_trust_with_a_roster_that_differs_keeps_and_pins_nothing(
+    tmp_path: Path, hospital: Member, line: str
+) -> None:
+    assert hospital.role is Role.PARTY
+    bundles = sorted(tmp_path.glob("*.bundle.pem"))
+    text = parley("pki", "roster", *bundles).stdout
+    folder = tmp_path / "hospital-a"
+    roster = tmp_path / "roster.json"
+    place = text.index(line) + len(line)
+    roster.write_text(text[:place] + ("0" if text[place] != "0" else "1") + text[place + 1 :])
+    before = snapshot(folder)
+    refused = parley(
+        "pki", "trust", folder / "identity", *bundles, "--roster", roster, "--config",
+        folder / "node.yaml",
+    )  # fmt: skip
+    assert refused.exit_code == 5
+    assert snapshot(folder) == before
+
+
+def test_trust_without_a_comparison_is_refused(tmp_path: Path, hospital: Member) -> None:
+    bundles = sorted(tmp_path.glob("*.bundle.pem"))
+    identity = tmp_path / "hospital-a" / "identity"
+    assert hospital.role is Role.PARTY
+    for options in ((), ("--fingerprint", hospital.fingerprint)):
+        refused = parley("pki", "trust", identity, *bundles, *options)
+        assert refused.exit_code == 2
+    assert not (identity / "peers").exists()
+
+
+def test_wrong_command_is_answered_with_the_nearest() -> None:
+    assert "Did you mean 'plan'" in parley("plann").output
+    assert parley("--help").exit_code == 0
