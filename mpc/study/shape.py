@@ -355,7 +355,7 @@ def _bare(annotation: Any) -> Any:
 
 def _variants(members: list[Any]) -> tuple[str, dict[str, type[BaseModel]]] | None:
     """The tag and its models, if every member is a model with a one-word Literal of that name."""
-    for tag in ("kind", "type"):
+    for tag in ("kind", "type", "format"):
         models: dict[str, type[BaseModel]] = {}
         for member in members:
             bare = _bare(member)
