@@ -29,13 +29,12 @@ from parties.identity.certificates import (
     pem,
     tls_name,
 )
+from parties.identity.credentials import Options, connection_options, server_options
 from parties.identity.probe import split_address
 
 RETRY_S = 0.02  # a peer may not have begun to listen
 LOOK_S = 2.0
 REFUSALS_MAX = 2  # a handshake may be cut by accident once
-
-Options = list[tuple[str, int | str]]
 
 
 def check_certificates(members: Iterable[Member], clock: Clock = SYSTEM_CLOCK) -> None:
@@ -50,29 +49,14 @@ def check_certificates(members: Iterable[Member], clock: Clock = SYSTEM_CLOCK) -
         check_validity(certificate, f"TLS certificate of {member.id}", clock)
 
 
-def keepalive_options(keepalive_s: float, timeout_s: float) -> Options:
-    """A peer that answers no ping for ``timeout_s`` is lost; pings come every ``keepalive_s``."""
-    keepalive_ms, timeout_ms = round(keepalive_s * 1000), round(timeout_s * 1000)
-    return [
-        ("grpc.max_send_message_length", FRAME_BYTES_MAX),
-        ("grpc.max_receive_message_length", FRAME_BYTES_MAX),
-        ("grpc.keepalive_time_ms", keepalive_ms),
-        ("grpc.keepalive_timeout_ms", timeout_ms),
-        # The one that counts: without it a frozen peer is noticed after a minute.
-        ("grpc.http2.ping_timeout_ms", timeout_ms),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.max_pings_without_data", 0),
-    ]
+def lane_options(keepalive_s: float, timeout_s: float) -> Options:
+    """A peer that answers no ping for ``timeout_s`` is lost; messages are one frame at most."""
+    return connection_options(keepalive_s, timeout_s, FRAME_BYTES_MAX)
 
 
 def listening_options(keepalive_s: float, timeout_s: float) -> Options:
-    """Also: one server a port, and pings as often as peers make them."""
-    return [
-        *keepalive_options(keepalive_s, timeout_s),
-        ("grpc.so_reuseport", 0),
-        ("grpc.http2.min_ping_interval_without_data_ms", round(keepalive_s * 1000) // 2),
-        ("grpc.http2.max_ping_strikes", 0),
-    ]
+    """The same for a listener: one server a port, and pings as often as peers make them."""
+    return server_options(keepalive_s, timeout_s, FRAME_BYTES_MAX)
 
 
 class Dialler:
@@ -84,7 +68,7 @@ class Dialler:
         self._own = own
         self._key = tls_key_pem
         self._options: Options = [
-            *keepalive_options(keepalive_s, timeout_s),
+            *lane_options(keepalive_s, timeout_s),
             ("grpc.enable_http_proxy", 0),
             ("grpc.enable_retries", 0),
             ("grpc.use_local_subchannel_pool", 1),

@@ -60,7 +60,7 @@ def server_options(
 ) -> Options:
     """Options of every server: one owner a port, bounded messages, frozen peers are noticed."""
     return [
-        *_common_options(keepalive_s, timeout_s, size_max),
+        *connection_options(keepalive_s, timeout_s, size_max),
         ("grpc.so_reuseport", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", _ms(keepalive_s) // 2),
         ("grpc.http2.max_ping_strikes", 0),
@@ -92,7 +92,7 @@ def dial(
         certificate_chain=own.tls_certificate_pem(),
     )
     options = [
-        *_common_options(keepalive_s, timeout_s, size_max),
+        *connection_options(keepalive_s, timeout_s, size_max),
         ("grpc.ssl_target_name_override", tls_name(peer.id)),
         ("grpc.enable_http_proxy", 0),
         ("grpc.enable_retries", 0),  # a start must not be sent twice
@@ -136,7 +136,8 @@ def _der_of_pem(data: bytes) -> bytes:
         raise IdentityError("a caller showed something that is no certificate") from None
 
 
-def _common_options(keepalive_s: float, timeout_s: float, size_max: int) -> Options:
+def connection_options(keepalive_s: float, timeout_s: float, size_max: int) -> Options:
+    """Options of both ends: bounded messages; a peer silent for ``timeout_s`` is lost."""
     return [
         ("grpc.max_send_message_length", size_max),
         ("grpc.max_receive_message_length", size_max),
