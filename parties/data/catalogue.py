@@ -16,11 +16,15 @@ DATABASE = "data.db"
 
 
 class Catalogue:
-    """One node's tables. What others may know of them, and what its worker needs."""
+    """One node's tables. What others may know of them, and what its worker needs.
+
+    What was registered is what is offered: a schema file that was edited since says nothing until
+    its table is registered again.
+    """
 
     def __init__(self, config: NodeConfig) -> None:
         self._config = config
-        self._schemas: dict[str, TableSchema] = {}
+        self._written: dict[str, TableSchema] = {}
         for name, table in config.tables.items():
             schema = load_schema(table.schema_file).value
             if schema.table != name:
@@ -29,7 +33,7 @@ class Catalogue:
                     "PLY-C107", f"tables.{name}.schema_file", what, f"that of {name}", 1, 1
                 )
                 raise ConfigFaults(str(config.file), (fault,))
-            self._schemas[name] = schema
+            self._written[name] = schema
         self._versions = VersionStore(config.state / DATABASE, SystemClock())
 
     def published(self) -> dict[str, Plain]:
@@ -37,10 +41,10 @@ class Catalogue:
         return {
             name: {
                 "version": self.announced(name),
-                "rows_max": self._config.tables[name].rows_max,
-                "columns": schema.published(),
+                "rows_max": table.rows_max,
+                "columns": self._schema(name).published(),
             }
-            for name, schema in self._schemas.items()
+            for name, table in self._config.tables.items()
         }
 
     def announced(self, table: str) -> int | None:
@@ -50,9 +54,8 @@ class Catalogue:
 
     def misfits(self, table: Table) -> Iterator[str]:
         """Why a study's columns cannot be read from the table. By schema alone."""
-        schema = self._schemas.get(table.name)
-        if schema is not None:
-            yield from schema.misfits(table)
+        if table.name in self._written:
+            yield from self._schema(table.name).misfits(table)
 
     def for_worker(self, table: str) -> Plain:
         """The announced version as a worker opens it. Raises StudyAborted if it is gone."""
@@ -61,8 +64,15 @@ class Catalogue:
             raise StudyAborted(f"no version of table {table} is registered and unchanged")
         return version.to_plain()
 
+    def _schema(self, table: str) -> TableSchema:
+        version = self._versions.latest(table)
+        return self._written[table] if version is None else version.schema
+
     def _current(self, table: str) -> RegisteredVersion | None:
         version = self._versions.latest(table)
-        if version is None or version.schema != self._schemas.get(table):
+        offered = self._config.tables.get(table)
+        if version is None or offered is None or not version.unchanged:
             return None
-        return version if version.unchanged else None
+        if version.rows_max is not None and version.rows_max > offered.rows_max:
+            return None  # its rows were counted against a larger capacity
+        return version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -30,14 +31,18 @@ def predicate(node: Node, columns: Mapping[str, Column]) -> str:
 
 
 def _test(cell: str, operator: str, literal: Value, column: Column) -> str:
-    """``cell operator literal``, exactly: a fraction is cross-multiplied."""
+    """``cell operator literal`` for an integer ``cell``, exactly; NULL if that is missing.
+
+    A fraction is replaced by the integer that decides alike, and one beyond the bounds by the
+    integer next to them.
+    """
     if isinstance(column, CategoryColumn):
         return f"{cell} {operator} {column.levels.index(str(literal))}"
     exact = Fraction(literal)
-    if exact.denominator == 1:
-        return f"{cell} {operator} {exact.numerator}::HUGEINT"
-    scaled = f"CAST({cell} AS HUGEINT) * {exact.denominator}::HUGEINT"
-    return f"{scaled} {operator} {exact.numerator}::HUGEINT"
+    bound = math.ceil(exact) if operator in ("<", ">=") else math.floor(exact)
+    if operator in ("=", "!=") and exact.denominator != 1:
+        bound = column.high + 1
+    return f"{cell} {operator} {max(column.low - 1, min(column.high + 1, bound))}"
 
 
 def used_columns(node: Node) -> frozenset[str]:

@@ -6,15 +6,27 @@ no row is ever refused: the study's declared rules say what each cell contribute
 
 from __future__ import annotations
 
+import csv
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mpc.errors import Fault, UsageError
+from mpc.errors import DataFaults, Fault, UsageError
+from mpc.study.spelling import listed, nearest, shown
 from parties.config import NodeConfig
 from parties.data import faults
 from parties.data.catalogue import DATABASE
-from parties.data.csv_reading import check_csv, read_header
+from parties.data.csv_reading import (
+    READING_MEMORY_MB,
+    READING_THREADS,
+    check_csv,
+    encoding_fault,
+    read_header,
+)
 from parties.data.faults import FaultList
+from parties.data.parquet_reading import check_parquet, parquet_types
+from parties.data.sandbox import GLOB_SIGNS, sandboxed
 from parties.data.schema import CsvSource, SchemaFile, TableSchema, load_schema
 from parties.data.versions import FileState, RegisteredVersion, VersionStore
 from parties.system import SystemClock
@@ -22,32 +34,52 @@ from parties.system import SystemClock
 
 @dataclass(frozen=True)
 class Registered:
-    """What registration tells the owner: the announced version and the number of rows."""
+    """What registration tells the owner: the announced version, rows, and faults it accepted."""
 
     version: RegisteredVersion
     rows: int
+    accepted: DataFaults | None = None
 
 
-def register_table(config: NodeConfig, table: str) -> Registered:
+@dataclass(frozen=True)
+class Checked:
+    """Files held to their schema: their state, header, rows together, and what is wrong."""
+
+    states: tuple[FileState, ...]
+    header: tuple[str, ...]
+    rows: int
+    found: FaultList
+
+
+def register_table(config: NodeConfig, table: str, *, accept_cells: bool = False) -> Registered:
     """Check the files of ``table`` and announce their version.
 
-    Raises DataFaults with everything that is wrong, and then announces nothing. Registering
+    Raises DataFaults with everything that is wrong, and then announces nothing. With
+    ``accept_cells`` faults of single cells do not stop it: every study reads a cell that does not
+    parse as missing, and one beyond the schema's bounds or levels by its own rules. Registering
     unchanged files again returns the version they have.
     """
     if table not in config.tables:
         raise UsageError(f"{config.file} offers no table {table}")
     written = load_schema(config.tables[table].schema_file)
-    schema = written.value
-    files, header, rows = check_data(written)
+    temporary = config.state / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+    checked = hold_to_schema(written, temporary)
+    error = checked.found.error()
+    if error is not None and not (accept_cells and checked.found.only_of_cells):
+        raise error
     capacity = config.tables[table].rows_max
-    if rows > capacity:
+    if checked.rows > capacity:
         raise UsageError(
-            f"{table} has {rows} rows, more than its rows_max of {capacity} in {config.file}",
+            f"{table} has {checked.rows} rows, more than its rows_max of {capacity} in"
+            f" {config.file}",
             hint="raise rows_max; it is published, and enters the range proof of every study",
         )
-    config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = VersionStore(config.state / DATABASE, SystemClock())
-    return Registered(store.announce(schema, files, header, rows), rows)
+    version = store.announce(
+        written.value, checked.states, checked.header, checked.rows, rows_max=capacity
+    )
+    return Registered(version, checked.rows, error)
 
 
 def check_data(written: SchemaFile) -> tuple[tuple[FileState, ...], tuple[str, ...], int]:
@@ -55,70 +87,110 @@ def check_data(written: SchemaFile) -> tuple[tuple[FileState, ...], tuple[str, .
 
     Raises DataFaults with everything that is wrong.
     """
+    with tempfile.TemporaryDirectory(prefix="parley-") as folder:
+        checked = hold_to_schema(written, Path(folder))
+    error = checked.found.error()
+    if error is not None:
+        raise error
+    return checked.states, checked.header, checked.rows
+
+
+def hold_to_schema(written: SchemaFile, temporary: Path) -> Checked:
+    """Read every file of a schema whole and gather what is wrong.
+
+    Raises UsageError if a file cannot be read, or changed meanwhile. ``temporary`` is where the
+    engine may spill and copies in other encodings lie for as long as this takes.
+    """
     schema = written.value
     folder = written.path.resolve().parent
     paths = [folder / name for name in schema.source.files]
-    found = FaultList(str(written.path))
+    for path in paths:
+        if GLOB_SIGNS & set(str(path)):
+            raise UsageError(f"{path}: a path with *, ? or [ cannot be read", hint="rename it")
     states = tuple(FileState.of(path) for path in paths)
+    found = FaultList()
     if isinstance(schema.source, CsvSource):
-        header, rows = _check_csv_files(paths, schema, schema.source, found)
+        header, rows = _check_csv_files(paths, schema, schema.source, found, temporary)
     else:
-        header, rows = _check_parquet_files(paths, schema, found)
-    found.raise_if_any()
+        header, rows = _check_parquet_files(paths, schema, found, temporary)
     if not all(state.is_unchanged() for state in states):
         raise UsageError("a file changed while it was read; register again")
-    return states, header, rows
+    return Checked(states, header, rows, found)
 
 
 def _check_csv_files(
-    paths: list[Path], schema: TableSchema, source: CsvSource, found: FaultList
+    paths: Sequence[Path],
+    schema: TableSchema,
+    source: CsvSource,
+    found: FaultList,
+    temporary: Path,
 ) -> tuple[tuple[str, ...], int]:
     first: list[str] | None = None
     rows = 0
     for path in paths:
-        try:
-            header = read_header(path, source)
-        except UnicodeDecodeError:
-            what = f"bytes that are not {source.encoding}"
-            found.add(str(path), Fault(faults.ENCODING, "file", what, "the declared encoding"))
+        header = _csv_header(path, source, found)
+        if header is None or not _is_whole(path, header, schema, found):
             continue
-        if header is None:
-            what = "no header: the file is empty"
-            found.add(str(path), Fault(faults.NO_HEADER, "file", what, "a header line", 1, 1))
-            continue
-        _check_header(path, header, schema, found)
         if first is not None and header != first:
             what = f"another header than {paths[0].name}"
             found.add(str(path), Fault(faults.NO_HEADER, "header", what, "one for all files", 1, 1))
             continue
-        first = header if first is None else first
-        rows += check_csv(path, schema, header, found)
+        first = header
+        rows += check_csv(path, schema, header, found, temporary)
     return tuple(first or ()), rows
 
 
-def _check_header(path: Path, header: list[str], schema: TableSchema, found: FaultList) -> None:
+def _csv_header(path: Path, source: CsvSource, found: FaultList) -> list[str] | None:
+    try:
+        header = read_header(path, source)
+    except UnicodeDecodeError:
+        found.add(str(path), encoding_fault(path, source))
+        return None
+    except csv.Error:
+        what, allowed = "a header that cannot be read", 'quotes as "…", doubled within'
+        found.add(str(path), Fault(faults.STRUCTURE, "header", what, allowed, 1, 1))
+        return None
+    if not header:
+        what = "no header: the file is empty" if header is None else "no header: a blank line"
+        found.add(str(path), Fault(faults.NO_HEADER, "file", what, "a header line", 1, 1))
+        return None
+    return header
+
+
+def _is_whole(path: Path, header: Sequence[str], schema: TableSchema, found: FaultList) -> bool:
+    """Whether every declared column stands in ``header``, and no name twice."""
+    before = len(found)
     for name in dict.fromkeys(name for name in header if header.count(name) > 1):
-        what = f"duplicate column {name}"
-        found.add(str(path), Fault(faults.DUPLICATE_HEADER, name, what, "each name once", 1, 1))
+        place = len(header) - list(reversed(header)).index(name)
+        what = f"duplicate column {shown(name)}"
+        found.add(
+            str(path), Fault(faults.DUPLICATE_HEADER, "header", what, "each name once", 1, place)
+        )
     for name in schema.columns:
-        if schema.header(name) not in header:
-            what = f"column {schema.header(name)!r} is missing"
-            allowed = f"headers: {', '.join(header)[:200]}"
+        wanted = schema.header(name)
+        if wanted not in header:
+            what = f"column {shown(wanted)} is missing{nearest(wanted, header)}"
+            allowed = f"headers: {listed(header)}"
             found.add(str(path), Fault(faults.MISSING_COLUMN, name, what, allowed, 1, 1))
+    return len(found) == before
 
 
 def _check_parquet_files(
-    paths: list[Path], schema: TableSchema, found: FaultList
+    paths: Sequence[Path], schema: TableSchema, found: FaultList, temporary: Path
 ) -> tuple[tuple[str, ...], int]:
-    from parties.data.parquet_reading import check_parquet, parquet_types
-    from parties.data.sandbox import sandboxed
-
     rows = 0
-    header: tuple[str, ...] = ()
-    with sandboxed(paths, paths[0].parent, threads=2, memory_mb=2048) as engine:
+    first: dict[str, str] | None = None
+    with sandboxed(paths, temporary, READING_THREADS, READING_MEMORY_MB) as engine:
         for path in paths:
-            types = parquet_types(engine, path)
-            header = header or tuple(types)
-            _check_header(path, list(types), schema, found)
+            types = parquet_types(engine, path, found)
+            if types is None or not _is_whole(path, list(types), schema, found):
+                continue
+            used = {name: types[schema.header(name)] for name in schema.columns}
+            if first is not None and used != first:
+                what = f"other column types than {paths[0].name}"
+                fault = Fault(faults.WRONG_TYPE, "file", what, "one type a column in all files")
+                found.add(str(path), fault)
+                continue
+            first = used
             rows += check_parquet(engine, path, schema, types, found)
-    return header, rows
+    return tuple(schema.header(name) for name in schema.columns), rows

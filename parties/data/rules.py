@@ -1,168 +1,222 @@
 """A study's rule for each cell as SQL: total, whatever the cell holds.
 
-Each function gives an expression that is a BIGINT (steps, days, or the index of a level), or NULL
-where the row does not count for the column. The order is that of DESIGN §4: missing and unparsable
-by rule, clip, round to the grid (halves to even), clip again as integers. Text and decimals are
-read exactly to 18 places; binary floats are divided by the step in double precision.
-:mod:`mpc.testing.table` says the same in plain Python, and tests compare the two.
+Two steps, so that the engine reads each cell once. A *reading* says what a cell is: exact units of
+a number (a double stays one), a calendar day, the index of a level, or that it is missing. The
+*rule* makes of it a BIGINT (steps, days, index), or NULL where the row does not count for the
+column, in the order of DESIGN §4: missing and unparsable by rule, clip, round to the grid (halves
+to even), clip again.
+
+Every rounding is that of the exact value. A binary float counts as the number it is: 0.15 is
+slightly below a fifteenth hundredth, so at step 0.1 it is 1 step, while the text '0.15' is a tie
+and becomes 2. :mod:`mpc.testing.table` says all this in plain Python, and tests compare the two.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
+import math
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
 
 from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn, UseLevel
-from parties.data.sandbox import identifier, listed, literal
-from parties.data.schema import CsvSource, DateField, NumberField, TableSchema, TextField
+from parties.data.floats import nearest_step
+from parties.data.grid import Grid
+from parties.data.notation import WORD_MAX, Notation, regular, trimmed, unit_type
+from parties.data.sandbox import among, literal
+from parties.data.schema import (
+    CsvSource,
+    DataField,
+    DateField,
+    IntegerField,
+    NumberField,
+    TableSchema,
+    TextField,
+)
 
-SCALE = 18
-_DECIMAL = f"DECIMAL(38, {SCALE})"
-_UNIT = 10**SCALE
-NUMBER_PATTERN = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
-INTEGER_TYPES = {
-    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER",
-}  # fmt: skip
-FLOAT_TYPES = {"FLOAT", "DOUBLE"}
+INTEGER_TYPES = frozenset(
+    ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+)
+FLOAT_TYPES = frozenset(("FLOAT", "DOUBLE"))
+DECIMAL_DIGITS_MAX = 18  # of decimals read as integers
 
 
-def rule(schema: TableSchema, name: str, column: Column, sql_type: str) -> str:
-    """What a cell of ``name`` contributes, as a BIGINT expression over the scanned relation.
+class Form(Enum):
+    """What a reading gives."""
 
-    ``sql_type``: the engine's type of the scanned column (VARCHAR for CSV).
-    """
-    field, cell = schema.columns[name], identifier(name)
+    UNITS = "units"  # integers of 10^-scale
+    FLOAT = "float"  # finite doubles
+    DAY = "day"  # a DATE
+    LEVEL = "level"  # index of a level, the rule applied
+
+
+@dataclass(frozen=True)
+class Reading:
+    """``sql`` over the scanned column, in ``form``; NULL if the cell is missing or unreadable."""
+
+    sql: str
+    form: Form
+    scale: int = 0
+
+
+def notation_of(schema: TableSchema, field: DataField) -> Notation:
+    """How ``field`` writes its cells."""
     source = schema.source
+    whole = isinstance(field, IntegerField)
     if isinstance(source, CsvSource):
-        cell = _present(cell, source)
-    if isinstance(column, NumberColumn) and isinstance(field, NumberField):
-        return _number(cell, column, sql_type, source)
+        return Notation(source.decimal, source.thousands, source.null, whole)
+    return Notation(whole=whole)
+
+
+def reading(schema: TableSchema, name: str, column: Column, cell: str, sql_type: str) -> Reading:
+    """What the cells of column ``name`` are. ``sql_type``: the engine's type of ``cell``.
+
+    Raises ValueError if the column does not fit the schema (``TableSchema.misfits`` says why).
+    """
+    field = schema.columns[name]
+    notation = notation_of(schema, field)
+    if isinstance(column, NumberColumn) and isinstance(field, NumberField | IntegerField):
+        return number_reading(cell, Grid.of(column), sql_type, notation)
     if isinstance(column, CategoryColumn) and isinstance(field, TextField):
-        return _level(cell, column)
+        return Reading(_level(cell, column, notation), Form.LEVEL)
     if isinstance(column, DateColumn) and isinstance(field, DateField):
-        return _day(cell, column, field, sql_type)
+        return Reading(day_of(cell, field, sql_type), Form.DAY)
     raise ValueError(f"column {name} does not fit the schema")
 
 
-BLANKS = " \t\r\n\f\v"
-
-
-def _trimmed(cell: str) -> str:
-    return f"trim({cell}, {literal(BLANKS)})"
-
-
-def _present(cell: str, source: CsvSource) -> str:
-    """NULL for a blank cell and for the owner's null markers."""
-    markers = listed(["", *source.null])
-    return f"(CASE WHEN list_contains({markers}, {_trimmed(cell)}) THEN NULL ELSE {cell} END)"
-
-
-def _number(cell: str, column: NumberColumn, sql_type: str, source: object) -> str:
-    if sql_type in INTEGER_TYPES and column.step == 1:
-        return _bounded(cell, column, known=f"{cell} IS NOT NULL", step=f"CAST({cell} AS BIGINT)")
+def number_reading(cell: str, grid: Grid, sql_type: str, notation: Notation) -> Reading:
+    """A number of any declared type, exactly."""
     if sql_type in FLOAT_TYPES:
-        value = f"CAST({cell} AS DOUBLE)"
-        step = f"CAST(round_even({value} / {_double(column.step)}, 0) AS BIGINT)"
-        return _bounded(value, column, known=f"isfinite({value})", step=step, exact=False)
-    known = f"{cell} IS NOT NULL"
-    if isinstance(source, CsvSource):
-        cell = _plain_number(cell, source)
-        known = f"regexp_full_match({cell}, {literal(NUMBER_PATTERN)})"
-    return _decimal(cell, column, known)
+        return Reading(f"(CASE WHEN isfinite({cell}) THEN CAST({cell} AS DOUBLE) END)", Form.FLOAT)
+    if sql_type in INTEGER_TYPES:
+        whole = f"CAST(least({cell}, {WORD_MAX}) AS BIGINT)"
+        return _scaled(whole, 0, grid)
+    if sql_type.startswith("DECIMAL("):
+        width, places = (int(each) for each in sql_type[8:-1].split(","))
+        if width <= DECIMAL_DIGITS_MAX:
+            return _scaled(f"CAST({cell} * {10**places} AS BIGINT)", places, grid)
+        cell = f"CAST({cell} AS VARCHAR)"
+    return Reading(notation.units(cell, grid), Form.UNITS, grid.scale)
 
 
-def _plain_number(cell: str, source: CsvSource) -> str:
-    """The owner's spelling of numbers as the plain one."""
-    text = _trimmed(cell)
-    if source.thousands:
-        text = f"replace({text}, {literal(source.thousands)}, '')"
-    if source.decimal != ".":
-        # A point in a file of decimal commas is no decimal sign: let the pattern refuse it.
-        text = f"translate({text}, '.,', 'x.')"
-    return text
+def _scaled(value: str, scale: int, grid: Grid) -> Reading:
+    """Integers of 10^-scale; coarser ones than the grid's become units of its places."""
+    if scale >= grid.places:
+        return Reading(value, Form.UNITS, scale)
+    finer = 10 ** (grid.places - scale)
+    low = max(math.floor(grid.low * grid.step * 10**scale) - 1, -WORD_MAX)
+    high = min(math.ceil(grid.high * grid.step * 10**scale) + 1, WORD_MAX)
+    kind = unit_type(Fraction(low, 10**scale), Fraction(high, 10**scale), grid.places)
+    held = f"CAST(least(greatest({value}, {low}), {high}) AS {kind})"
+    return Reading(f"({held} * {finer})", Form.UNITS, grid.places)
 
 
-def _decimal(cell: str, column: NumberColumn, known: str) -> str:
-    """Exact: in units of 10^-18 from the lower bound, divided by the step, halves to even."""
-    value = f"TRY_CAST({cell} AS {_DECIMAL})"
-    step = int(column.step * _UNIT)
-    above = f"({value} - {_exact(column.bounds[0])})"
-    whole, part = f"trunc({above})", f"({above} - trunc({above}))"
-    units = f"(CAST({whole} AS HUGEINT) * {_UNIT}::HUGEINT + CAST({part} * {_UNIT} AS HUGEINT))"
-    quotient, rest = f"({units} // {step}::HUGEINT)", f"({units} % {step}::HUGEINT)"
-    steps = (
-        f"({column.low} + CAST({quotient} + CASE WHEN 2 * {rest} > {step}::HUGEINT"
-        f" OR (2 * {rest} = {step}::HUGEINT AND ({column.low} + {quotient}) % 2 <> 0)"
-        f" THEN 1 ELSE 0 END AS BIGINT))"
-    )
-    too_large = f"{value} IS NULL"
-    side = f"CASE WHEN TRY_CAST({cell} AS DOUBLE) > 0 THEN {column.high} ELSE {column.low} END"
-    beyond = side if column.outside == "clip" else "NULL"
-    return (
-        f"(CASE WHEN {known} IS NOT TRUE THEN {_missing(column)}"
-        f" WHEN {too_large} THEN {beyond}"
-        f" ELSE {_bounded(value, column, known='TRUE', step=steps)} END)"
-    )
+def rule(column: Column, read: Reading, cell: str) -> str:
+    """What the row contributes, over ``cell``, the column of readings."""
+    if isinstance(column, CategoryColumn):
+        return cell
+    if isinstance(column, DateColumn):
+        return _day_rule(column, cell)
+    return _number_rule(column, read, cell)
 
 
-def _bounded(value: str, column: NumberColumn, *, known: str, step: str, exact: bool = True) -> str:
-    """Missing by rule, outside by rule, else ``step`` clipped once more as an integer."""
-    low, high = ((_exact(bound) if exact else _double(bound)) for bound in column.bounds)
-    below, beyond = ("NULL", "NULL")
+def _number_rule(column: NumberColumn, read: Reading, cell: str) -> str:
+    grid = Grid.of(column)
+    if read.form is Form.FLOAT:
+        low, high = (f"CAST('{end!r}' AS DOUBLE)" for end in float_bounds(grid))
+        step = nearest_step(cell, grid)
+    else:
+        each = grid.numerator * 10 ** (read.scale - grid.places)
+        low, high = str(grid.low * each), str(grid.high * each)
+        step = _nearest(cell, grid, each)
+    missing = "NULL" if column.missing_step is None else str(column.missing_step)
+    below, beyond = "NULL", "NULL"
     if column.outside == "clip":
         below, beyond = str(column.low), str(column.high)
+    held = f"least(greatest({step}, {column.low}), {column.high})"
+    if column.outside == "clip" and step == f"CAST({cell} AS BIGINT)":
+        return f"(CASE WHEN {cell} IS NULL THEN {missing} ELSE {held} END)"
     return (
-        f"(CASE WHEN {known} IS NOT TRUE THEN {_missing(column)}"
-        f" WHEN {value} < {low} THEN {below} WHEN {value} > {high} THEN {beyond}"
-        f" ELSE least(greatest({step}, {column.low}), {column.high}) END)"
+        f"(CASE WHEN {cell} IS NULL THEN {missing}"
+        f" WHEN {cell} < {low} THEN {below} WHEN {cell} > {high} THEN {beyond}"
+        f" ELSE {held} END)"
     )
 
 
-def _missing(column: NumberColumn) -> str:
-    return "NULL" if column.missing_step is None else str(column.missing_step)
+def float_bounds(grid: Grid) -> tuple[float, float]:
+    """The least double not below the lower bound, the greatest not above the upper one."""
+    exact_low, exact_high = grid.low * grid.step, grid.high * grid.step
+    low, high = float(exact_low), float(exact_high)
+    if Fraction(low) < exact_low:
+        low = math.nextafter(low, math.inf)
+    if Fraction(high) > exact_high:
+        high = math.nextafter(high, -math.inf)
+    return low, high
 
 
-def _exact(value: Decimal) -> str:
-    return f"CAST('{value:f}' AS {_DECIMAL})"
+def _nearest(cell: str, grid: Grid, each: int) -> str:
+    """Steps of ``each`` units nearest to ``cell`` units, halves to even; within the bounds."""
+    if each == 1:
+        return f"CAST({cell} AS BIGINT)"
+    kind = unit_type(grid.low, grid.high, 0)
+    if max(abs(grid.low), abs(grid.high)) * each >= WORD_MAX:
+        cell, kind = f"CAST({cell} AS HUGEINT)", "HUGEINT"
+    above = f"({cell} - ({grid.low * each}))"
+    steps, rest = f"({above} // {each}::{kind})", f"({above} % {each}::{kind})"
+    odd = f"({steps} + {grid.low % 2}) % 2 = 1"
+    up = f"(2 * {rest} > {each} OR (2 * {rest} = {each} AND {odd}))"
+    return f"CAST({grid.low} + {steps} + CASE WHEN {up} THEN 1 ELSE 0 END AS BIGINT)"
 
 
-def _double(value: Decimal) -> str:
-    return f"CAST('{float(value)!r}' AS DOUBLE)"
-
-
-def _level(cell: str, column: CategoryColumn) -> str:
-    index = {level: number for number, level in enumerate(column.levels)}
-    missing = "NULL"
-    if isinstance(column.missing, UseLevel):
-        missing = str(index[column.missing.level])
-    unknown = "NULL" if column.unknown_level == "exclude" else missing
+def _level(cell: str, column: CategoryColumn, notation: Notation) -> str:
+    """The index of the level a cell stands for by the column's rule, or NULL."""
     levels = ", ".join(literal(level) for level in column.levels)
     text = f"nfc_normalize(CAST({cell} AS VARCHAR))"
-    code = f"enum_code(TRY_CAST({text} AS ENUM({levels})))"
-    return (
-        f"(CASE WHEN {cell} IS NULL OR {_trimmed(f'CAST({cell} AS VARCHAR)')} = ''"
-        f" THEN {missing} ELSE COALESCE(CAST({code} AS BIGINT), {unknown}) END)"
-    )
+    code = f"CAST(enum_code(TRY_CAST({text} AS ENUM({levels}))) AS INTEGER)"
+    missing = "NULL"
+    if isinstance(column.missing, UseLevel):
+        missing = str(column.levels.index(column.missing.level))
+        if column.unknown_level == "exclude":
+            bare = trimmed(f"CAST({cell} AS VARCHAR)")
+            absent = among(
+                f"nfc_normalize({bare})" if notation.null else bare, ["", *notation.null]
+            )
+            missing = f"CASE WHEN {cell} IS NULL OR {absent} THEN {missing} END"
+        code = f"coalesce({code}, {missing})"
+    markers = [marker for marker in notation.null if marker in column.levels]
+    if markers:
+        return f"(CASE WHEN {among(text, markers)} THEN {missing} ELSE {code} END)"
+    return code
 
 
-def _day(cell: str, column: DateColumn, field: DateField, sql_type: str) -> str:
-    if sql_type == "VARCHAR":
-        text = _trimmed(cell)
-        written = f"regexp_full_match({text}, {literal(date_pattern(field.format))})"
-        parsed = f"CAST(try_strptime({text}, {literal(field.format)}) AS DATE)"
-        day = f"CASE WHEN {written} THEN {parsed} END"
-    else:
-        day = f"TRY_CAST({cell} AS DATE)"
-    number = f"CAST(({day}) - DATE '1970-01-01' AS BIGINT)"
+def day_of(cell: str, field: DateField, sql_type: str) -> str:
+    """The cell as a DATE; NULL if it is none."""
+    if sql_type != "VARCHAR":
+        return f"TRY_CAST({cell} AS DATE)"
+    text = trimmed(cell)
+    written = regular(text, date_pattern(field.format))
+    parsed = f"CAST(try_strptime({text}, {literal(field.format)}) AS DATE)"
+    return f"(CASE WHEN {written} THEN {parsed} END)"
+
+
+def _day_rule(column: DateColumn, cell: str) -> str:
+    day = f"datediff('day', DATE '1970-01-01', {cell})"
     if column.outside == "clip":
-        clipped = f"least(greatest({number}, {column.low}), {column.high})"
-        return f"(CASE WHEN {number} IS NULL THEN NULL ELSE {clipped} END)"
-    return f"(CASE WHEN {number} BETWEEN {column.low} AND {column.high} THEN {number} END)"
+        clipped = f"least(greatest({day}, {column.low}), {column.high})"
+        return f"(CASE WHEN isfinite({cell}) THEN {clipped} END)"
+    within = f"isfinite({cell}) AND {day} BETWEEN {column.low} AND {column.high}"
+    return f"(CASE WHEN {within} THEN {day} END)"
 
 
 def date_pattern(form: str) -> str:
-    """The regular expression of a declared date format: fixed widths, as the format says."""
-    widths = {"%Y": "[0-9]{4}", "%m": "[0-9]{2}", "%d": "[0-9]{2}"}
-    pattern = form.replace(".", r"\.")
+    """The regular expression of a declared date format: the widths that the format says."""
+    widths = {
+        "%Y": "(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])",
+        "%m": "[0-9]{2}",
+        "%d": "[0-9]{2}",
+        "%-m": "[0-9]{1,2}",
+        "%-d": "[0-9]{1,2}",
+    }
+    pattern = form.replace(".", "[.]")
     for code, digits in widths.items():
         pattern = pattern.replace(code, digits)
     return pattern

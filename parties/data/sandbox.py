@@ -1,8 +1,8 @@
 """DuckDB, locked down: it sees the files of one table and nothing else of this machine.
 
 The sandbox is no write protection by itself (COPY could write over an allowed file): only the
-SELECTs that this package generates are ever run. DuckDB's own errors may quote a raw row, so none
-of them leaves.
+SELECTs that this package generates are ever run, and tables in memory made from them. DuckDB's own
+errors may quote a raw row, so none of them leaves.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from mpc.errors import StudyAborted
+
+if TYPE_CHECKING:
+    import duckdb
+
+GLOB_SIGNS = frozenset("*?[")
+"""DuckDB reads patterns in paths; files named with these are refused."""
 
 
 @contextmanager
@@ -22,6 +26,8 @@ def sandboxed(
     files: Sequence[Path], temporary: Path, threads: int, memory_mb: int
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that can read ``files`` and spill into ``temporary``; closed at the end."""
+    import duckdb
+
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("SET temp_directory = ?", [str(temporary)])
@@ -29,6 +35,7 @@ def sandboxed(
         connection.execute("SET memory_limit = ?", [f"{memory_mb}MB"])
         connection.execute("SET autoinstall_known_extensions = false")
         connection.execute("SET autoload_known_extensions = false")
+        connection.execute("SET python_enable_replacements = false")
         connection.execute("SET allowed_paths = ?", [[str(file) for file in files]])
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -42,8 +49,9 @@ def rows(connection: duckdb.DuckDBPyConnection, select: str) -> list[tuple[Any, 
     try:
         found: list[tuple[Any, ...]] = connection.execute(select).fetchall()
         return found
-    except duckdb.Error as failure:
+    except Exception as failure:
         kind = type(failure).__name__
+    # Outside the except block: not even the new error's context holds DuckDB's words.
     raise StudyAborted(f"the owner's engine failed while reading the registered table ({kind})")
 
 
@@ -55,6 +63,11 @@ def identifier(name: str) -> str:
 def literal(text: str) -> str:
     """``text`` as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def among(cell: str, texts: Sequence[str]) -> str:
+    """Whether ``cell`` is one of ``texts``."""
+    return f"{cell} IN ({', '.join(literal(text) for text in texts)})" if texts else "FALSE"
 
 
 def listed(texts: Sequence[str]) -> str:

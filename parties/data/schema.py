@@ -21,6 +21,7 @@ from mpc.errors import DataFaults
 from mpc.study.canonical import decimal_text
 from mpc.study.model import Name, Table
 from mpc.units import sha256_hex
+from parties.data.grid import Grid
 from parties.yaml_files import Misfit, Written, read_yaml
 
 FILES_MAX = 1000
@@ -29,6 +30,10 @@ TWO_SIGNS = "101"
 BOUNDS = "102"
 LEVELS = "103"
 SAME = "104"
+FORMAT = "105"
+
+_PART = r"%(Y|-?m|-?d)"
+_DATE = rf"^{_PART}[-/. ]?{_PART}[-/. ]?{_PART}$"
 
 PathText = Annotated[str, Field(min_length=1, max_length=4000)]
 Marker = Annotated[str, Field(max_length=50)]
@@ -38,16 +43,17 @@ HeaderName = Annotated[str, Field(min_length=1, max_length=200)]
 class CsvSource(Frozen):
     """Text files with one header line each, all of one form. Paths are relative to the schema.
 
-    ``decimal`` and ``thousands`` are the signs within numbers; ``null`` are the spellings of a
-    missing cell beside the blank one.
+    ``decimal`` and ``thousands`` are the signs within numbers (thousands in groups of three);
+    ``null`` are the spellings of a missing cell beside the blank one. Cells are quoted as in RFC
+    4180: "…", doubled within.
     """
 
     format: Literal["csv"]
     files: Annotated[tuple[PathText, ...], Field(min_length=1, max_length=FILES_MAX)]
     delimiter: Literal[",", ";", "\t", "|"] = ","
-    encoding: Literal["utf-8", "latin-1", "utf-16"] = "utf-8"
+    encoding: Literal["utf-8", "windows-1252", "latin-1", "latin-9", "utf-16"] = "utf-8"
     decimal: Literal[".", ","] = "."
-    thousands: Literal["", ",", ".", " ", "'"] = ""
+    thousands: Literal["", ",", ".", " ", "'", "\u2019", "\u00a0", "\u202f"] = ""
     null: Annotated[tuple[Marker, ...], Field(max_length=50)] = ()
 
 
@@ -64,16 +70,27 @@ class _Column(Frozen):
 
 
 class NumberField(_Column):
-    """Decimal numbers, read exactly to 18 places. ``bounds``: a cell outside is a fault."""
+    """Numbers: decimal text, read exactly, or what Parquet stores. Outside ``bounds`` is a fault.
+
+    Text may have an exponent from -999 to 99.
+    """
 
     type: Literal["number"]
     bounds: tuple[Decimal, Decimal] | None = None
 
 
+class IntegerField(_Column):
+    """Whole numbers: a decimal sign or an exponent is a fault, and so is a cell out of bounds."""
+
+    type: Literal["integer"]
+    bounds: tuple[int, int] | None = None
+
+
 class TextField(_Column):
     """Text, kept as written (leading zeros too), compared in Unicode NFC.
 
-    ``levels``: any other text is a fault. ``width``: characters that every cell must have.
+    ``levels``: any other text is a fault. ``width``: characters that every cell must have. Whole
+    numbers and booleans of Parquet files are text in their digits, or true and false.
     """
 
     type: Literal["text"]
@@ -82,13 +99,18 @@ class TextField(_Column):
 
 
 class DateField(_Column):
-    """Calendar days, written as ``format`` says (%Y, %m, %d and signs between them)."""
+    """Calendar days, written as ``format`` says: %Y, %m, %d in any order, signs between them.
+
+    %m and %d are two digits, %-m and %-d one or two. Times of day in Parquet files are cut off.
+    """
 
     type: Literal["date"]
-    format: Annotated[str, Field(pattern=r"^%[Ymd][-/. ]?%[Ymd][-/. ]?%[Ymd]$")] = "%Y-%m-%d"
+    format: Annotated[str, Field(pattern=_DATE)] = "%Y-%m-%d"
 
 
-DataField = Annotated[NumberField | TextField | DateField, Field(discriminator="type")]
+DataField = Annotated[
+    NumberField | IntegerField | TextField | DateField, Field(discriminator="type")
+]
 
 
 class TableSchema(Frozen):
@@ -109,8 +131,10 @@ class TableSchema(Frozen):
 
     @property
     def digest(self) -> str:
-        """Hex SHA-256 of everything declared, file names included."""
-        return sha256_hex(canonical_bytes(self.model_dump_json()))
+        """Hex SHA-256 of everything declared but where the files lie."""
+        source = self.source.model_dump(mode="json", exclude={"files"})
+        declared = self.model_dump(mode="json", exclude={"source"})
+        return sha256_hex(canonical_bytes({**declared, "source": source}))
 
     def misfits(self, table: Table) -> Iterator[str]:
         """Why the columns of a study cannot be read from this table. Looks at no row."""
@@ -119,13 +143,16 @@ class TableSchema(Frozen):
             if field is None:
                 yield f"table {self.table} has no column {name}"
                 continue
-            expected = {"number": "number", "date": "date", "category": "text"}[column.type]
-            if field.type != expected:
-                yield f"column {name} is a {field.type} here, not a {expected}"
+            if field.type not in _READ_AS[column.type]:
+                wanted = " or ".join(_READ_AS[column.type])
+                yield f"column {name} is of type {field.type} here, not {wanted}"
             elif isinstance(column, CategoryColumn) and isinstance(field, TextField):
                 yield from _level_misfits(name, column, field)
-            elif isinstance(column, NumberColumn) and isinstance(field, NumberField):
+            elif isinstance(column, NumberColumn) and isinstance(field, NumberField | IntegerField):
                 yield from _bound_misfits(name, column, field)
+
+
+_READ_AS = {"number": ("number", "integer"), "date": ("date",), "category": ("text",)}
 
 
 def _level_misfits(name: str, column: CategoryColumn, field: TextField) -> Iterator[str]:
@@ -136,7 +163,11 @@ def _level_misfits(name: str, column: CategoryColumn, field: TextField) -> Itera
         yield f"column {name} has no level {', '.join(unknown)} here"
 
 
-def _bound_misfits(name: str, column: NumberColumn, field: NumberField) -> Iterator[str]:
+def _bound_misfits(
+    name: str, column: NumberColumn, field: NumberField | IntegerField
+) -> Iterator[str]:
+    if not Grid.of(column).is_readable:
+        yield f"column {name} has a grid too fine for its bounds to be read exactly here"
     if field.bounds is None:
         return
     low, high = field.bounds
@@ -144,12 +175,12 @@ def _bound_misfits(name: str, column: NumberColumn, field: NumberField) -> Itera
         yield f"column {name} lies within [{low}, {high}] here, which the study's bounds miss"
 
 
-def _field_plain(field: NumberField | TextField | DateField) -> Plain:
-    if isinstance(field, NumberField):
-        bounds: Plain = (
-            None if field.bounds is None else [decimal_text(each) for each in field.bounds]
-        )
-        return {"type": "number", "bounds": bounds, "required": field.required}
+def _field_plain(field: DataField) -> Plain:
+    if isinstance(field, NumberField | IntegerField):
+        bounds: Plain = None
+        if field.bounds is not None:
+            bounds = [decimal_text(Decimal(each)) for each in field.bounds]
+        return {"type": field.type, "bounds": bounds, "required": field.required}
     if isinstance(field, TextField):
         levels: Plain = None if field.levels is None else [*field.levels]
         return {"type": "text", "levels": levels, "required": field.required}
@@ -161,7 +192,7 @@ SchemaFile = Written[TableSchema]
 _HINTS = {
     "format": "csv or parquet",
     "files": "[visits.csv], paths relative to this file",
-    "type": "number, text or date",
+    "type": "number, integer, text or date",
     "levels": "a list of every text that may stand there",
     "bounds": "[lowest, highest]",
 }
@@ -174,15 +205,9 @@ def load_schema(path: Path) -> SchemaFile:
 
 def _misfits(schema: TableSchema) -> Iterator[Misfit]:
     source = schema.source
-    if isinstance(source, CsvSource):
-        if source.decimal in (source.thousands, source.delimiter):
-            yield Misfit(
-                TWO_SIGNS, ("source", "decimal"), "one sign with two meanings", "two signs"
-            )
-        if source.thousands and source.thousands == source.delimiter:
-            yield Misfit(
-                TWO_SIGNS, ("source", "thousands"), "one sign with two meanings", "two signs"
-            )
+    if isinstance(source, CsvSource) and source.decimal == source.thousands:
+        what = "decimal and thousands are one sign"
+        yield Misfit(TWO_SIGNS, ("source", "decimal"), what, "two signs")
     headers: dict[str, str] = {}
     for name, field in schema.columns.items():
         header = schema.header(name)
@@ -190,11 +215,20 @@ def _misfits(schema: TableSchema) -> Iterator[Misfit]:
             what = f"the header of column {headers[header]} too"
             yield Misfit(SAME, ("columns", name), what, "one column a header")
         headers.setdefault(header, name)
-        if isinstance(field, NumberField) and field.bounds and field.bounds[0] > field.bounds[1]:
-            place = ("columns", name, "bounds")
-            yield Misfit(BOUNDS, place, "bounds run backwards", "[lowest, highest]")
-        if isinstance(field, TextField) and field.levels:
-            normal = [unicodedata.normalize("NFC", level) for level in field.levels]
-            if len(set(normal)) != len(normal) or list(field.levels) != normal:
-                place = ("columns", name, "levels")
-                yield Misfit(LEVELS, place, "levels are not distinct NFC text", "each level once")
+        yield from _field_misfits(name, field)
+
+
+def _field_misfits(name: str, field: DataField) -> Iterator[Misfit]:
+    place = ("columns", name)
+    if isinstance(field, NumberField | IntegerField):
+        if field.bounds and field.bounds[0] > field.bounds[1]:
+            yield Misfit(BOUNDS, (*place, "bounds"), "bounds run backwards", "[lowest, highest]")
+    elif isinstance(field, DateField):
+        parts = field.format.replace("-", "")
+        if any(parts.count(part) != 1 for part in ("%Y", "%m", "%d")):
+            yield Misfit(FORMAT, (*place, "format"), "a part twice", "%Y, %m and %d once each")
+    elif field.levels:
+        normal = [unicodedata.normalize("NFC", level) for level in field.levels]
+        if len(set(normal)) != len(normal) or list(field.levels) != normal:
+            what = "levels are not distinct NFC text"
+            yield Misfit(LEVELS, (*place, "levels"), what, "each level once")

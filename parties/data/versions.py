@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import sqlite3
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mpc.canonical import Plain
 from mpc.errors import IntegrityError, StudyAborted, UsageError
-from mpc.ports import Clock
+from mpc.ports import Clock, Randomness
 from mpc.units import RunId
-from parties.data.commitment import Commitment
+from parties.data.commitment import Commitment, commit_to
 from parties.data.schema import TableSchema
 from parties.database import Database
 
@@ -74,12 +75,16 @@ class FileState:
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """One version of a table: its schema, its files, and the headers found in them."""
+    """One version of a table: its schema, its files, and the headers found in them.
+
+    ``rows_max``: the published capacity that its rows were counted against, if any.
+    """
 
     number: int
     schema: TableSchema
     files: tuple[FileState, ...]
     header: tuple[str, ...]
+    rows_max: int | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -88,6 +93,15 @@ class RegisteredVersion:
     @property
     def unchanged(self) -> bool:
         return all(file.is_unchanged() for file in self.files)
+
+    @property
+    def content(self) -> tuple[str, tuple[str, ...], list[str]]:
+        """What makes it this version and no other: schema, header and the bytes of the files."""
+        return self.schema.digest, self.header, [file.sha256 for file in self.files]
+
+    def commit(self, randomness: Randomness) -> Commitment:
+        """A fresh commitment to the files. Raises StudyAborted if their bytes changed."""
+        return commit_to(self.paths, randomness, [file.sha256 for file in self.files])
 
     def check_unchanged(self) -> None:
         """Raise StudyAborted, telling others nothing of the files, if one changed."""
@@ -104,6 +118,7 @@ class RegisteredVersion:
                 for f in self.files
             ],
             "header": list(self.header),
+            "rows_max": self.rows_max,
         }
 
     @classmethod
@@ -112,7 +127,7 @@ class RegisteredVersion:
         try:
             if not isinstance(plain, dict):
                 raise TypeError
-            files, header = plain["files"], plain["header"]
+            files, header, rows_max = plain["files"], plain["header"], plain["rows_max"]
             if not isinstance(files, list) or not isinstance(header, list):
                 raise TypeError
             return cls(
@@ -120,6 +135,7 @@ class RegisteredVersion:
                 schema=TableSchema.model_validate_json(str(plain["schema"])),
                 files=tuple(FileState(**file) for file in files),  # type: ignore[arg-type]
                 header=tuple(str(name) for name in header),
+                rows_max=None if rows_max is None else int(str(rows_max)),
             )
         except (KeyError, TypeError, ValueError):
             raise IntegrityError("the record of a registered version is broken") from None
@@ -135,11 +151,7 @@ class VersionStore:
     def latest(self, table: str) -> RegisteredVersion | None:
         """The announced version of ``table``, or None if none is registered."""
         with self._database.transaction() as database:
-            row = database.execute(
-                "SELECT content FROM version WHERE table_name = ? ORDER BY number DESC LIMIT 1",
-                (table,),
-            ).fetchone()
-        return None if row is None else RegisteredVersion.from_plain(json.loads(row[0]))
+            return _latest(database, table)
 
     def keep(self, run: RunId, version: RegisteredVersion, commitment: Commitment) -> None:
         """Keep the secret of a run's commitment, so that the owner can prove later what it used."""
@@ -156,26 +168,29 @@ class VersionStore:
             )
 
     def announce(
-        self, schema: TableSchema, files: tuple[FileState, ...], header: tuple[str, ...], rows: int
+        self,
+        schema: TableSchema,
+        files: tuple[FileState, ...],
+        header: tuple[str, ...],
+        rows: int,
+        rows_max: int | None = None,
     ) -> RegisteredVersion:
-        """The version of these files under this schema: the last one if nothing changed."""
-        latest = self.latest(schema.table)
-        if (
-            latest is not None
-            and latest.schema == schema
-            and latest.header == header
-            and [(f.path, f.sha256) for f in latest.files] == [(f.path, f.sha256) for f in files]
-            and latest.unchanged
-        ):
-            return latest
-        number = 1 if latest is None else latest.number + 1
-        version = RegisteredVersion(number, schema, files, header)
+        """The version of these files under this schema.
+
+        The last one's number if its schema and bytes are the same, wherever the files lie now and
+        whenever they were written; else the next number.
+        """
         with self._database.transaction() as database:
+            latest = _latest(database, schema.table)
+            version = RegisteredVersion(1, schema, files, header, rows_max)
+            if latest is not None:
+                same = latest.content == version.content
+                version = replace(version, number=latest.number + (0 if same else 1))
             database.execute(
-                "INSERT INTO version VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     schema.table,
-                    number,
+                    version.number,
                     schema.digest,
                     self._clock.unix_s(),
                     rows,
@@ -183,3 +198,10 @@ class VersionStore:
                 ),
             )
         return version
+
+
+def _latest(database: sqlite3.Connection, table: str) -> RegisteredVersion | None:
+    row = database.execute(
+        "SELECT content FROM version WHERE table_name = ? ORDER BY number DESC LIMIT 1", (table,)
+    ).fetchone()
+    return None if row is None else RegisteredVersion.from_plain(json.loads(row[0]))

@@ -32,7 +32,6 @@ from mpc.session.session import Session
 from mpc.study.canonical import study_from_plain
 from mpc.units import PartyId, ProtectedUnit
 from parties.channel import ChannelLimits
-from parties.data.commitment import commit_to
 from parties.data.table import DuckTable, EngineLimits
 from parties.data.versions import RegisteredVersion, VersionStore
 from parties.identity.store import Identity
@@ -161,7 +160,7 @@ class _Study:
     def _compute(self, session: Session, channel: Channel) -> None:
         version = RegisteredVersion.from_plain(self._order.table)
         table = self._table(version)
-        commitment = commit_to(version.paths, self._ports.randomness)
+        commitment = version.commit(self._ports.randomness)
         store = VersionStore(Path(self._order.versions), self._ports.clock)
         store.keep(self._order.run, version, commitment)
         tools = Tools(
