@@ -34,10 +34,27 @@ def running(
     federation.build(data)
     for node in federation.nodes.values():
         node.module = module
+    with started(federation):
+        yield federation
+
+
+@contextmanager
+def started(federation: Federation) -> Iterator[None]:
+    """Start the nodes of a built federation, with tests' modules in reach, and stop them."""
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     with federation, patch.dict(os.environ, {"PYTHONPATH": path}):
         federation.start()
-        yield federation
+        yield
+
+
+def ports_of(federation: Federation) -> list[range]:
+    """Where each node and its workers may listen."""
+    ports = []
+    for node in federation.nodes.values():
+        config = node.node_config
+        listen, (first, last) = int(config.listen.rpartition(":")[2]), config.exchange.ports
+        ports += [range(listen, listen + 1), range(first, last + 1)]
+    return ports
 
 
 def office_of(federation: Federation, build: str = BUILD) -> Office:
