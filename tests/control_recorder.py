@@ -16,8 +16,8 @@ from parties.identity.credentials import dial
 
 @dataclass
 class Recorder(
-    grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc] # grpc's stubs know no base class
-    grpc.UnaryStreamClientInterceptor,  # type: ignore[misc]
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
 ):
     """Every request, reply and error of the control plane, as (method, bytes)."""
 
@@ -37,10 +37,13 @@ class Recorder(
 
     def intercept_unary_stream(
         self, continuation: Callable[[Any, Any], Any], details: Any, request: Any
-    ) -> Iterator[Any]:
+    ) -> Any:
         self._keep(details.method, request)
-        for reply in continuation(details, request):
-            self._keep(details.method, reply)
+        return self._kept(details.method, continuation(details, request))
+
+    def _kept(self, method: str, replies: Iterator[Any]) -> Iterator[Any]:
+        for reply in replies:
+            self._keep(method, reply)
             yield reply
 
     def _keep(self, method: str, message: Any) -> None:

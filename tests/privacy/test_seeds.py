@@ -142,7 +142,7 @@ def size_is_plausible(errors: Reals) -> bool:
 
 def centre_is_plausible(errors: Reals) -> bool:
     """Mean of standard normals, both tails, at :data:`LEVEL`."""
-    return abs(float(errors.mean())) * sqrt(errors.size) <= stats.norm.isf(LEVEL / 2)
+    return abs(float(errors.mean())) * sqrt(errors.size) <= float(stats.norm.isf(LEVEL / 2))
 
 
 def test_errors_of_every_question_are_as_large_as_planned_and_centred(noised: Repeated) -> None:

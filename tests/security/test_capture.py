@@ -114,6 +114,12 @@ def command(*arguments: str | Path, roots: list[int]) -> tuple[int, bytes]:
     return process.returncode, printed
 
 
+def run_command(federation: Federation, results: Path, roots: list[int]) -> tuple[int, bytes]:
+    """The study by a coordinator that is a process of its own."""
+    config = federation.coordinator_config
+    return command("run", SCENARIO, "--config", config, "--out", results, roots=roots)
+
+
 def register_bad_table(federation: Federation, path: Path) -> tuple[int, bytes]:
     """What an owner is told of a table whose number column holds the canary."""
     path.write_text(f"mdvis,coinsurance,health,idp,disea\n1,25%,good,no,{TEXT}\n")
@@ -150,9 +156,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
             started(federation),
         ):
             roots += [node.process.pid for node in federation.nodes.values() if node.process]
-            config = federation.coordinator_config
-            arguments = ["run", SCENARIO, "--config", config, "--out", folder / "results"]
-            ended, shown = command(*arguments, roots=roots)
+            ended, shown = run_command(federation, folder / "results", roots)
             assert ended == 0, shown.decode()
             with recording() as recorder:
                 office = office_of(federation)
