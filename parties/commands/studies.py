@@ -130,19 +130,28 @@ def status(
         if json:
             emit_json({"runs": [_record_plain(record) for record in settled]})
             return
-        table = Table(box=SIMPLE_HEAD)
-        for heading in ("run", "study", "state", "began", "problem"):
-            table.add_column(heading)
+        if not settled:
+            out.print("no study was run from here")
+            return
+        out.print(_runs_table(settled))
         for record in settled:
-            began = datetime.datetime.fromtimestamp(record.started_at, datetime.UTC)
-            table.add_row(
-                record.run[:12],
-                Text(record.study),
-                record.state.value,
-                f"{began:%Y-%m-%d %H:%M} UTC",
-                Text(record.problem),
-            )
-        out.print(table if settled else "no study was run from here")
+            if record.problem:
+                out.print(Text(f"{record.run[:12]}  {record.problem}"), soft_wrap=True)
+
+
+def _runs_table(records: list[RunRecord]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("run", "study", "state", "began"):
+        table.add_column(heading, overflow="fold")
+    for record in records:
+        began = datetime.datetime.fromtimestamp(record.started_at, datetime.UTC)
+        table.add_row(
+            record.run[:12],
+            Text(record.study),
+            record.state.value,
+            f"{began:%Y-%m-%d %H:%M} UTC",
+        )
+    return table
 
 
 def _settled(office: Office, record: RunRecord) -> RunRecord:
