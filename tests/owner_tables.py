@@ -13,6 +13,7 @@ from typing import Any
 
 from seeded_randomness import SeededRandomness
 
+from mpc.columns.model import CategoryColumn
 from mpc.outcome import decode_totals
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
@@ -25,6 +26,8 @@ from mpc.table.model import BoundedTable
 from mpc.testing.participants import Participant
 from mpc.units import Role
 from parties.config import NodeConfig, load_node_config
+from parties.data.encodings import readable
+from parties.data.sandbox import rows, sandboxed
 from parties.data.table import DuckTable, EngineLimits
 from parties.data.versions import RegisteredVersion
 
@@ -116,6 +119,19 @@ def open_version(version: RegisteredVersion, table: Table, temporary: Path) -> D
     """A registered version as a worker opens it."""
     limits = EngineLimits(threads=1, memory_mb=512, temporary=temporary)
     return DuckTable(version, table, limits)
+
+
+def bounded_cells(table: DuckTable, name: str, temporary: Path) -> list[int | str | None]:
+    """What each row contributes to column ``name``, in the order of the files."""
+    version, column = table._version, table._table.columns[name]
+    with (
+        readable(version.paths, version.schema.source, temporary) as files,
+        sandboxed(files, temporary, 1, 512) as engine,
+    ):
+        found = rows(engine, table._bounded(engine, files, [name]))
+    if isinstance(column, CategoryColumn):
+        return [None if cell is None else column.levels[cell] for (cell,) in found]
+    return [cell for (cell,) in found]
 
 
 def answers_without_noise(plan: Plan, tables: Sequence[BoundedTable]) -> dict[str, Answer]:

@@ -29,7 +29,10 @@ Raw: TypeAlias = "str | int | float | Decimal | date | bool | None"
 Bounded: TypeAlias = "dict[str, int | str | None]"
 
 EPOCH = date(1970, 1, 1)
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_NUMBER = re.compile(
+    r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE](?:[+]?[0-9]{1,2}|-[0-9]{1,3}))?"
+)
+"""Exponents go to 99, and below 0 to -999: what would be infinite as a float is no number."""
 
 
 class MemoryTable:

@@ -1,7 +1,7 @@
 """How an owner writes numbers, and such text as exact integers in SQL.
 
 A cast is no check (DuckDB reads '2.5' as 3, '1e3' as 1000, '1_000' as 1000), so text is held to a
-regular expression first. Only then its digits are counted off: as a DECIMAL where it has few, and
+regular expression first. Only then its digits are counted off: by a cast where it has few, and
 else by cutting it at the grid's unit, with one more digit that says whether anything but zeros was
 cut. Nothing is rounded before :mod:`parties.data.rules` rounds to the grid.
 """
@@ -22,7 +22,7 @@ BLANKS = (
 """What does not count at either end of a cell: all that Unicode calls white space."""
 
 EXPONENT = "(?:[eE](?:[+]?[0-9]{1,2}|-[0-9]{1,3}))?"
-FAST_DIGITS = 18  # of a DECIMAL in 64 bits
+FAST_DIGITS = 18  # of an integer in 64 bits
 WORD_MAX = 1 << 61
 
 
@@ -88,8 +88,8 @@ class Notation:
             written = (
                 cell if self.decimal == "." else f"replace({cell}, {literal(self.decimal)}, '.')"
             )
-            value = f"TRY_CAST({written} AS DECIMAL({FAST_DIGITS}, {grid.scale}))"
-            units = f"CAST({value} * {10**grid.scale} AS {kind})"
+            # Not a DECIMAL times a power of ten: that product overflows at 18 digits.
+            units = f"CAST(TRY_CAST({written} || 'e{grid.scale}' AS BIGINT) AS {kind})"
             cases.append(f"WHEN {regular(cell, self._short(whole, grid.scale))} THEN {units}")
         bare = trimmed(cell)
         number = f"{regular(bare, self.pattern)} AND NOT {among(bare, self.null)}"

@@ -93,7 +93,10 @@ def number_reading(cell: str, grid: Grid, sql_type: str, notation: Notation) -> 
     if sql_type.startswith("DECIMAL("):
         width, places = (int(each) for each in sql_type[8:-1].split(","))
         if width <= DECIMAL_DIGITS_MAX:
-            return _scaled(f"CAST({cell} * {10**places} AS BIGINT)", places, grid)
+            # 19 digits make DuckDB multiply in 128 bits: in 64 the product could overflow.
+            held = f"CAST({cell} AS DECIMAL({max(width, DECIMAL_DIGITS_MAX + 1)}, {places}))"
+            wide = cell if width + places < DECIMAL_DIGITS_MAX else held
+            return _scaled(f"CAST({wide} * {10**places} AS BIGINT)", places, grid)
         cell = f"CAST({cell} AS VARCHAR)"
     return Reading(notation.units(cell, grid), Form.UNITS, grid.scale)
 
