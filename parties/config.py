@@ -90,9 +90,7 @@ class _NodeFile(Frozen):
     state: PathText
     policy: PathText
     coordinators: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=16)]
-    peers: Annotated[
-        dict[Identifier, Fingerprint], Field(min_length=1, max_length=16 * PARTIES_MAX)
-    ]
+    peers: Annotated[dict[Identifier, Fingerprint], Field(max_length=16 * PARTIES_MAX)]
     exchange: Exchange
     tables: Annotated[dict[Name, _Table], Field(min_length=1, max_length=TABLES_MAX)]
     workers: Workers = Workers()
@@ -125,8 +123,8 @@ _HINTS = {
     "state": "a folder for ledger, requests and data versions",
     "policy": "the policy file, as policy.yaml",
     "coordinators": "[study-office], those of the peers who may propose studies",
-    "peers": "id: fingerprint of everybody this node talks to (parley pki show prints one)",
-    "fingerprint": "sha256:…, as parley pki show prints it",
+    "peers": "id: fingerprint of everybody this node talks to; parley pki trust --config adds one",
+    "fingerprint": "sha256:… of a party; parley pki trust --config writes it",
     "ports": "[first, last], both included",
     "host": "the name or address that peers dial",
     "schema_file": "the table's schema, as visits.schema.yaml",
@@ -228,8 +226,15 @@ def load_coordinator_config(path: Path) -> CoordinatorConfig:
 
 
 def _node_misfits(said: _NodeFile) -> Iterator[Misfit]:
+    if not said.peers:
+        yield Misfit(
+            PINNED,
+            ("peers",),
+            "nobody is pinned",
+            "id: fingerprint; parley pki trust --config writes it",
+        )
     for i, coordinator in enumerate(said.coordinators):
-        if coordinator not in said.peers:
+        if said.peers and coordinator not in said.peers:
             yield Misfit(
                 PINNED,
                 ("coordinators", i),

@@ -63,8 +63,10 @@ def health(config: Config, json: Json = False) -> None:
     from parties.coordinator.office import Office
     from parties.coordinator.surveying import Answer, survey
 
-    def line(found: Answer | ParleyError) -> str:
-        return found.message if isinstance(found, ParleyError) else found.text
+    def line(party: str, found: Answer | ParleyError) -> str:
+        if isinstance(found, ParleyError):
+            return found.message.removeprefix(f"{party}: ")
+        return found.text
 
     with answering(as_json=json):
         office = Office.open(config)
@@ -75,10 +77,10 @@ def health(config: Config, json: Json = False) -> None:
             )
         silent = [party for party, found in answers.items() if isinstance(found, ParleyError)]
         if json and not silent:
-            emit_json({"parties": {party: line(found) for party, found in answers.items()}})
+            emit_json({"parties": {party: line(party, found) for party, found in answers.items()}})
         if not json:
             for party, found in answers.items():
                 style = "red" if isinstance(found, ParleyError) else "green"
-                out.print(Text.assemble((f"{party}  ", style), line(found)), soft_wrap=True)
+                out.print(Text.assemble((f"{party}  ", style), line(party, found)), soft_wrap=True)
         if silent:
             raise PeerError(", ".join(silent), "cannot take part now")

@@ -200,6 +200,8 @@ def show(
     Example: parley pki show identity
     """
     with answering(as_json=json):
+        if (source / "identity").is_dir():
+            source /= "identity"  # a whole participant's folder
         if source.is_dir():
             member = store.load_identity(source).member
         elif source.exists():

@@ -198,7 +198,11 @@ def verify(
     """
     with answering(as_json=json):
         pins = None if roster is None else load_pins(_read(roster, FILE_SIZE_MAX), str(roster))
-        verified = verify_receipt(load_receipt(_read(receipt, RECEIPT_SIZE_MAX)), pins)
+        try:
+            document = load_receipt(_read(receipt, RECEIPT_SIZE_MAX))
+        except IntegrityError as fault:
+            raise IntegrityError(f"{receipt} is no receipt: {fault.message}") from None
+        verified = verify_receipt(document, pins)
         if json:
             emit_json(
                 {

@@ -49,6 +49,13 @@ parties:
 """
 
 
+PEERS = f"""\
+peers:
+  study-office: {PIN}
+  insurer-south: {OTHER_PIN}
+"""
+
+
 def written(folder: Path, text: str) -> Path:
     path = folder / "node.yaml"
     path.write_text(text)
@@ -132,6 +139,7 @@ def test_every_fault_of_a_file_is_told_at_once_with_its_place(tmp_path: Path) ->
     ("old", "new", "what"),
     [
         ("coordinators: [study-office]", "coordinators: [office]", "7:16 .* office is not pinned"),
+        (PEERS, "peers: {}\n", "8:1 .* nobody is pinned; .* parley pki trust"),
         ("  insurer-south: ", "  insurer-north: ", "10:.* this party itself"),
         (OTHER_PIN, PIN, "10:.* the fingerprint of study-office"),
         ("[7100, 7120]", "[7120, 7100]", "13:.* ports run backwards"),
