@@ -88,8 +88,9 @@ def number_reading(cell: str, grid: Grid, sql_type: str, notation: Notation) -> 
     if sql_type in FLOAT_TYPES:
         return Reading(f"(CASE WHEN isfinite({cell}) THEN CAST({cell} AS DOUBLE) END)", Form.FLOAT)
     if sql_type in INTEGER_TYPES:
-        whole = f"CAST(least({cell}, {WORD_MAX}) AS BIGINT)"
-        return _scaled(whole, 0, grid)
+        # Not least(): that would take a NULL for the greatest value.
+        whole = f"(CASE WHEN {cell} > {WORD_MAX} THEN {WORD_MAX} ELSE {cell} END)"
+        return _scaled(f"CAST({whole} AS BIGINT)", 0, grid)
     if sql_type.startswith("DECIMAL("):
         width, places = (int(each) for each in sql_type[8:-1].split(","))
         if width <= DECIMAL_DIGITS_MAX:
@@ -109,8 +110,10 @@ def _scaled(value: str, scale: int, grid: Grid) -> Reading:
     low = max(math.floor(grid.low * grid.step * 10**scale) - 1, -WORD_MAX)
     high = min(math.ceil(grid.high * grid.step * 10**scale) + 1, WORD_MAX)
     kind = unit_type(Fraction(low, 10**scale), Fraction(high, 10**scale), grid.places)
-    held = f"CAST(least(greatest({value}, {low}), {high}) AS {kind})"
-    return Reading(f"({held} * {finer})", Form.UNITS, grid.places)
+    held = (
+        f"CASE WHEN {value} < {low} THEN {low} WHEN {value} > {high} THEN {high} ELSE {value} END"
+    )
+    return Reading(f"(CAST({held} AS {kind}) * {finer})", Form.UNITS, grid.places)
 
 
 def rule(column: Column, read: Reading, cell: str) -> str:
