@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from io import StringIO
 from itertools import count
@@ -22,6 +25,7 @@ from typing import Any
 from crash_points import HAPPENED, ORDERED, RELEASED, Crash, Fate, Point
 from ruamel.yaml import YAML
 
+from mpc.errors import ParleyError
 from mpc.plan.model import Plan
 from mpc.ports import Balance, ChargeState
 from mpc.study.model import Study
@@ -34,9 +38,10 @@ from parties.data.register import register_table
 from parties.identity.trust import trust_peer
 from parties.ledger.records import Limits
 from parties.ledger.sqlite import SqliteLedger
-from parties.node.main import LEDGER
+from parties.node.parts import LEDGER, REQUESTS
+from parties.node.requests import RequestState, RequestStore
 from parties.simulated_files import COORDINATOR, DOMAIN, coordinator_file, policy_for
-from parties.simulation import Federation, SimulatedNode
+from parties.simulation import READY_S, Federation, SimulatedNode
 from parties.system import SystemClock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,8 +129,21 @@ class Consortium:
         versions = {party: self.announced(party) for party in self.parties}
         return self.office.plan(study_of(versions, epsilon))
 
-    def run(self, plan: Plan) -> Finished:
-        return self.office.run(plan, APPROVAL_S, lambda *_: None, lambda *_: None)
+    def run(self, plan: Plan, wait_s: float = APPROVAL_S) -> Finished:
+        return self.office.run(plan, wait_s, lambda *_: None, lambda *_: None)
+
+    def run_beside(self, plan: Plan) -> Future[Finished]:
+        """The same, while the test goes on."""
+        pool = ThreadPoolExecutor(1)
+        running = pool.submit(self.run, plan)
+        pool.shutdown(wait=False)
+        return running
+
+    def forget_receipts(self, plan: Plan) -> None:
+        """The coordinator loses what it remembers of ``plan``."""
+        with closing(sqlite3.connect(self.office.config.state / "coordinator.db")) as database:
+            database.execute("DELETE FROM run WHERE plan_digest = ?", (plan.digest,))
+            database.commit()
 
     def announced(self, party: str) -> int:
         from parties.data.catalogue import Catalogue
@@ -168,6 +186,12 @@ class Consortium:
             )
             for party in self.parties
         }
+
+    def approve(self, party: str, plan: Plan, by: str) -> None:
+        """A person at ``party`` says yes to a request that is there."""
+        state = self.node(party).directory / "state"
+        store = RequestStore(state / REQUESTS, SystemClock())
+        store.decide(plan.digest, RequestState.APPROVED, by, "")
 
     def outbox(self, party: str, run: RunId) -> bytes | None:
         return self.ledger(party).outbox(run)
@@ -215,6 +239,14 @@ class Consortium:
         assert process is not None
         process.wait(STOPPED_S)
 
+    def end_workers(self, party: str) -> None:
+        """SIGKILL to every worker of the party's node."""
+        process = self.node(party).process
+        assert process is not None
+        (zygote,) = _children(process.pid)
+        for worker in _children(zygote):
+            os.kill(worker, signal.SIGKILL)
+
     def mend(self) -> None:
         """Start again every node that is gone, let the frozen ones run, forget crashes."""
         for node in self.federation.nodes.values():
@@ -228,14 +260,22 @@ class Consortium:
                 self.restart(node.party)
 
     def restart(self, party: str) -> None:
-        """Start a node that was killed: on the same port, from the same files."""
+        """Start a node that was killed: on the same port, from the same files.
+
+        Returns once it answers. Its workers can start some seconds later.
+        """
         node = self.node(party)
         assert node.process is not None
         node.process.wait(STOPPED_S)
         assert node.process.stdout is not None
         node.process.stdout.close()
         node.start()
-        node.wait_ready()
+        wait_until(lambda: self._answers(party), READY_S, f"{party} answers")
+
+    def _answers(self, party: str) -> bool:
+        with self.client(party) as client, suppress(ParleyError):
+            return client.health().ready
+        return False
 
     # --- the command line ----------------------------------------------------------------------
 
@@ -267,6 +307,12 @@ def wait_until(true: Any, deadline_s: float, what: str) -> None:
         time.sleep(0.02)
 
 
+def _children(process: int) -> list[int]:
+    return [
+        int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    ]
+
+
 def build(
     root: Path,
     parties: tuple[str, ...],
@@ -283,9 +329,10 @@ def build(
     for party, path in data.items():
         path.write_text(rows_of(party))
     policy = root / "policy.yaml"
-    policy.write_text(_changed(policy_for(study), {
+    policy.write_text(changed(policy_for(study), {
         "coordinators": [COORDINATOR, RIVAL],
         "limits": {"reserve_s": 60, "reserved_max": 8, "aborts_max": 1000},
+        "study_budget": {"epsilon": 4, "delta": 0.000001},
         "domains": {DOMAIN: {"epsilon": 100, "delta": 0.000001}},
         "approval_expires_s": 600,
         **(policy_changes or {}),
@@ -307,7 +354,7 @@ def _enrol_rival(federation: Federation) -> None:
         trust_peer(root / RIVAL / "identity", root / party / "bundle.pem", federation._pins[party])
         text = node.config.read_text()
         said = YAML(typ="safe").load(text)
-        node.config.write_text(_changed(text, {
+        node.config.write_text(changed(text, {
             "coordinators": [COORDINATOR, RIVAL],
             "peers": {**said["peers"], RIVAL: pin},
         }))  # fmt: skip
@@ -318,13 +365,11 @@ def rival_office(federation: Federation) -> Office:
     addresses = {party: node.address for party, node in federation.nodes.items()}
     path = federation.root / RIVAL / "coordinator.yaml"
     pins = {party: federation._pins[party] for party in addresses}
-    path.write_text(
-        _changed(coordinator_file(addresses, {**pins, COORDINATOR: ""}), {"coordinator": RIVAL})
-    )
+    path.write_text(changed(coordinator_file(addresses, pins), {"coordinator": RIVAL}))
     return Office.open(path)
 
 
-def _changed(text: str, changes: Mapping[str, Any]) -> str:
+def changed(text: str, changes: Mapping[str, Any]) -> str:
     yaml = YAML()
     content = yaml.load(text)
     content.update(changes)

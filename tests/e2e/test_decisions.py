@@ -1,0 +1,163 @@
+"""People and policies decide: refusals, approvals by hand, and budgets that run out.
+
+Two parties: alpha's policy decides by itself and has little budget; at bravo a person decides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from by_hand import ByHand
+from federation import Consortium, build, changed
+
+from mpc.errors import AwaitingApproval, IntegrityError
+from mpc.plan.model import Plan
+from mpc.ports import ChargeState
+from parties.coordinator.office import Office, plan_file_bytes
+from parties.report.receipt import load_receipt
+from parties.report.verify import verify_receipt
+from parties.simulated_files import DOMAIN
+from protos import control_pb2 as wire
+
+COMMITTED = (ChargeState.COMMITTED,)
+DELTA = 0.000001
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consortium]:
+    federation = build(tmp_path_factory.mktemp("strict"), ("alpha", "bravo"))
+    policies = {party: node.directory / "policy.yaml" for party, node in federation.nodes.items()}
+    small = {DOMAIN: {"epsilon": 0.7, "delta": DELTA}}
+    policies["alpha"].write_text(changed(policies["alpha"].read_text(), {"domains": small}))
+    manual = {"approval": "manual", "study_budget": {"epsilon": 1, "delta": DELTA}}
+    policies["bravo"].write_text(changed(policies["bravo"].read_text(), manual))
+    with federation:
+        federation.start()
+        yield Consortium(federation, Office.open(federation.coordinator_config))
+
+
+def run_command(
+    consortium: Consortium, plan: Plan, folder: Path, wait_s: int = 0
+) -> CompletedProcess[str]:
+    file = folder / "plan.json"
+    file.write_bytes(plan_file_bytes(plan))
+    config, to = consortium.federation.coordinator_config, folder / "results"
+    return consortium.command(
+        "run", file, "--config", config, "--out", to, "--wait-s", wait_s, "--json"
+    )
+
+
+def requests(consortium: Consortium, action: str, *more: object) -> CompletedProcess[str]:
+    return consortium.command(
+        "requests", action, *more, "--config", consortium.node("bravo").config, "--json"
+    )
+
+
+def test_refusal_by_one_policy_ends_the_study_with_nothing_done_anywhere(
+    strict: Consortium, tmp_path: Path
+) -> None:
+    plan, before = strict.plan("2"), strict.ledgers()  # more than bravo allows a study
+    done = run_command(strict, plan, tmp_path)
+    assert done.returncode == 3
+    said = json.loads(done.stdout)
+    assert said["code"] == "PLY-R001"
+    assert "bravo" in said["message"]
+    assert "PLY-R022" in said["message"]
+    assert strict.ledgers() == before
+    assert strict.office.state.runs(plan.digest) == ()
+    assert not (tmp_path / "results").exists()
+    assert [strict.runs_under_way(party) for party in strict.parties] == [0, 0]
+
+
+def test_study_waits_for_a_person_and_the_receipt_names_who_approved(
+    strict: Consortium, tmp_path: Path
+) -> None:
+    plan, before = strict.plan("0.05"), strict.ledgers()
+    pending = run_command(strict, plan, tmp_path)
+    assert pending.returncode == 6
+    assert "bravo" in json.loads(pending.stdout)["message"]
+    assert strict.ledgers() == before
+
+    listed = json.loads(requests(strict, "list").stdout)["data"]["requests"]
+    (asked,) = [each for each in listed if each["plan_digest"] == plan.digest]
+    assert asked["state"] == "pending"
+    assert plan.study.title in asked["summary"]
+    approved = requests(strict, "approve", plan.digest[:12], "--by", "M. Okafor")
+    assert approved.returncode == 0, approved.stderr
+
+    done = run_command(strict, plan, tmp_path)
+    assert done.returncode == 0, done.stdout
+    receipt = load_receipt((tmp_path / "results" / "receipt.json").read_bytes())
+    verified = verify_receipt(receipt, strict.office.config.pins)
+    assert {each.party: each.approved_by for each in verified.approvals} == {
+        "alpha": "policy",
+        "bravo": "M. Okafor",
+    }
+    assert strict.charges(plan) == dict.fromkeys(strict.parties, COMMITTED)
+    by = [entry.approved_by for entry in strict.ledger("bravo").history(DOMAIN).charges]
+    assert by[-1] == "M. Okafor"
+
+
+def test_person_who_refuses_ends_the_study_with_their_reason(
+    strict: Consortium, tmp_path: Path
+) -> None:
+    plan, before = strict.plan("0.05"), strict.ledgers()
+    assert run_command(strict, plan, tmp_path).returncode == 6
+    refused = requests(
+        strict, "refuse", plan.digest[:12], "--by", "M. Okafor", "--reason", "no ethics vote"
+    )
+    assert refused.returncode == 0, refused.stderr
+    second = requests(strict, "approve", plan.digest[:12], "--by", "M. Okafor")
+    assert second.returncode == 2  # decided is decided
+    done = run_command(strict, plan, tmp_path)
+    assert done.returncode == 3
+    message = json.loads(done.stdout)["message"]
+    assert "bravo" in message
+    assert "refused by M. Okafor: no ethics vote" in message
+    assert strict.ledgers() == before
+    assert strict.office.state.runs(plan.digest) == ()
+
+
+def test_person_decides_on_one_run_and_not_on_those_after_it(strict: Consortium) -> None:
+    plan = strict.plan("0.05")
+    with ByHand(strict) as hand:
+        assert hand.propose("bravo", plan).verdict == wire.Judgement.PENDING
+        strict.approve("bravo", plan, "M. Okafor")
+        spare = hand.approval("bravo", plan)
+        strict.run(plan)
+        paid = strict.ledgers()
+        assert hand.propose("bravo", plan, fresh=True).verdict == wire.Judgement.PENDING
+        # An approval that was signed before and kept is good for nothing either.
+        with pytest.raises(IntegrityError, match=r"bravo: .*unknown, expired, or was used"):
+            hand.start("bravo", plan.digest, [hand.approval("alpha", plan, fresh=True), spare])
+    strict.forget_receipts(plan)
+    with pytest.raises(AwaitingApproval, match="bravo"):
+        strict.run(plan, wait_s=0.0)
+    assert strict.ledgers() == paid
+
+
+def test_spent_budget_refuses_the_next_study_and_a_cheaper_one_still_runs(
+    strict: Consortium, tmp_path: Path
+) -> None:
+    dear, dearer, cheap = strict.plan("0.5"), strict.plan("0.6"), strict.plan("0.05")
+    with pytest.raises(AwaitingApproval, match="bravo"):
+        strict.run(dear, wait_s=0.0)
+    strict.approve("bravo", dear, "M. Okafor")
+    strict.run(dear)
+    before = strict.ledgers()
+    done = run_command(strict, dearer, tmp_path)
+    assert done.returncode == 4
+    said = json.loads(done.stdout)
+    assert said["code"] == "PLY-B001"
+    assert "alpha: PLY-B010" in said["message"]
+    assert strict.ledgers() == before
+    assert strict.charges(dearer) == dict.fromkeys(strict.parties, ())
+    with pytest.raises(AwaitingApproval, match="bravo"):
+        strict.run(cheap, wait_s=0.0)
+    strict.approve("bravo", cheap, "M. Okafor")
+    assert strict.run(cheap).repeated is False
+    assert strict.charges(cheap) == dict.fromkeys(strict.parties, COMMITTED)

@@ -1,0 +1,129 @@
+"""``parley run`` killed: the parties go on, and ``parley status`` says what came of it.
+
+The commands run as a person runs them, as processes of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+from by_hand import ByHand
+from crash_points import Fate, Point
+from federation import STOPPED_S, Consortium, wait_until
+
+from mpc.plan.model import Plan
+from mpc.ports import ChargeState
+from parties.coordinator.office import plan_file_bytes
+from parties.coordinator.state import RunState
+from parties.report.receipt import load_receipt
+from parties.report.verify import verify_receipt
+
+COMMITTED = (ChargeState.COMMITTED,)
+RESERVED = (ChargeState.RESERVED,)
+RELEASED = (ChargeState.RELEASED,)
+
+
+def run_command(consortium: Consortium, plan: Plan, folder: Path) -> Popen[str]:
+    file = folder / "plan.json"
+    file.write_bytes(plan_file_bytes(plan))
+    config = consortium.federation.coordinator_config
+    return consortium.start_command("run", file, "--config", config, "--out", folder / "results")
+
+
+def status_of(consortium: Consortium, plan: Plan, *more: object) -> dict[str, object]:
+    """What ``parley status`` says of the run of ``plan``."""
+    config = consortium.federation.coordinator_config
+    run = consortium.record(plan).run
+    done = consortium.command("status", run, "--config", config, "--json", *more)
+    assert done.returncode == 0, done.stderr
+    (said,) = json.loads(done.stdout)["data"]["runs"]
+    assert said["run"] == run
+    return dict(said)
+
+
+@pytest.mark.parametrize("point", [Point.RESERVED, Point.COMMITTED])
+def test_study_whose_coordinator_was_killed_is_completed_by_status(
+    consortium: Consortium, tmp_path: Path, point: Point
+) -> None:
+    plan = consortium.plan()
+    consortium.crash("bravo", point, Fate.HELD)
+    command = run_command(consortium, plan, tmp_path)
+    consortium.wait_crashed("bravo")
+    command.kill()
+    command.communicate()
+    assert not (tmp_path / "results").exists()
+
+    # Not over yet: status says so, and neither ends it nor gives it up.
+    if point is Point.RESERVED:
+        assert status_of(consortium, plan)["state"] == RunState.STARTED
+        assert consortium.charges(plan)["bravo"] == RESERVED
+    consortium.let_go("bravo")
+    all_committed = dict.fromkeys(consortium.parties, COMMITTED)
+    wait_until(lambda: consortium.charges(plan) == all_committed, STOPPED_S, "all committed")
+    wait_until(lambda: consortium.runs_under_way("bravo") == 0, STOPPED_S, "its run is over")
+
+    said = status_of(consortium, plan, "--out", tmp_path / "results")
+    assert said["state"] == RunState.RELEASED
+    receipt = load_receipt((tmp_path / "results" / "receipt.json").read_bytes())
+    verified = verify_receipt(receipt, consortium.office.config.pins)
+    assert verified.run == said["run"]
+    for share in verified.shares:
+        assert share.to_bytes() == consortium.outbox(share.party, verified.run)
+    assert consortium.charges(plan) == all_committed
+    assert status_of(consortium, plan)["state"] == RunState.RELEASED
+
+
+def test_study_that_ended_without_its_coordinator_is_reported_with_who_did_not_commit(
+    consortium: Consortium, tmp_path: Path
+) -> None:
+    plan, before = consortium.plan(), consortium.ledgers()
+    consortium.crash("bravo", Point.RESERVED, Fate.HELD)
+    command = run_command(consortium, plan, tmp_path)
+    consortium.wait_crashed("bravo")
+    command.kill()
+    command.communicate()
+    consortium.kill("bravo")
+    for party in ("alpha", "charlie"):
+        wait_until(lambda p=party: consortium.runs_under_way(p) == 0, STOPPED_S, f"{party} stops")
+    said = status_of(consortium, plan)
+    assert said["state"] == RunState.FAILED
+    assert "nothing was committed here for this run" in str(said["problem"])
+    consortium.restart("bravo")
+    for party in consortium.parties:
+        assert consortium.charges(plan)[party] == RELEASED
+        assert consortium.ledgers()[party].balance == before[party].balance
+    assert consortium.record(plan).receipt is None
+
+
+def test_run_interrupted_by_its_user_is_cancelled_everywhere(
+    consortium: Consortium, tmp_path: Path
+) -> None:
+    plan, before = consortium.plan(), consortium.ledgers()
+    consortium.crash("bravo", Point.RESERVED, Fate.HELD)
+    command = run_command(consortium, plan, tmp_path)
+    consortium.wait_crashed("bravo")
+    command.send_signal(signal.SIGINT)
+    _out, said = command.communicate(timeout=STOPPED_S)
+    assert command.returncode == 130, said
+    for party in consortium.parties:
+        assert consortium.runs_under_way(party) == 0
+        assert consortium.charges(plan)[party] in (RELEASED, ())
+        assert consortium.ledgers()[party].balance == before[party].balance
+    assert status_of(consortium, plan)["state"] == RunState.FAILED
+
+
+def test_run_that_was_started_and_never_connected_ends_and_frees_its_place(
+    consortium: Consortium,
+) -> None:
+    plan, before = consortium.plan(), consortium.ledgers()
+    with ByHand(consortium) as hand:
+        hand.start("alpha", plan.digest, hand.approvals(plan))
+        assert consortium.runs_under_way("alpha") == 1
+        # The worker waits a minute for its Hellos; when it goes, by itself or not, so does the run.
+        consortium.end_workers("alpha")
+        wait_until(lambda: consortium.runs_under_way("alpha") == 0, STOPPED_S, "the run ends")
+    assert consortium.ledgers() == before
