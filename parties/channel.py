@@ -129,8 +129,13 @@ class PeerChannel:
                 )
             for link in self._links.values():
                 link.outbox.put(None)
+            # After a failure a peer ends its side once it has our STOP. To end ours before could
+            # take the STOP back, and the peer would name us instead of who failed.
             self._changed.wait_for(
-                lambda: all(link.flushed or link.silent for link in self._links.values()),
+                lambda: all(
+                    link.silent or (link.flushed and self._failure is None)
+                    for link in self._links.values()
+                ),
                 self._limits.close_s,
             )
             self._changed.notify_all()
