@@ -58,7 +58,7 @@ def script(parts: list[Block], logs: Path) -> str:
     """One script of all blocks; each says its number before it runs."""
     lines = [PRELUDE]
     for number, block in enumerate(parts):
-        lines.append(f"echo '== block {number}'")
+        lines.append(f'echo "== block {number} after $SECONDS s"')
         if not block.terminal:
             lines.append(block.text)
             continue
