@@ -9,19 +9,14 @@ from __future__ import annotations
 import csv
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pytest
 from dirty_tables import (
     CELLS,
     COLUMNS,
     DIRT,
-    ENCODINGS,
-    NUMBERS,
     WHERES,
     Dialect,
     dialects,
@@ -58,16 +53,20 @@ def assert_same(found: DuckTable, rows: Sequence[Mapping[str, Raw]], where: str)
         assert all(type(value) is int for value in left.reshape(-1))
 
 
-def zoo(spelled: Dialect) -> list[dict[str, str]]:
-    """Every cell of DIRT in every column, next to ever other ones."""
-    size = len(DIRT)
+def spread(cells: Sequence[str], spelled: Dialect) -> list[dict[str, str]]:
+    """Every cell in every column, next to ever other ones."""
+    size = len(cells)
     return [
         {
-            name: spelled.writable(DIRT[(row * stride + place) % size])
+            name: spelled.writable(cells[(row * stride + place) % size])
             for place, (name, stride) in enumerate(zip(COLUMNS, COPRIME, strict=True))
         }
-        for row in range(size * 3)
+        for row in range(size)
     ]
+
+
+def meant(rows: Sequence[Mapping[str, str]], spelled: Dialect) -> list[dict[str, str | None]]:
+    return [{name: spelled.meaning(name, cell) for name, cell in row.items()} for row in rows]
 
 
 DIALECTS = (
@@ -88,10 +87,8 @@ DIALECTS = (
 def test_every_odd_cell_of_a_csv_file_counts_as_the_declared_rules_say(
     spelled: Dialect, tmp_path: Path
 ) -> None:
-    rows = zoo(spelled)
-    meant = [{name: spelled.meaning(name, cell) for name, cell in row.items()} for row in rows]
-    found = open_csv(tmp_path, rows, spelled, "")
-    assert_same(found, meant, "")
+    rows = spread(DIRT, spelled)
+    assert_same(open_csv(tmp_path, rows, spelled, ""), meant(rows, spelled), "")
 
 
 @pytest.mark.parametrize("name", COLUMNS)
@@ -102,29 +99,43 @@ def test_each_odd_cell_alone_counts_as_the_declared_rules_say(name: str, tmp_pat
     found = open_csv(tmp_path, rows, spelled, "")
     wanted = [bound_cell(spelled.meaning(name, cell), COLUMNS[name]) for cell in DIRT]
     got = bounded_cells(found, name, tmp_path)
-    assert {cell: value for cell, value in zip(DIRT, got, strict=True)} == dict(
+    assert dict(zip(DIRT, got, strict=True)) == dict(
         zip(DIRT, wanted, strict=True)
     )
 
 
 @pytest.mark.parametrize("where", WHERES)
 def test_where_sees_the_bounded_columns(where: str, tmp_path: Path) -> None:
-    rows = zoo(Dialect())
-    meant = [{name: Dialect().meaning(name, cell) for name, cell in row.items()} for row in rows]
-    assert_same(open_csv(tmp_path, rows, Dialect(), where), meant, where)
+    rows = spread(DIRT, Dialect())
+    assert_same(open_csv(tmp_path, rows, Dialect(), where), meant(rows, Dialect()), where)
 
 
-ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, CELLS)), max_size=12)
-
-
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
-@given(rows=ROWS, spelled=dialects(), where=st.sampled_from(WHERES))
-def test_dirty_csv_tables_count_as_the_declared_rules_say(
-    rows: list[dict[str, str]], spelled: Dialect, where: str
-) -> None:
-    rows = [{name: spelled.writable(cell) for name, cell in row.items()} for row in rows]
-    meant = [{name: spelled.meaning(name, cell) for name, cell in row.items()} for row in rows]
+def hold_to_the_rules(cells: list[str], spelled: Dialect, where: str) -> None:
+    rows = spread(cells, spelled)
     with tempfile.TemporaryDirectory() as folder:
-        assert_same(open_csv(Path(folder), rows, spelled, where), meant, where)
+        assert_same(open_csv(Path(folder), rows, spelled, where), meant(rows, spelled), where)
+
+
+FUZZ = {
+    "cells": st.lists(CELLS, max_size=60),
+    "spelled": dialects(),
+    "where": st.sampled_from(WHERES),
+}
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(**FUZZ)
+def test_dirty_csv_tables_count_as_the_declared_rules_say(
+    cells: list[str], spelled: Dialect, where: str
+) -> None:
+    hold_to_the_rules(cells, spelled, where)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@given(**FUZZ)
+def test_many_dirty_csv_tables_count_as_the_declared_rules_say(
+    cells: list[str], spelled: Dialect, where: str
+) -> None:
+    hold_to_the_rules(cells, spelled, where)
