@@ -132,6 +132,7 @@ def _yaml(content: Mapping[str, Any], comment: str) -> str:
     text = StringIO()
     writer = YAML()
     writer.default_flow_style = False
+    writer.width = 4096  # no fingerprint is broken in two
     writer.dump(dict(content), text)
     return f"# {comment}\n{text.getvalue()}"
 

@@ -1,4 +1,4 @@
-"""Hold results.json to the plain answers: every number there, within six standard deviations.
+"""Hold results.json to the plain answers: every number is there, within six standard deviations.
 
 Counts and sums are exact sums and discrete Gaussian noise, so each of them leaves that band less
 often than once in 500 million times.
@@ -31,7 +31,7 @@ def main() -> None:
                     if off > SDS * estimate["noise_sd"]:
                         raise SystemExit(f"{answer['question']} {cell['labels']}: off by {off}")
                     compared += 1
-    print(f"{compared} released counts and sums lie within {SDS} standard deviations of the truth")
+    sys.stdout.write(f"{compared} counts and sums lie within {SDS} deviations of the plain ones\n")
 
 
 if __name__ == "__main__":

@@ -30,13 +30,14 @@ if [ ! -e node.yaml ]; then
         --host "$PARTY" --port 7100 --rows-max 20000
     cp "$demo/visits.schema.yaml" "$demo/policy.yaml" .
 fi
-if [ ! -e identity/identity.pem ]; then
+if [ ! -e joined ]; then
     cp identity/request.pem "$shared/$PARTY.request.part"
     mv "$shared/$PARTY.request.part" "$shared/$PARTY.request.pem"
     await "$shared/roster.json"
     parley pki install identity "$shared/$PARTY.bundle.pem"
     parley pki trust identity "$shared"/*.bundle.pem --roster "$shared/roster.json" \
         --config node.yaml
+    touch joined
 fi
 parley data register visits --config node.yaml
 exec parley node start --config node.yaml
