@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from federation import Consortium, build
-
-from parties.coordinator.office import Office
+from federation import Consortium, build, serving
 
 
 @pytest.fixture(scope="session")
 def shared_consortium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consortium]:
     root = tmp_path_factory.mktemp("consortium")
-    federation = build(root, ("alpha", "bravo", "charlie"), module="crashing_node")
-    with federation:
-        federation.start()
-        yield Consortium(federation, Office.open(federation.coordinator_config))
+    with serving(build(root, ("alpha", "bravo", "charlie"), module="crashing_node")) as consortium:
+        yield consortium
 
 
 @pytest.fixture

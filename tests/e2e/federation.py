@@ -13,14 +13,15 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from io import StringIO
 from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from crash_points import HAPPENED, ORDERED, RELEASED, Crash, Fate, Point
 from ruamel.yaml import YAML
@@ -269,7 +270,8 @@ class Consortium:
         node.process.wait(STOPPED_S)
         assert node.process.stdout is not None
         node.process.stdout.close()
-        node.start()
+        with in_reach():
+            node.start()
         wait_until(lambda: self._answers(party), READY_S, f"{party} answers")
 
     def _answers(self, party: str) -> bool:
@@ -307,6 +309,21 @@ def wait_until(true: Any, deadline_s: float, what: str) -> None:
         time.sleep(0.02)
 
 
+def in_reach() -> AbstractContextManager[object]:
+    """Nodes that start in this block find the modules beside this one."""
+    path = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
+    return patch.dict(os.environ, {"PYTHONPATH": path})
+
+
+@contextmanager
+def serving(federation: Federation) -> Iterator[Consortium]:
+    """The federation started, with its coordinator's office open; stopped at the end."""
+    with federation:
+        with in_reach():
+            federation.start()
+        yield Consortium(federation, Office.open(federation.coordinator_config))
+
+
 def _children(process: int) -> list[int]:
     return [
         int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()
@@ -323,7 +340,6 @@ def build(
 
     ``policy_changes`` are put over every party's derived policy, key by key.
     """
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
     study = study_of(dict.fromkeys(parties, 1))
     data = {party: root / f"{party}.csv" for party in parties}
     for party, path in data.items():

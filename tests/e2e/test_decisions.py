@@ -12,12 +12,12 @@ from subprocess import CompletedProcess
 
 import pytest
 from by_hand import ByHand
-from federation import Consortium, build, changed
+from federation import Consortium, build, changed, serving
 
 from mpc.errors import AwaitingApproval, IntegrityError
 from mpc.plan.model import Plan
 from mpc.ports import ChargeState
-from parties.coordinator.office import Office, plan_file_bytes
+from parties.coordinator.office import plan_file_bytes
 from parties.report.receipt import load_receipt
 from parties.report.verify import verify_receipt
 from parties.simulated_files import DOMAIN
@@ -35,9 +35,8 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consortium]:
     policies["alpha"].write_text(changed(policies["alpha"].read_text(), {"domains": small}))
     manual = {"approval": "manual", "study_budget": {"epsilon": 1, "delta": DELTA}}
     policies["bravo"].write_text(changed(policies["bravo"].read_text(), manual))
-    with federation:
-        federation.start()
-        yield Consortium(federation, Office.open(federation.coordinator_config))
+    with serving(federation) as consortium:
+        yield consortium
 
 
 def run_command(

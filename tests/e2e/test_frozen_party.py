@@ -86,7 +86,7 @@ def test_node_frozen_after_its_commit_is_waited_for_and_its_share_completes_the_
     consortium.signal("bravo", signal.SIGCONT)
     finished = running.result(driving.COLLECT_S)
     run = consortium.record(plan).run
-    sent = {share.party: share.to_bytes() for share in finished.verified.shares}
+    sent = {str(share.party): share.to_bytes() for share in finished.verified.shares}
     assert sent["bravo"] == consortium.outbox("bravo", run)
     assert consortium.charges(plan) == dict.fromkeys(consortium.parties, COMMITTED)
 

@@ -142,7 +142,7 @@ def test_party_killed_after_its_commit_sends_the_same_bytes_on_its_return(
     assert committed is not None
     consortium.restart("bravo")
     finished = running.result(driving.COLLECT_S)
-    sent = {share.party: share.to_bytes() for share in finished.verified.shares}
+    sent = {str(share.party): share.to_bytes() for share in finished.verified.shares}
     assert sent["bravo"] == committed
     assert consortium.charges(plan) == dict.fromkeys(consortium.parties, COMMITTED)
     assert consortium.record(plan).state is RunState.RELEASED

@@ -44,7 +44,7 @@ def test_new_version_of_one_partys_data_is_charged_and_the_old_one_no_longer_ans
     consortium.replace_data("bravo", shift=5)
     assert consortium.announced("bravo") == plan.study.parties["bravo"].version + 1
     paid = consortium.ledgers()
-    verdicts = {each.party: each for each in consortium.office.verdicts(plan)}
+    verdicts = {str(each.party): each for each in consortium.office.verdicts(plan)}
     assert [reason.code for reason in verdicts["bravo"].reasons] == [VERSION]
     assert consortium.ledgers() == paid
     entries = {party: entry.model_copy() for party, entry in plan.study.parties.items()}
@@ -107,6 +107,6 @@ def test_versions_named_in_a_study_are_the_announced_ones(consortium: Consortium
     versions = {party: consortium.announced(party) for party in consortium.parties}
     plan = consortium.office.plan(study_of({**versions, "alpha": versions["alpha"] + 1}))
     before = consortium.ledgers()
-    verdicts = {each.party: each for each in consortium.office.verdicts(plan)}
+    verdicts = {str(each.party): each for each in consortium.office.verdicts(plan)}
     assert [reason.code for reason in verdicts["alpha"].reasons] == [VERSION]
     assert consortium.ledgers() == before
