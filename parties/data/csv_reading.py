@@ -18,7 +18,7 @@ from parties.data.encodings import CODECS, faulty_line, readable
 from parties.data.expectations import Expectation, expectations
 from parties.data.faults import FaultList
 from parties.data.lines import count_records
-from parties.data.sandbox import identifier, rows, sandboxed
+from parties.data.sandbox import identifier, rows, sandboxed, whole_reading
 from parties.data.scan import scan
 from parties.data.schema import CsvSource, TableSchema
 
@@ -84,9 +84,10 @@ def _counted(
     """Rows, and failures of each expectation, as the engine sees them."""
     relation = scan(schema, files, list(schema.columns), header)
     sums = ["count(*)", *(f"count(*) FILTER (WHERE {each.failed})" for _name, each in expected)]
+    sums.append(whole_reading(list(schema.columns)))
     with sandboxed(files, temporary, READING_THREADS, READING_MEMORY_MB) as engine:
         (counts,) = rows(engine, f"SELECT {', '.join(sums)} FROM ({relation})")
-    return [int(count) for count in counts]
+    return [int(count) for count in counts[:-1]]
 
 
 def _tell(

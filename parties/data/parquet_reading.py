@@ -10,7 +10,7 @@ from mpc.errors import Fault, StudyAborted
 from parties.data import faults
 from parties.data.expectations import expectations, is_stored_as
 from parties.data.faults import FaultList
-from parties.data.sandbox import identifier, literal, rows
+from parties.data.sandbox import identifier, literal, rows, whole_reading
 from parties.data.schema import TableSchema
 
 if TYPE_CHECKING:
@@ -55,9 +55,10 @@ def check_parquet(
         for each in expectations(schema, name, identifier(header), types[header]):
             expected.append((name, place, each))
     sums = ["count(*)", *(f"count(*) FILTER (WHERE {each.failed})" for _n, _p, each in expected)]
+    sums.append(whole_reading([schema.header(name) for name in schema.columns]))
     try:
         (counts,) = rows(engine, f"SELECT {', '.join(sums)} FROM {_relation(path)}")
-        for (name, place, each), count in zip(expected, counts[1:], strict=True):
+        for (name, place, each), count in zip(expected, counts[1:-1], strict=True):
             listed = min(int(count), found.room)
             for (line,) in _places(engine, path, each.failed, listed):
                 fault = Fault(each.code, name, each.what, each.allowed, int(line) + 1, place)

@@ -65,6 +65,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def whole_reading(names: Sequence[str]) -> str:
+    """An aggregate that makes the engine decode every cell of columns ``names``."""
+    return f"bit_xor(hash({', '.join(identifier(name) for name in names)}))"
+
+
 def among(cell: str, texts: Sequence[str]) -> str:
     """Whether ``cell`` is one of ``texts``."""
     return f"{cell} IN ({', '.join(literal(text) for text in texts)})" if texts else "FALSE"
