@@ -77,7 +77,7 @@ def reading(schema: TableSchema, name: str, column: Column, cell: str, sql_type:
     if isinstance(column, NumberColumn) and isinstance(field, NumberField | IntegerField):
         return number_reading(cell, Grid.of(column), sql_type, notation)
     if isinstance(column, CategoryColumn) and isinstance(field, TextField):
-        return Reading(_level(cell, column, notation), Form.LEVEL)
+        return Reading(_level(cell, column, notation, sql_type), Form.LEVEL)
     if isinstance(column, DateColumn) and isinstance(field, DateField):
         return Reading(day_of(cell, field, sql_type), Form.DAY)
     raise ValueError(f"column {name} does not fit the schema")
@@ -173,25 +173,35 @@ def _nearest(cell: str, grid: Grid, each: int) -> str:
     return f"CAST({grid.low} + {steps} + CASE WHEN {up} THEN 1 ELSE 0 END AS BIGINT)"
 
 
-def _level(cell: str, column: CategoryColumn, notation: Notation) -> str:
+def _level(cell: str, column: CategoryColumn, notation: Notation, sql_type: str) -> str:
     """The index of the level a cell stands for by the column's rule, or NULL."""
     levels = ", ".join(literal(level) for level in column.levels)
-    text = f"nfc_normalize(CAST({cell} AS VARCHAR))"
-    code = f"CAST(enum_code(TRY_CAST({text} AS ENUM({levels}))) AS INTEGER)"
+    written = f"CAST({cell} AS VARCHAR)"
+    bare = f"nfc_normalize({trimmed(written)})"
+    codes = [
+        f"CAST(enum_code(TRY_CAST({text} AS ENUM({levels}))) AS INTEGER)"
+        for text in (f"nfc_normalize({written})", bare)  # the common case first: trimming is slow
+    ]
+    if sql_type == "BOOLEAN":
+        yes, no = (_index(column, word) for word in ("true", "false"))
+        codes = [f"(CASE WHEN {cell} THEN {yes} WHEN NOT {cell} THEN {no} END)"]
     missing = "NULL"
     if isinstance(column.missing, UseLevel):
         missing = str(column.levels.index(column.missing.level))
         if column.unknown_level == "exclude":
-            bare = trimmed(f"CAST({cell} AS VARCHAR)")
-            absent = among(
-                f"nfc_normalize({bare})" if notation.null else bare, ["", *notation.null]
-            )
-            missing = f"CASE WHEN {cell} IS NULL OR {absent} THEN {missing} END"
-        code = f"coalesce({code}, {missing})"
+            absent = f"{cell} IS NULL OR {among(bare, ['', *notation.null])}"
+            codes.append(f"CASE WHEN {absent} THEN {missing} END")
+        else:
+            codes.append(missing)
+    code = f"coalesce({', '.join(codes)})" if len(codes) > 1 else codes[0]
     markers = [marker for marker in notation.null if marker in column.levels]
     if markers:
-        return f"(CASE WHEN {among(text, markers)} THEN {missing} ELSE {code} END)"
+        return f"(CASE WHEN {among(bare, markers)} THEN {missing} ELSE {code} END)"
     return code
+
+
+def _index(column: CategoryColumn, level: str) -> str:
+    return str(column.levels.index(level)) if level in column.levels else "CAST(NULL AS INTEGER)"
 
 
 def day_of(cell: str, field: DateField, sql_type: str) -> str:
