@@ -24,12 +24,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def register(
     table: Annotated[str, typer.Argument(help="A table of the node's file.")],
     config: Config,
+    accept_cells: Annotated[
+        bool,
+        typer.Option(
+            "--accept-cells",
+            help="Announce in spite of faulty cells: studies count them by their declared rules.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Hold a table to its schema, cell by cell, and announce its version.
 
     Everything that is wrong is told here, with file, line and column, and then nothing is
-    announced. Studies name the version; a changed file has to be registered again.
+    announced, unless single cells are all that is wrong and you accept that. Studies name the
+    version; a changed file has to be registered again.
 
     Example: parley data register visits --config node.yaml
     """
@@ -37,11 +45,16 @@ def register(
     from parties.data.register import register_table
 
     with answering(as_json=json):
-        registered = register_table(load_node_config(config), table)
-        number = registered.version.number
+        registered = register_table(load_node_config(config), table, accept_cells=accept_cells)
+        number, accepted = registered.version.number, registered.accepted
+        faults = [] if accepted is None else accepted.message.splitlines()
         if json:
-            emit_json({"table": table, "version": number, "rows": registered.rows})
+            emit_json(
+                {"table": table, "version": number, "rows": registered.rows, "accepted": faults}
+            )
         else:
+            for fault in faults:
+                out.print(Text(fault), soft_wrap=True)
             line = f"{table}: version {number} is announced; {registered.rows} rows (told you only)"
             out.print(Text(line))
 
