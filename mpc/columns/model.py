@@ -94,8 +94,9 @@ class NumberColumn(Frozen):
 class CategoryColumn(Frozen):
     """A category with its levels in the study's order, compared as NFC text, case kept.
 
-    Rule for a cell: blank and null are *missing* (exclude the row, or count it as a level); text
-    that is no declared level is missing or excluded (``unknown_level``).
+    Rule for a cell, blanks at its ends removed: blank and null are *missing* (exclude the row, or
+    count it as a level); text that is no declared level is missing or excluded
+    (``unknown_level``).
     """
 
     type: Literal["category"]

@@ -135,11 +135,11 @@ def _number(cell: Raw) -> Fraction | None:
 
 
 def _level(cell: Raw) -> str | None:
-    """The text in a cell, in NFC; None for blank."""
+    """The text in a cell without blanks at its ends, in NFC; None for blank."""
     if cell is None or (isinstance(cell, float) and not isfinite(cell)):
         return None
     text = str(cell).lower() if isinstance(cell, bool) else str(cell)
-    return unicodedata.normalize("NFC", text) if text.strip() else None
+    return unicodedata.normalize("NFC", text.strip()) or None
 
 
 def _day(cell: Raw) -> int | None:

@@ -51,7 +51,7 @@ def _checker(field: DataField, notation: Notation) -> Checker:
     levels = None if field.levels is None else frozenset(field.levels)
 
     def check(cell: str) -> Found | None:
-        text = unicodedata.normalize("NFC", cell)
+        text = unicodedata.normalize("NFC", cell.strip())
         if levels is not None and text not in levels:
             allowed = ", ".join(field.levels or ())[: expectations.ALLOWED_LENGTH_MAX]
             return faults.UNKNOWN_LEVEL, "no declared level", allowed

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from parties.data import faults
 from parties.data.grid import Grid
-from parties.data.notation import Notation
+from parties.data.notation import Notation, trimmed
 from parties.data.rules import (
     FLOAT_TYPES,
     INTEGER_TYPES,
@@ -107,7 +107,7 @@ def _outside(cell: str, grid: Grid, sql_type: str, notation: Notation) -> str:
 
 
 def _expected_text(field: TextField, cell: str, absent: str) -> Iterator[Expectation]:
-    text = f"nfc_normalize(CAST({cell} AS VARCHAR))"
+    text = f"nfc_normalize({trimmed(f'CAST({cell} AS VARCHAR)')})"
     if field.levels is not None:
         levels = ", ".join(literal(level) for level in field.levels)
         wrong = f"(TRY_CAST({text} AS ENUM({levels})) IS NULL AND NOT {absent})"

@@ -87,7 +87,7 @@ class IntegerField(_Column):
 
 
 class TextField(_Column):
-    """Text, kept as written (leading zeros too), compared in Unicode NFC.
+    """Text, kept as written (leading zeros too), compared in Unicode NFC without outer blanks.
 
     ``levels``: any other text is a fault. ``width``: characters that every cell must have. Whole
     numbers and booleans of Parquet files are text in their digits, or true and false.

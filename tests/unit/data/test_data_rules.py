@@ -99,9 +99,7 @@ def test_each_odd_cell_alone_counts_as_the_declared_rules_say(name: str, tmp_pat
     found = open_csv(tmp_path, rows, spelled, "")
     wanted = [bound_cell(spelled.meaning(name, cell), COLUMNS[name]) for cell in DIRT]
     got = bounded_cells(found, name, tmp_path)
-    assert dict(zip(DIRT, got, strict=True)) == dict(
-        zip(DIRT, wanted, strict=True)
-    )
+    assert dict(zip(DIRT, got, strict=True)) == dict(zip(DIRT, wanted, strict=True))
 
 
 @pytest.mark.parametrize("where", WHERES)

@@ -167,7 +167,7 @@ def test_every_odd_cell_becomes_what_its_rule_says() -> None:
         20, -2, 0, 2, 5, 20,
     ]  # fmt: skip
     assert [bound_cell(c, pay) for c in (9.4, -0.1, 9, "8.5", 2.5)] == [None, None, 9, 8, 2]
-    assert [bound_cell(c, sex) for c in ("f", "F", "", None, " f")] == ["f", None, None, None, None]
+    assert [bound_cell(c, sex) for c in ("f", "F", "", None, " f")] == ["f", None, None, None, "f"]
     assert [bound_cell(c, area) for c in ("n", "west", None)] == ["n", "?", "?"]
     assert bound_cell("2020-01-09", day) == bound_cell(date(2020, 1, 9), day) == 18270
     assert [bound_cell(c, day) for c in ("2020-01-10", "20200101", 5, None)] == [None] * 4
