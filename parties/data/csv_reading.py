@@ -30,7 +30,7 @@ READING_MEMORY_MB = 2048
 def read_header(path: Path, source: CsvSource) -> list[str] | None:
     """The header of a CSV file; None if it is empty.
 
-    Raises UsageError if it cannot be opened, UnicodeDecodeError in another encoding.
+    Raises UsageError if it cannot be opened, UnicodeError in another encoding.
     """
     for _line, cells in _lines(path, source):
         return cells
@@ -115,7 +115,7 @@ def _tell(
                 wrong = check(filled[index])
                 if wrong is not None:
                     found.add(str(path), Fault(wrong[0], name, *wrong[1:], line, index + 1))
-    except UnicodeDecodeError:
+    except UnicodeError:
         found.add(str(path), encoding_fault(path, source))
     except csv.Error:
         what = "a quote that does not close, or a cell that is too large"

@@ -143,7 +143,7 @@ def _check_csv_files(
 def _csv_header(path: Path, source: CsvSource, found: FaultList) -> list[str] | None:
     try:
         header = read_header(path, source)
-    except UnicodeDecodeError:
+    except UnicodeError:
         found.add(str(path), encoding_fault(path, source))
         return None
     except csv.Error:
