@@ -12,7 +12,7 @@ import grpc
 from mpc.errors import ParleyError, PeerError, TransportError
 from mpc.roster import Member
 from mpc.units import RunId
-from parties.identity.credentials import dial, explain_failure
+from parties.identity.credentials import KEEPALIVE_S, TIMEOUT_S, dial, explain_failure
 from parties.identity.store import Identity
 from parties.problems import raised_by
 from protos import control_pb2 as wire
@@ -25,13 +25,24 @@ Reply = TypeVar("Reply")
 
 
 class PartyClient:
-    """Calls to one pinned party over mutual TLS."""
+    """Calls to one pinned party over mutual TLS.
 
-    def __init__(self, own: Identity, peer: Member, address: str) -> None:
+    A party that answers no ping for ``timeout_s`` after ``keepalive_s`` of silence is lost.
+    """
+
+    def __init__(
+        self,
+        own: Identity,
+        peer: Member,
+        address: str,
+        *,
+        keepalive_s: float = KEEPALIVE_S,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
         self.peer = peer
         self.address = address
         self._own = own
-        self._channel = dial(address, own, peer)
+        self._channel = dial(address, own, peer, keepalive_s=keepalive_s, timeout_s=timeout_s)
         self._stub: Any = PartyStub(self._channel)  # type: ignore[no-untyped-call] # generated
 
     def __enter__(self) -> PartyClient:

@@ -12,7 +12,7 @@ from mpc.canonical import Plain, canonical_bytes, from_canonical
 from mpc.errors import IntegrityError, NotCommitted, UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
-from mpc.roster import Roster
+from mpc.roster import Member, Roster
 from mpc.session.agreement import BUILD
 from mpc.study.canonical import study_from_plain, study_to_plain
 from mpc.study.model import Study
@@ -77,11 +77,20 @@ class Office:
         """A connection to every party of ``plan``, in roster order."""
         with contextlib.ExitStack() as stack:
             yield {
-                member.id: stack.enter_context(
-                    PartyClient(self.identity, member, self.config.parties[member.id].address)
-                )
+                member.id: stack.enter_context(self.client(member))
                 for member in plan.roster.parties
             }
+
+    def client(self, party: Member) -> PartyClient:
+        """A connection to one party at its configured address."""
+        config = self.config
+        return PartyClient(
+            self.identity,
+            party,
+            config.parties[party.id].address,
+            keepalive_s=config.keepalive_s,
+            timeout_s=config.timeout_s,
+        )
 
     def verdicts(self, plan: Plan) -> tuple[PartyVerdict, ...]:
         """What every party would say; nothing is signed, computed or spent."""

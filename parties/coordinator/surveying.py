@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from mpc.canonical import Plain, from_canonical
 from mpc.errors import ParleyError, PeerError
 from mpc.units import PartyId
-from parties.coordinator.client import PartyClient
 from parties.coordinator.office import Office
 
 
@@ -33,8 +32,7 @@ def survey(office: Office, party: PartyId) -> Answer | ParleyError:
     """Ask one party, in two calls; the error instead if it cannot be reached or is not itself."""
     try:
         member = office.trust.member(party)
-        address = office.config.parties[party].address
-        with PartyClient(office.identity, member, address) as client:
+        with office.client(member) as client:
             report, described = client.health(), client.describe()
         if not report.ready:
             raise PeerError(party, "takes no studies now")

@@ -97,8 +97,8 @@ def dial(
         ("grpc.enable_http_proxy", 0),
         ("grpc.enable_retries", 0),  # a start must not be sent twice
         ("grpc.use_local_subchannel_pool", 1),
-        # Also how long one attempt may take: what accepts and says nothing is no party.
-        ("grpc.min_reconnect_backoff_ms", _ms(keepalive_s + timeout_s)),
+        # Also how long one attempt may take: who accepts a connection and says nothing is frozen.
+        ("grpc.min_reconnect_backoff_ms", _ms(timeout_s)),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2000),
     ]
