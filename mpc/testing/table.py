@@ -85,7 +85,7 @@ def label_of(axis: Axis, value: int | str | None) -> int | None:
     if value is None:
         return None
     if not axis.edges:
-        return axis.labels.index(str(value))
+        return axis.labels.index(str(value)) if value in axis.labels else None
     point = int(value)
     last = len(axis.labels) - 1
     for index in range(last + 1):
