@@ -11,9 +11,7 @@ from typing import TypeAlias
 
 from mpc.errors import IntegrityError
 
-Plain: TypeAlias = (
-    "bool | int | str | list[Plain] | tuple[Plain, ...] | dict[str, Plain] | None"
-)
+Plain: TypeAlias = "bool | int | str | list[Plain] | tuple[Plain, ...] | dict[str, Plain] | None"
 
 SIZE_MAX = 16 << 20  # bytes
 

@@ -1,7 +1,8 @@
 """A linear study at one party, stage by stage. A newcomer starts here.
 
-registered table → bounded sums (the owner's engine) → shares of the total → charge on disk → own
-noise on the own share → READY of all → commit and masked share into the outbox. Only the sum of
+reservation on disk → bounded sums of the registered table (the owner's engine) → shares of the
+total → own noise on the own share, for the charge → READY of all → commit and masked share into the
+outbox. Only the sum of
 all parties' masked shares means anything, and that is the noised result; adding up and decoding is
 :mod:`mpc.outcome`, at the recipients.
 """
@@ -27,9 +28,9 @@ from mpc.table.model import BoundedTable
 class Stage(StrEnum):
     """Where a study stands, as coarsely as others may know."""
 
+    RESERVE = "reserve"
     BOUND = "bound"
     SHARE = "share"
-    CHARGE = "charge"
     NOISE = "noise"
     AGREE = "agree"
     RELEASE = "release"
@@ -61,11 +62,12 @@ def run_linear(
     Cost: one READY to each peer and back (1 round); the message has 8 bytes a released integer.
     Raises what its stages raise; before the commit nothing has left and nothing is spent.
     """
+    entered(Stage.RESERVE)
+    tools.ledger.reserve(plan.event, terms)
     entered(Stage.BOUND)
     local = BoundedStatistic.of(local_sums(plan.questions, table), plan.event)
     entered(Stage.SHARE)
     secret = tools.engine.share_sum(local)
-    entered(Stage.CHARGE)
     charge = tools.ledger.charge(secret, terms)
     entered(Stage.NOISE)
     noised = add_noise(secret, charge, tools.source, tools.engine)

@@ -265,7 +265,7 @@ class PeerChannel:
             if link.left:
                 raise IntegrityError("sent data after its BYE")
             link.inbox.append(frame)
-            link.unread += len(frame.payload)
+            link.unread += frames.HEADER_BYTES + len(frame.payload)
             self._changed.notify_all()
             self._changed.wait_for(
                 lambda: link.unread <= self._limits.unread_bytes_max or self._over()
@@ -280,6 +280,8 @@ class PeerChannel:
 
     def _obey(self, link: _Link, frame: Frame) -> None:
         if frame.operation == frames.BYE:
+            if link.left:
+                raise IntegrityError("said BYE twice")
             link.left = True
             link.outbox.put((frames.GOT, b""))
         elif frame.operation == frames.GOT:

@@ -45,6 +45,7 @@ def as_problem(error: BaseException) -> dict[str, str]:
 
 def from_problem(code: str, message: str, party: str) -> errors.ParleyError:
     """The error that :func:`as_problem` described; ``party`` is whom it names or who said it."""
+    message = "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in message)
     kind = _CLASSES.get(code, errors.ParleyError)
     text = message.removeprefix(f"{party}: ")
     if kind in _NAMES_A_PARTY:

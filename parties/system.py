@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 
 SOFTWARE_VERSION = "parley/0.1.0"
@@ -24,3 +25,8 @@ class SystemRandomness:
 
     def random_bytes(self, count: int) -> bytes:
         return os.urandom(count)
+
+
+def keep_no_core() -> None:
+    """Let no crash of this process or its children write keys and rows to disk."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

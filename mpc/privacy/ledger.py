@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mpc.accounting.event import price
+from mpc.accounting.event import NoiseEvent, price
+from mpc.errors import SecretMisuseError
 from mpc.ports import ChargeRequest, Journal
 from mpc.privacy.charge import BudgetCharge
 from mpc.secret.sealed import SecretStatistic
@@ -34,15 +35,15 @@ class Ledger:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._held: dict[RunId, NoiseEvent] = {}
 
-    def charge(self, statistic: SecretStatistic, terms: ChargeTerms) -> BudgetCharge:
-        """Reserve the price of ``statistic.event`` durably and return the charge for it.
+    def reserve(self, event: NoiseEvent, terms: ChargeTerms) -> None:
+        """Hold the price of ``event`` durably, before any row is read for it.
 
-        Opens: nothing. Cost: 0 rounds, one disk write. Raises BudgetRefusal if the budget or a
-        bound on the partner does not allow it, and PlanRefusal if the event has no price; then
-        nothing changed. LedgerError if the run was ever charged before.
+        So no study reads rows without being counted: one that ends without a release is an abort
+        of its partner. Raises as :meth:`charge` does, and then nothing changed.
         """
-        rho, delta = price(statistic.event)
+        rho, delta = price(event)
         request = ChargeRequest(
             run=terms.run,
             domain=terms.domain,
@@ -52,10 +53,23 @@ class Ledger:
             purpose=terms.purpose,
             approved_by=terms.approved_by,
             unit=terms.unit,
-            event=statistic.event.canonical(),
+            event=event.canonical(),
             rho=rho,
             delta=delta,
             expires_unix_s=terms.expires_unix_s,
         )
         self._journal.reserve(request)
+        self._held[terms.run] = event
+
+    def charge(self, statistic: SecretStatistic, terms: ChargeTerms) -> BudgetCharge:
+        """The charge for ``statistic``, its price held durably: now, or by :meth:`reserve` before.
+
+        Opens: nothing. Cost: 0 rounds, one disk write. Raises BudgetRefusal if the budget or a
+        bound on the partner does not allow it, and PlanRefusal if the event has no price; then
+        nothing changed. LedgerError if the run was ever charged before.
+        """
+        if terms.run not in self._held:
+            self.reserve(statistic.event, terms)
+        if self._held.pop(terms.run) != statistic.event:
+            raise SecretMisuseError("the reservation is for another event")
         return BudgetCharge._create(statistic, terms.run)

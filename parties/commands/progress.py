@@ -12,7 +12,7 @@ from rich.text import Text
 from mpc.units import PartyId
 from parties.commands.output import err
 
-STAGES = ("started", "bound", "share", "charge", "noise", "agree", "release", "committed")
+STAGES = ("started", "compute", "agree", "committed")
 
 
 class StudyProgress:
@@ -44,7 +44,7 @@ class StudyProgress:
     def entered(self, party: PartyId, stage: str) -> None:
         """A party entered a stage."""
         with self._lock:
-            self._stages[party] = stage
+            self._stages[party] = stage if stage in STAGES else "…"
 
     def waiting(self, parties: tuple[PartyId, ...]) -> None:
         """A person at each of ``parties`` has yet to decide."""

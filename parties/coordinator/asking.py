@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
 from mpc.canonical import canonical_bytes
@@ -57,11 +57,17 @@ def budget_of(party: PartyId, budget: wire.Budget) -> PartyBudget | None:
     """What the party publishes of its ledger, if it does."""
     if not budget.published:
         return None
+    try:
+        delta = Decimal(budget.delta)
+    except InvalidOperation:
+        return None  # a party's own words; nothing depends on them
+    if not 0 < delta < 1:
+        return None
     return PartyBudget(
         party=party,
         rho_cap=RhoPico(budget.rho_cap_pico),
         rho_left=RhoPico(budget.rho_left_pico),
-        delta=Decimal(budget.delta),
+        delta=delta,
     )
 
 

@@ -62,7 +62,7 @@ def register_table(config: NodeConfig, table: str, *, accept_cells: bool = False
     if table not in config.tables:
         raise UsageError(f"{config.file} offers no table {table}")
     written = load_schema(config.tables[table].schema_file)
-    temporary = config.state / "tmp"
+    temporary = config.state / "registering"
     temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
     checked = hold_to_schema(written, temporary)
     error = checked.found.error()

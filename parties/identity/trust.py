@@ -65,8 +65,12 @@ class Trust:
         )
 
     def coordinators(self, named: Iterable[PartyId]) -> tuple[Member, ...]:
-        """The members that may propose studies: each pinned, known, and a coordinator."""
-        found = tuple(self.member(each) for each in named)
+        """The members that may propose studies: each pinned, known, and a coordinator.
+
+        Their times are not looked at: :meth:`check` does that for the one that calls.
+        """
+        wanted = tuple(named)
+        found = tuple(member for member in self.members if member.id in wanted)
         for member in found:
             if member.role is not Role.COORDINATOR:
                 raise IdentityError(

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mpc.accounting.conversion import epsilon_from_rho
 from mpc.canonical import Plain, from_canonical
 from mpc.errors import (
     IdentityError,
@@ -27,9 +28,10 @@ from mpc.ports import Balance, ChargeState
 from mpc.roster import Roster
 from mpc.session.approval import NONCE_SIZE, Approval
 from mpc.study.canonical import study_from_plain
-from mpc.units import PartyId, PlanDigest, RunId
+from mpc.units import PartyId, PlanDigest, RunId, rho_text
 from parties.node.parts import NodeParts
 from parties.node.requests import RequestState
+from parties.policy.charge import charge
 from parties.policy.evaluate import LIFETIME_BUDGET, Reason, Standing, evaluate
 from protos import control_pb2 as wire
 
@@ -108,7 +110,13 @@ class Desk:
         approver = "policy"
         manual = self._policy.value.approval == "manual"
         if manual:
-            asked = self._requests.ask(plan.digest, plan.study.id, asker, request_summary(plan))
+            asked = self._requests.ask(
+                plan.digest,
+                plan.study.id,
+                asker,
+                request_summary(plan, self._cost(plan)),
+                self._policy.value.approval_expires_s,
+            )
             if asked.state is RequestState.PENDING:
                 verdict = wire.Judgement.PENDING
                 return wire.Judgement(verdict=verdict, manual=True, budget=budget)
@@ -156,6 +164,19 @@ class Desk:
 
     def _own(self, code: str, what: str, allowed: str) -> Reason:
         return Reason(code, what, allowed, self._config.file.name, 1)
+
+    def _cost(self, plan: Plan) -> str:
+        """What the plan takes from this party's budget, for the unit that the budget protects."""
+        table = self._config.tables.get(plan.study.table.name)
+        domain = self._policy.value.domains.get(table.domain) if table else None
+        if domain is None:
+            return "not known"
+        rho = charge(plan, domain)
+        epsilon = epsilon_from_rho(rho, domain.delta)
+        return (
+            f"rho {rho_text(rho)}, epsilon {epsilon:f} at delta {domain.delta:f}, for"
+            f" {domain.rows_max} rows, {domain.adjacency.value}"
+        )
 
     def _approval(self, plan: Plan, approver: str) -> Approval:
         nonce = self._randomness.random_bytes(NONCE_SIZE)
@@ -235,8 +256,8 @@ def _wire_reason(reason: Reason) -> wire.Reason:
     return wire.Reason(code=reason.code, what=what, allowed=reason.allowed)
 
 
-def request_summary(plan: Plan) -> str:
-    """What a person has to decide on, as text."""
+def request_summary(plan: Plan, cost: str) -> str:
+    """What a person has to decide on, as text. ``cost`` is for the unit of the owner's domain."""
     study = plan.study
     lines = {
         "title": study.title,
@@ -247,7 +268,10 @@ def request_summary(plan: Plan) -> str:
         "questions": {question.name: question.kind for question in plan.questions},
         "columns": {name: sorted(uses) for name, uses in plan.columns_used.items()},
         "where": study.table.where or "every row",
+        "coordinator": plan.roster.coordinator.id,
+        "protects": f"{study.table.unit.rows_max} rows, {study.privacy.adjacency.value}",
         "epsilon": f"{plan.epsilon_total:f} at delta {plan.delta:f}",
+        "costs_here": cost,
         "coalition": plan.coalition,
     }
     return json.dumps(lines, indent=2, ensure_ascii=False)

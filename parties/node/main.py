@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import signal
 import sys
 import threading
@@ -26,13 +27,13 @@ from parties.identity.trust import load_trust
 from parties.ledger.records import Limits
 from parties.ledger.sqlite import SqliteLedger
 from parties.node.desk import Desk
-from parties.node.parts import LEDGER, REQUESTS, NodeParts
+from parties.node.parts import LEDGER, REQUESTS, TEMPORARY, NodeParts
 from parties.node.requests import RequestStore
 from parties.node.service import ControlService
 from parties.node.studies import Studies
 from parties.node.workers import ZYGOTE_MODULE, Zygote
 from parties.policy.model import PolicyFile, load_policy
-from parties.system import SystemClock, SystemRandomness
+from parties.system import SystemClock, SystemRandomness, keep_no_core
 from protos.control_pb2_grpc import add_PartyServicer_to_server
 
 THREADS = 32  # calls at once; a watcher holds one
@@ -88,7 +89,6 @@ def open_parts(config: NodeConfig) -> NodeParts:
         raise ConfigFaults(str(config.file), (fault,))
     policy = load_policy(config.policy)
     config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (config.state / "tmp").mkdir(exist_ok=True, mode=0o700)
     return NodeParts(
         config=config,
         trust=load_trust(config.identity, identity, config.peers),
@@ -112,6 +112,7 @@ def release_orphans(parts: NodeParts) -> int:
 
 def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
     """Run a node until SIGTERM or SIGINT. ``zygote_module`` is what its workers are forked from."""
+    keep_no_core()
     zygote = Zygote(zygote_module)
     try:
         parts = open_parts(config)
@@ -131,7 +132,9 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
             port = 0
         if not port:
             raise TransportError(f"cannot listen on {config.listen}", hint="is the port taken?")
-        released = release_orphans(parts)  # the port is ours, so no other life is under way
+        # The port is ours, so no other life of this node is under way.
+        shutil.rmtree(config.state / TEMPORARY, ignore_errors=True)
+        released = release_orphans(parts)
         if released:
             _log.info("%d reservations of an earlier life of this node released", released)
         stopped = threading.Event()

@@ -14,6 +14,7 @@ from parties.policy.model import PolicyFile
 
 LEDGER = "ledger.db"
 REQUESTS = "requests.db"
+TEMPORARY = "tmp"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from mpc.ports import Clock
 from mpc.units import PartyId, PlanDigest, RunId
 from parties.database import Database
 
-REQUESTS_PENDING_MAX = 100
+REQUESTS_PENDING_MAX = 20  # of one coordinator
 APPROVALS_OPEN_MAX = 1000
 _TABLES = """
 CREATE TABLE IF NOT EXISTS request (
@@ -88,22 +88,37 @@ class RequestStore:
         self._database = Database(path, _TABLES)
         self._clock = clock
 
-    def ask(self, plan_digest: PlanDigest, study: str, asked_by: str, summary: str) -> Request:
-        """The request for this plan, made now if it is new or its approval was used.
+    def ask(
+        self, plan_digest: PlanDigest, study: str, asked_by: str, summary: str, valid_s: int
+    ) -> Request:
+        """The request for this plan, made now if it is new, or its approval was used or is old.
+
+        A person's yes holds for ``valid_s`` seconds.
 
         Asking again otherwise changes nothing.
         """
         with self._database.transaction() as database:
             pending = database.execute(
-                "SELECT count(*) FROM request WHERE state = ? AND plan_digest != ?",
-                (RequestState.PENDING, plan_digest),
+                "SELECT count(*) FROM request"
+                " WHERE state = ? AND plan_digest != ? AND asked_by = ?",
+                (RequestState.PENDING, plan_digest, asked_by),
             ).fetchone()[0]
             if pending >= REQUESTS_PENDING_MAX:
-                raise UsageError(f"{pending} requests wait for a decision here already")
+                raise UsageError(f"{pending} of its requests wait for a decision here already")
             database.execute(
                 "INSERT OR IGNORE INTO request (plan_digest, study, asked_by, asked_at, state,"
                 " summary) VALUES (?, ?, ?, ?, ?, ?)",
                 (plan_digest, study, asked_by, self._clock.unix_s(), RequestState.PENDING, summary),
+            )
+            database.execute(
+                "UPDATE request SET state = ? WHERE plan_digest = ? AND state = ?"
+                " AND decided_at <= ?",
+                (
+                    RequestState.USED,
+                    plan_digest,
+                    RequestState.APPROVED,
+                    self._clock.unix_s() - valid_s,
+                ),
             )
             database.execute(
                 "UPDATE request SET state = ?, asked_by = ?, asked_at = ?, decided_by = '',"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import grpc
 
 from mpc.canonical import canonical_bytes
+from mpc.errors import UsageError
 from mpc.roster import Member
 from mpc.units import PartyId, RunId
 from parties.identity.credentials import peer_member
@@ -19,6 +20,7 @@ from protos import control_pb2 as wire
 from protos.control_pb2_grpc import PartyServicer
 
 WATCH_S = 24 * 3600.0  # a watcher that saw no stage for this long is let go
+PROPOSAL_BYTES_MAX = 512 << 10
 
 
 class ControlService(PartyServicer):
@@ -33,7 +35,9 @@ class ControlService(PartyServicer):
         self._studies = studies
 
     def _caller(self, context: grpc.ServicerContext) -> Member:
-        return peer_member(context, self._trust.coordinators(self._coordinators))
+        caller = peer_member(context, self._trust.coordinators(self._coordinators))
+        self._trust.check(caller)
+        return caller
 
     @unary
     def Describe(
@@ -52,6 +56,8 @@ class ControlService(PartyServicer):
     def Propose(self, request: wire.Proposal, context: grpc.ServicerContext) -> wire.Judgement:
         """Judge a plan; sign it if policy or a person says yes."""
         caller = self._caller(context)
+        if len(request.study) > PROPOSAL_BYTES_MAX or len(request.roster) > PROPOSAL_BYTES_MAX:
+            raise UsageError(f"a study and a roster have at most {PROPOSAL_BYTES_MAX} bytes each")
         proposed = Proposed(request.study, request.roster, request.plan_digest, caller.id)
         return self._desk.judgement(proposed, dry_run=request.dry_run, fresh=request.fresh)
 

@@ -8,10 +8,13 @@ reservation that was not committed is released.
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
+from pathlib import Path
 
 from mpc.canonical import Plain
 from mpc.errors import (
+    IdentityError,
     IntegrityError,
     ParleyError,
     PeerError,
@@ -27,7 +30,7 @@ from mpc.units import PARTIES_MAX, PartyId, RunId
 from parties.data.catalogue import DATABASE
 from parties.identity.store import Identity
 from parties.node.desk import Desk
-from parties.node.parts import LEDGER, NodeParts
+from parties.node.parts import LEDGER, TEMPORARY, NodeParts
 from parties.node.requests import BegunRun
 from parties.node.runs import Run, Runs
 from parties.node.workers import Zygote
@@ -78,6 +81,7 @@ class Studies:
         domain = self._config.tables[plan.study.table.name].domain
         begun = BegunRun(run_id, plan.digest, coordinator, domain)
         approver = self._requests.use_up(own.nonce, begun)
+        self._folder(run_id).mkdir(mode=0o700, parents=True, exist_ok=True)
         run = Run(run_id, coordinator, plan, self._zygote.fork())
         try:
             self._runs.add(run)
@@ -111,7 +115,7 @@ class Studies:
             table=self._catalogue.for_worker(plan.study.table.name),
             ledger=str(self._config.state / LEDGER),
             versions=str(self._config.state / DATABASE),
-            temporary=str(self._config.state / "tmp"),
+            temporary=str(self._folder(run)),
             domain=table.domain,
             partner=plan.roster.coordinator.organization,
             approved_by=approver,
@@ -179,7 +183,7 @@ class Studies:
                     problem = None
                     return
                 elif "problem" in message:
-                    problem = _problem(message["problem"])
+                    problem = self._told(run, _problem(message["problem"]))
                     return
                 elif "alive" not in message:
                     run.hear(message)
@@ -190,9 +194,27 @@ class Studies:
         finally:
             self._finish(run, problem)
 
+    def _folder(self, run: RunId) -> Path:
+        """Where a run's engine may spill; gone when the run is over."""
+        return self._config.state / TEMPORARY / run
+
+    def _told(self, run: Run, problem: dict[str, str]) -> dict[str, str]:
+        """What the coordinator learns of a worker's problem.
+
+        It gave the addresses that the worker dialled, so what answered there is for this node's
+        log alone: it could be anything in the owner's network.
+        """
+        if problem["code"] not in (IdentityError.code, TransportError.code):
+            return problem
+        _log.warning("run %s: %s", run.id[:12], problem["message"])
+        own = self._config.party
+        told = StudyAborted(f"{own}: it could not meet a peer; its node's log says more")
+        return as_problem(told)
+
     def _finish(self, run: Run, problem: dict[str, str] | None) -> None:
         """End the worker, then release what was not committed; the order keeps that exact."""
         run.worker.kill()
+        shutil.rmtree(self._folder(run.id), ignore_errors=True)  # what it spilled or recoded
         self._ledger.release(run.id)
         if self._ledger.state(run.id) is ChargeState.COMMITTED:
             problem = None  # however the worker ended, its share is in the outbox

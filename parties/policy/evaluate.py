@@ -184,8 +184,8 @@ def _budgets(plan: Plan, policy: PolicyFile, standing: Standing) -> Iterator[Rea
     if cap is None:
         what = "no study may spend any budget"
         yield _reason(policy, STUDY_BUDGET, what, "", "study_budget")
-    elif plan.rho_total > cap.rho or plan.delta_charged:
-        what = f"the study costs ε {plan.epsilon_total:f} at δ {plan.delta}"
+    elif _study_cost(plan, policy, standing) > cap.rho or plan.delta_charged:
+        what = f"the study costs ε {plan.epsilon_total:f} at δ {plan.delta} for its own unit"
         allowed = f"ε {cap.epsilon:f} at δ {cap.delta} a study"
         yield _reason(policy, STUDY_BUDGET, what, allowed, "study_budget")
     if standing.table is None:
@@ -197,6 +197,12 @@ def _budgets(plan: Plan, policy: PolicyFile, standing: Standing) -> Iterator[Rea
         yield _reason(policy, DOMAIN, what, _words(policy.value.domains), "domains")
         return
     yield from _lifetime(plan, policy, domain, standing.balance)
+
+
+def _study_cost(plan: Plan, policy: PolicyFile, standing: Standing) -> RhoPico:
+    """rho for the unit of the table's domain, which may be stronger than the study's."""
+    domain = policy.value.domains.get(standing.table.domain) if standing.table else None
+    return plan.rho_total if domain is None else charge(plan, domain)
 
 
 def _lifetime(plan: Plan, policy: PolicyFile, domain: Domain, balance: Balance) -> Iterator[Reason]:

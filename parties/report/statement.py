@@ -60,8 +60,12 @@ def _not_protected(plan: Plan) -> tuple[str, ...]:
         "through the studies of different owners.",
         "The plan, the schemas that owners publish, who takes part, the sizes of messages and the "
         "rough times of stages are visible to those who take part.",
-        "An owner that lies about its rows or its noise can spoil the results. It cannot weaken "
-        "the protection of the other owners’ rows.",
+        "An owner that lies about its rows or its noise can spoil the results."
+        + (
+            " It cannot weaken the protection of the other owners’ rows."
+            if plan.coalition == plan.parties - 1
+            else f" If more than {plan.coalition} add none, the others’ rows are protected less."
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ from parties.worker.pipe import Pipe, exit_when_closed, show_life
 CONNECT_S = 60.0  # from the Hello until the coordinator hands over everybody's
 MEET_S = 10.0  # until every peer is met
 SESSION_TAG_SIZE = 8
+TICK_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class _Study:
         self._identity = Identity.from_node(order.identity)
         self._plan = _recomputed(order)
         self._journal = ports.journal(order)
+        self._met_s = 0.0
 
     def run(self) -> None:
         hello = self._hello()
@@ -157,8 +160,18 @@ class _Study:
             :SESSION_TAG_SIZE
         ]
 
+    def _agree(self, session: Session, channel: Channel) -> None:
+        """READY, at a tick of the clock: how long rows and noise took is not for others to time."""
+        waited_s = self._ports.clock.monotonic_s() - self._met_s
+        time.sleep(TICK_S - waited_s % TICK_S)
+        self._pipe.send({"stage": "agree"})
+        session.exchange_ready(channel, session.opening)
+
     def _compute(self, session: Session, channel: Channel) -> None:
+        self._met_s = self._ports.clock.monotonic_s()
         version = RegisteredVersion.from_plain(self._order.table)
+        if version.number != self._plan.study.parties[self._order.party].version:
+            raise StudyAborted(f"{self._order.party}: another data version was announced meanwhile")
         table = self._table(version)
         commitment = version.commit(self._ports.randomness)
         store = VersionStore(Path(self._order.versions), self._ports.clock)
@@ -168,7 +181,7 @@ class _Study:
             ledger=Ledger(self._journal),
             journal=self._journal,
             source=self._ports.source,
-            agree=lambda: session.exchange_ready(channel, session.opening),
+            agree=lambda: self._agree(session, channel),
             seal=lambda masked: session.seal(
                 session.opening, from_bytes(masked), commitment.digest, SOFTWARE_VERSION
             ),
@@ -196,7 +209,9 @@ class _Study:
         )
 
     def _entered(self, stage: Stage) -> None:
-        self._pipe.send({"stage": stage.value})
+        """Others learn of two stages only; the rest would time this party's rows for them."""
+        if stage is Stage.RESERVE:
+            self._pipe.send({"stage": "compute"})
 
 
 def _recomputed(order: WorkerOrder) -> Plan:

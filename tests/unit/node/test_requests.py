@@ -66,22 +66,22 @@ def test_a_wrong_approval_starts_nothing(
 def test_a_persons_yes_is_good_for_one_run_and_asked_for_again_after_it(
     store: RequestStore,
 ) -> None:
-    store.ask(PLAN, "study", "coordinator", "{}")
+    store.ask(PLAN, "study", "coordinator", "{}", 100)
     store.decide(PLAN, RequestState.APPROVED, "M. Okafor", "")
     store.promise("n1", PLAN, "M. Okafor", 2_000)
     store.promise("n2", PLAN, "M. Okafor", 2_000)
     assert store.use_up("n1", begun("1")) == "M. Okafor"
     with pytest.raises(IntegrityError):
         store.use_up("n2", begun("2"))
-    assert store.ask(PLAN, "study", "coordinator", "{}").state is RequestState.PENDING
+    assert store.ask(PLAN, "study", "coordinator", "{}", 100).state is RequestState.PENDING
 
 
 def test_a_decision_is_made_once(store: RequestStore) -> None:
-    store.ask(PLAN, "study", "coordinator", "{}")
+    store.ask(PLAN, "study", "coordinator", "{}", 100)
     store.decide(PLAN, RequestState.REFUSED, "M. Okafor", "no ethics vote")
     with pytest.raises(UsageError, match="refused already"):
         store.decide(PLAN, RequestState.APPROVED, "somebody else", "")
-    request = store.ask(PLAN, "study", "coordinator", "{}")
+    request = store.ask(PLAN, "study", "coordinator", "{}", 100)
     assert (request.state, request.reason) == (RequestState.REFUSED, "no ethics vote")
 
 
@@ -96,7 +96,20 @@ def test_open_approvals_and_requests_have_limits(
         store.promise("n3", PLAN, "policy", 3_000)
     clock.now = 2_000
     store.promise("n3", PLAN, "policy", 3_000)  # the others expired
-    store.ask(PLAN, "study", "coordinator", "{}")
+    store.ask(PLAN, "study", "coordinator", "{}", 100)
     with pytest.raises(UsageError, match="wait for a decision"):
-        store.ask(OTHER, "study", "coordinator", "{}")
+        store.ask(OTHER, "study", "coordinator", "{}", 100)
     assert [request.plan_digest for request in store.list()] == [PLAN]
+
+
+def test_a_persons_yes_is_old_after_its_time_and_one_coordinator_does_not_crowd_out_another(
+    store: RequestStore, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parties.node.requests.REQUESTS_PENDING_MAX", 1)
+    store.ask(PLAN, "study", "coordinator", "{}", 100)
+    store.decide(PLAN, RequestState.APPROVED, "M. Okafor", "")
+    clock.now += 99
+    assert store.ask(PLAN, "study", "coordinator", "{}", 100).state is RequestState.APPROVED
+    clock.now += 1
+    assert store.ask(PLAN, "study", "coordinator", "{}", 100).state is RequestState.PENDING
+    assert store.ask(OTHER, "study", "other-office", "{}", 100).state is RequestState.PENDING
