@@ -52,4 +52,7 @@ class Database:
                 connection.execute("COMMIT")
         except sqlite3.Error as failure:
             name = getattr(failure, "sqlite_errorname", type(failure).__name__)
-            raise StorageError(f"{self._path.name}: the database failed ({name})") from None
+            raise StorageError(
+                f"{self._path.name}: the database failed ({name})",
+                hint="look for a full disk, a read-only file or a process that holds it",
+            ) from None

@@ -35,6 +35,14 @@ class Catalogue:
                 raise ConfigFaults(str(config.file), (fault,))
             self._written[name] = schema
         self._versions = VersionStore(config.state / DATABASE, SystemClock())
+        for name, table in config.tables.items():
+            bound = self._versions.domain_of(name)
+            if bound not in (None, table.domain):
+                what = f"table {name} was registered for privacy domain {bound}"
+                fault = Fault(
+                    "PLY-C109", f"tables.{name}.domain", what, "that domain for ever", 1, 1
+                )
+                raise ConfigFaults(str(config.file), (fault,))
 
     def published(self) -> dict[str, Plain]:
         """Each table's columns and announced version. No counts, no files."""

@@ -76,6 +76,7 @@ def register_table(config: NodeConfig, table: str, *, accept_cells: bool = False
             hint="raise rows_max; it is published, and enters the range proof of every study",
         )
     store = VersionStore(config.state / DATABASE, SystemClock())
+    store.settle(table, config.tables[table].domain, checked.states)
     version = store.announce(
         written.value, checked.states, checked.header, checked.rows, rows_max=capacity
     )

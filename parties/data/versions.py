@@ -32,6 +32,10 @@ CREATE TABLE IF NOT EXISTS version (
     content TEXT NOT NULL,
     PRIMARY KEY (table_name, number)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS belonging (
+    thing TEXT PRIMARY KEY,
+    domain TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS commitment (
     run TEXT PRIMARY KEY,
     table_name TEXT NOT NULL,
@@ -166,6 +170,34 @@ class VersionStore:
                     commitment.secret,
                 ),
             )
+
+    def settle(self, table: str, domain: str, files: tuple[FileState, ...]) -> None:
+        """Bind a table and the bytes of its files to one privacy domain, for ever.
+
+        Raises UsageError, and then nothing changed, if one of them belongs to another already: in
+        a second domain the same people would have a second budget.
+        """
+        things = [f"table {table}", *(f"sha256 {file.sha256}" for file in files)]
+        with self._database.transaction() as database:
+            for thing in things:
+                database.execute("INSERT OR IGNORE INTO belonging VALUES (?, ?)", (thing, domain))
+                (bound,) = database.execute(
+                    "SELECT domain FROM belonging WHERE thing = ?", (thing,)
+                ).fetchone()
+                if bound != domain:
+                    what = f"table {table}" if thing == things[0] else f"a file of table {table}"
+                    raise UsageError(
+                        f"{what} belongs to privacy domain {bound} for ever, not to {domain}",
+                        hint="name that domain in the node's file",
+                    )
+
+    def domain_of(self, table: str) -> str | None:
+        """The privacy domain that ``table`` was registered for; None if it never was."""
+        with self._database.transaction() as database:
+            row = database.execute(
+                "SELECT domain FROM belonging WHERE thing = ?", (f"table {table}",)
+            ).fetchone()
+        return None if row is None else str(row[0])
 
     def announce(
         self,

@@ -9,8 +9,6 @@ consumes nothing, so a cheaper one may follow. Several processes may open the fi
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from mpc.errors import BudgetRefusal, LedgerError
@@ -56,7 +54,7 @@ class SqliteLedger:
         """
         _check_caps(rho_cap, delta_cap)
         terms = (CURRENCY, unit.rows_max, unit.adjacency.value)
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             known = connection.execute(
                 "SELECT currency, unit_rows_max, unit_adjacency FROM domain WHERE name = ?", (name,)
             ).fetchone()
@@ -83,7 +81,7 @@ class SqliteLedger:
         _check_caps(rho_cap, delta_cap)
         if not set_by or not reason:
             raise LedgerError("a cap is set by somebody, for a reason")
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             balance_of(connection, name, self._clock.unix_s())
             connection.execute(
                 "UPDATE domain SET rho_cap = ?, delta_cap = ? WHERE name = ?",
@@ -93,7 +91,7 @@ class SqliteLedger:
 
     def unit(self, domain: str) -> ProtectedUnit | None:
         """Whom the domain's budget protects, for ever; None if there is no such domain."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             row = connection.execute(
                 "SELECT unit_rows_max, unit_adjacency FROM domain WHERE name = ?", (domain,)
             ).fetchone()
@@ -101,12 +99,12 @@ class SqliteLedger:
 
     def balance(self, domain: str) -> Balance:
         """Caps, spent and held. Raises BudgetRefusal if there is no such domain."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             return balance_of(connection, domain, self._clock.unix_s())
 
     def history(self, domain: str) -> History:
         """Every cap and every charge of ``domain``, oldest first. For its owner alone."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             caps = connection.execute(
                 "SELECT domain, unix_s, rho_cap, delta_cap, set_by, reason FROM cap"
                 " WHERE domain = ? ORDER BY number",
@@ -136,7 +134,7 @@ class SqliteLedger:
             raise LedgerError(
                 f"a reservation lasts at most {self._limits.reservation_s_max} s from now"
             )
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             if state_of(connection, request.run) is not None:
                 raise LedgerError(f"run {request.run} was charged before")
             release_expired(connection, now)
@@ -176,7 +174,7 @@ class SqliteLedger:
         if not 0 < len(message) <= MESSAGE_BYTES_MAX:
             raise LedgerError(f"a message has 1 to {MESSAGE_BYTES_MAX} bytes")
         now = self._clock.unix_s()
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             moved = connection.execute(
                 "UPDATE charge SET state = 'committed', settled_unix_s = ?"
                 " WHERE run = ? AND state = 'reserved' AND expires_unix_s > ?",
@@ -192,7 +190,7 @@ class SqliteLedger:
 
     def release(self, run: RunId) -> bool:
         """reserved → released. False, and nothing changed, if the run was not reserved."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             moved = connection.execute(
                 "UPDATE charge SET state = 'released', settled_unix_s = ?"
                 " WHERE run = ? AND state = 'reserved'",
@@ -202,24 +200,24 @@ class SqliteLedger:
 
     def release_stale(self) -> int:
         """Release every expired reservation; how many there were."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             return release_expired(connection, self._clock.unix_s())
 
     def reserved(self) -> tuple[RunId, ...]:
         """Every run that holds a reservation now."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             rows = connection.execute("SELECT run FROM charge WHERE state = 'reserved'").fetchall()
         return tuple(RunId(row[0]) for row in rows)
 
     def outbox(self, run: RunId) -> bytes | None:
         """The committed message of ``run``: the same bytes for ever, or None."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             row = connection.execute("SELECT message FROM outbox WHERE run = ?", (run,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def state(self, run: RunId) -> ChargeState | None:
         """Where the charge of ``run`` stands; None if it was never reserved."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             return state_of(connection, run)
 
     def _record_cap(
@@ -236,18 +234,6 @@ class SqliteLedger:
             " VALUES (?, ?, ?, ?, ?, ?)",
             (domain, self._clock.unix_s(), rho_cap, delta_cap, set_by, reason),
         )
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._database.transaction() as connection:
-                yield connection
-        except sqlite3.Error as error:
-            name = getattr(error, "sqlite_errorname", type(error).__name__)
-            raise LedgerError(
-                f"the ledger file refused: {name}",
-                hint="look for a full disk, a read-only file or a process that holds it",
-            ) from None
 
 
 def _check_caps(rho_cap: int, delta_cap: int) -> None:

@@ -22,7 +22,7 @@ from journal_contract import (
     run_id,
 )
 
-from mpc.errors import BudgetRefusal, LedgerError
+from mpc.errors import BudgetRefusal, LedgerError, StorageError
 from mpc.ports import ChargeState
 from mpc.units import Adjacency, DeltaAtto, ProtectedUnit, RhoPico
 from parties.ledger.records import Limits
@@ -310,7 +310,7 @@ def test_a_broken_file_is_our_error_and_tells_no_content(tmp_path: Path, clock: 
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         connection.execute("DROP TABLE outbox")
     ledger.reserve(asking(1))
-    with pytest.raises(LedgerError, match="SQLITE_ERROR"):
+    with pytest.raises(StorageError, match="SQLITE_ERROR"):
         ledger.commit(run_id(1), b"message")
     assert ledger.state(run_id(1)) is ChargeState.RESERVED
 
