@@ -7,6 +7,7 @@ centres follow by the binomial theorem, exactly.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from math import comb, prod
 from typing import Any
@@ -22,6 +23,7 @@ from parties.data.sandbox import identifier
 COMBINATIONS_MAX = 20_000  # of one GROUP BY, if several questions share it
 SQUARE_MAX = 1 << 62  # beyond it, powers are taken in 128 bits
 CASES_MAX = 8  # bins that are looked through one by one
+LOOKUP_MAX = 1000  # values of a column whose bins are written out
 
 
 class Combination:
@@ -77,7 +79,9 @@ class Combination:
     def _label(self, axis: Axis) -> str:
         """The index of the label that a row has on ``axis``, or NULL."""
         cell, column = identifier(axis.column), self._columns[axis.column]
-        if axis.edges:
+        if axis.edges and not isinstance(column, CategoryColumn):
+            if column.high - column.low < LOOKUP_MAX:
+                return _looked_up(cell, axis.edges, column.low, column.high)
             return _bin(cell, axis.edges)
         if not isinstance(column, CategoryColumn):
             raise TypeError(f"axis {axis.column} has no edges")
@@ -130,6 +134,16 @@ def _middle(column: Column) -> int:
     if isinstance(column, CategoryColumn):
         raise TypeError("a category has no middle")
     return (column.low + column.high) // 2
+
+
+def _looked_up(cell: str, edges: Sequence[int], low: int, high: int) -> str:
+    """The bin of ``cell`` out of a list of the bins of every value of its column."""
+    last = len(edges) - 2
+    bins = [
+        str(min(bisect_right(edges, value) - 1, last)) if edges[0] <= value <= edges[-1] else "NULL"
+        for value in range(low, high + 1)
+    ]
+    return f"list_extract([{', '.join(bins)}]::SMALLINT[], {cell} - ({low - 1}))"
 
 
 def _bin(cell: str, edges: Sequence[int], first: int = 0) -> str:

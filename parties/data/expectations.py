@@ -18,7 +18,7 @@ from parties.data.rules import (
     INTEGER_TYPES,
     Form,
     day_of,
-    float_bounds,
+    float_literals,
     notation_of,
     number_reading,
 )
@@ -31,7 +31,10 @@ ALLOWED_LENGTH_MAX = 200
 
 @dataclass(frozen=True)
 class Expectation:
-    """A fault that a cell can have. ``failed``: an SQL condition, never NULL."""
+    """A fault that a cell can have. ``failed``: an SQL condition, never NULL.
+
+    Conditions are CASEs where they could be ANDs: of an AND, DuckDB evaluates both sides.
+    """
 
     code: str
     what: str
@@ -76,7 +79,8 @@ def _expected(
     schema: TableSchema, field: DataField, cell: str, sql_type: str, absent: str
 ) -> Iterator[Expectation]:
     if isinstance(field, DateField):
-        wrong = f"({day_of(cell, field, sql_type)} IS NULL AND NOT {absent})"
+        day = day_of(cell, field, sql_type, notation_of(schema, field))
+        wrong = f"(CASE WHEN {day} IS NOT NULL THEN FALSE ELSE NOT {absent} END)"
         yield Expectation(faults.NOT_A_DATE, NO_DATE, field.format, wrong)
         return
     if isinstance(field, TextField):
@@ -84,7 +88,8 @@ def _expected(
         return
     notation = notation_of(schema, field)
     if sql_type == "VARCHAR":
-        wrong = f"(NOT coalesce({notation.is_number(cell)}, TRUE) AND NOT {absent})"
+        number = f"coalesce({notation.is_number(cell)}, TRUE)"
+        wrong = f"(CASE WHEN {number} THEN FALSE ELSE NOT {absent} END)"
         what = NO_WHOLE if notation.whole else NO_NUMBER
         yield Expectation(faults.NOT_A_NUMBER, what, "digits and sign", wrong)
     elif sql_type in FLOAT_TYPES:
@@ -99,7 +104,7 @@ def _expected(
 def _outside(cell: str, grid: Grid, sql_type: str, notation: Notation) -> str:
     read = number_reading(cell, grid, sql_type, notation)
     if read.form is Form.FLOAT:
-        low, high = (f"CAST('{end!r}' AS DOUBLE)" for end in float_bounds(grid))
+        low, high = float_literals(grid)
     else:
         finer = 10 ** (read.scale - grid.places)
         low, high = str(grid.low * finer), str(grid.high * finer)
@@ -110,10 +115,15 @@ def _expected_text(field: TextField, cell: str, absent: str) -> Iterator[Expecta
     text = f"nfc_normalize({trimmed(f'CAST({cell} AS VARCHAR)')})"
     if field.levels is not None:
         levels = ", ".join(literal(level) for level in field.levels)
-        wrong = f"(TRY_CAST({text} AS ENUM({levels})) IS NULL AND NOT {absent})"
+        written = f"nfc_normalize(CAST({cell} AS VARCHAR))"
+        known = " ".join(
+            f"WHEN TRY_CAST({each} AS ENUM({levels})) IS NOT NULL THEN FALSE"
+            for each in (written, text)
+        )
+        wrong = f"(CASE {known} ELSE NOT {absent} END)"
         allowed = ", ".join(field.levels)[:ALLOWED_LENGTH_MAX]
         yield Expectation(faults.UNKNOWN_LEVEL, "no declared level", allowed, wrong)
     if field.width is not None:
-        wrong = f"(NOT {absent} AND length({text}) <> {field.width})"
+        wrong = f"(CASE WHEN {absent} THEN FALSE ELSE length({text}) <> {field.width} END)"
         allowed = f"{field.width} characters"
         yield Expectation(faults.WRONG_WIDTH, "another width", allowed, wrong)

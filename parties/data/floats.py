@@ -19,21 +19,20 @@ STEPS_FAST_MAX = 1 << 46  # beyond it, a quotient's error may pass an eighth of 
 
 
 def nearest_step(cell: str, grid: Grid) -> str:
-    """Steps nearest to the double ``cell``, halves to even, as SQL. ``cell``: within bounds."""
+    """Steps nearest to the double ``cell``, halves to even, as SQL; NULL for NULL.
+
+    ``cell``: within the bounds.
+    """
     reach = max(abs(grid.low), abs(grid.high))
     if reach > STEPS_FAST_MAX:
         return _by_digits(cell, grid)
     quotient = cell if grid.places == 0 else f"({cell} * {_double(10**grid.places)})"
     if grid.numerator != 1:
         quotient = f"({quotient} / {_double(grid.numerator)})"
-    below = f"floor({quotient})"
-    distance = f"({quotient} - {below} - {_double(0.5)})"
-    margin = _double((reach + 1) * 2.0**-50)
-    exact = _by_integers(cell, below, grid)
-    return (
-        f"(CASE WHEN abs({distance}) <= {margin} THEN {exact}"
-        f" ELSE CAST(round({quotient}) AS BIGINT) END)"
-    )
+    nearest = f"CAST({quotient} AS BIGINT)"  # to even, as the processor rounds
+    margin = _double(0.5 - (reach + 1) * 2.0**-50)
+    exact = _by_integers(cell, f"floor({quotient})", grid)
+    return f"(CASE WHEN abs({quotient} - {nearest}) >= {margin} THEN {exact} ELSE {nearest} END)"
 
 
 def _by_integers(cell: str, below: str, grid: Grid) -> str:
@@ -63,7 +62,8 @@ def _by_digits(cell: str, grid: Grid) -> str:
     steps, rest = f"({above} // {each}::HUGEINT)", f"({above} % {each}::HUGEINT)"
     odd = f"({steps} + {grid.low % 2}) % 2 = 1"
     up = f"(2 * {rest} > {each} OR (2 * {rest} = {each} AND {odd}))"
-    return f"CAST({grid.low} + {steps} + CASE WHEN {up} THEN 1 ELSE 0 END AS BIGINT)"
+    nearest = f"CAST({grid.low} + {steps} + CASE WHEN {up} THEN 1 ELSE 0 END AS BIGINT)"
+    return f"(CASE WHEN {cell} IS NOT NULL THEN {nearest} END)"
 
 
 def _double(value: float | int | Fraction) -> str:

@@ -21,6 +21,9 @@ BLANKS = (
 )
 """What does not count at either end of a cell: all that Unicode calls white space."""
 
+NO_BLANKS = "[!-~](?s:.*[!-~])?"
+"""Text that surely neither begins nor ends with a blank."""
+
 EXPONENT = "(?:[eE](?:[+]?[0-9]{1,2}|-[0-9]{1,3}))?"
 FAST_DIGITS = 18  # of an integer in 64 bits
 WORD_MAX = 1 << 61
@@ -70,7 +73,9 @@ class Notation:
 
     def is_missing(self, cell: str) -> str:
         """Whether ``cell`` is blank or a null marker, as SQL; never NULL."""
-        return f"({cell} IS NULL OR {among(trimmed(cell), ['', *self.null])})"
+        quick = f"WHEN {regular(cell, NO_BLANKS)} THEN {among(cell, self.null)}"
+        slow = among(trimmed(cell), ["", *self.null])
+        return f"(CASE WHEN {cell} IS NULL THEN TRUE {quick} ELSE {slow} END)"
 
     def units(self, cell: str, grid: Grid) -> str:
         """``cell`` in units of 10^-scale of ``grid``, as SQL; NULL if it is missing or no number.
@@ -84,13 +89,14 @@ class Notation:
         markers = [marker for marker in self.null if re.fullmatch(self.pattern, marker)]
         if markers:
             cases.append(f"WHEN {among(cell, markers)} THEN NULL")
+        written = cell if self.decimal == "." else f"replace({cell}, {literal(self.decimal)}, '.')"
         if whole > 1:
-            written = (
-                cell if self.decimal == "." else f"replace({cell}, {literal(self.decimal)}, '.')"
-            )
             # Not a DECIMAL times a power of ten: that product overflows at 18 digits.
             units = f"CAST(TRY_CAST({written} || 'e{grid.scale}' AS BIGINT) AS {kind})"
             cases.append(f"WHEN {regular(cell, self._short(whole, grid.scale))} THEN {units}")
+        if 0 < grid.scale <= FAST_DIGITS:
+            many = regular(cell, self._short(FAST_DIGITS, FAST_DIGITS))
+            cases.append(f"WHEN {many} THEN {_cut_integer(written, grid, kind)}")
         bare = trimmed(cell)
         number = f"{regular(bare, self.pattern)} AND NOT {among(bare, self.null)}"
         cases.append(f"WHEN {number} THEN {_cut(self._bare(bare), grid, kind)}")
@@ -124,6 +130,17 @@ def unit_type(low: Fraction | int, high: Fraction | int, scale: int) -> str:
     """The integer type that holds units of 10^-scale between ``low`` and ``high``, and doubles."""
     reach = max(abs(int(low * 10**scale)), abs(int(high * 10**scale)))
     return "BIGINT" if reach < WORD_MAX else "HUGEINT"
+
+
+def _cut_integer(number: str, grid: Grid, kind: str) -> str:
+    """As :func:`_cut`, for at most FAST_DIGITS digits on each side of the point: in 128 bits."""
+    value = f"TRY_CAST({number} || 'e{FAST_DIGITS}' AS HUGEINT)"
+    unit = f"{10 ** (FAST_DIGITS - grid.scale + 1)}::HUGEINT"
+    rest = f"{value} % {unit}"
+    told = f"CASE WHEN {rest} > 0 THEN 1 WHEN {rest} < 0 THEN -1 ELSE 0 END"
+    reach = int(max(abs(grid.low), abs(grid.high)) * grid.step * 10**grid.scale) + 1
+    units = f"({value} // {unit}) * 10 + {told}"
+    return f"CAST(greatest(least({units}, {reach}::HUGEINT), {-reach}::HUGEINT) AS {kind})"
 
 
 def _cut(number: str, grid: Grid, kind: str) -> str:

@@ -14,6 +14,7 @@ and becomes 2. :mod:`mpc.testing.table` says all this in plain Python, and tests
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -36,6 +37,7 @@ from parties.data.schema import (
 INTEGER_TYPES = frozenset(
     ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 )
+WORD_TYPES = frozenset(("BIGINT", "UBIGINT"))
 FLOAT_TYPES = frozenset(("FLOAT", "DOUBLE"))
 DECIMAL_DIGITS_MAX = 18  # of decimals read as integers
 
@@ -75,11 +77,19 @@ def reading(schema: TableSchema, name: str, column: Column, cell: str, sql_type:
     field = schema.columns[name]
     notation = notation_of(schema, field)
     if isinstance(column, NumberColumn) and isinstance(field, NumberField | IntegerField):
-        return number_reading(cell, Grid.of(column), sql_type, notation)
+        grid = Grid.of(column)
+        read = number_reading(cell, grid, sql_type, notation)
+        if read.form is Form.FLOAT and is_clipped_when_read(column):
+            low, high = float_literals(grid)
+            clipped = held(f"CAST({cell} AS DOUBLE)", low, high)
+            return Reading(f"(CASE WHEN isfinite({cell}) THEN {clipped} END)", Form.FLOAT)
+        return read
     if isinstance(column, CategoryColumn) and isinstance(field, TextField):
-        return Reading(_level(cell, column, notation, sql_type), Form.LEVEL)
+        stored = not isinstance(schema.source, CsvSource)
+        level = _level(cell, column, notation, sql_type, stored=stored)
+        return Reading(level, Form.LEVEL)
     if isinstance(column, DateColumn) and isinstance(field, DateField):
-        return Reading(day_of(cell, field, sql_type), Form.DAY)
+        return Reading(day_of(cell, field, sql_type, notation), Form.DAY)
     raise ValueError(f"column {name} does not fit the schema")
 
 
@@ -88,16 +98,16 @@ def number_reading(cell: str, grid: Grid, sql_type: str, notation: Notation) -> 
     if sql_type in FLOAT_TYPES:
         return Reading(f"(CASE WHEN isfinite({cell}) THEN CAST({cell} AS DOUBLE) END)", Form.FLOAT)
     if sql_type in INTEGER_TYPES:
-        # Not least(): that would take a NULL for the greatest value.
-        whole = f"(CASE WHEN {cell} > {WORD_MAX} THEN {WORD_MAX} ELSE {cell} END)"
-        return _scaled(f"CAST({whole} AS BIGINT)", 0, grid)
+        if sql_type in WORD_TYPES:
+            cell = held(cell, str(-WORD_MAX) if sql_type == "BIGINT" else "0", str(WORD_MAX))
+        return _scaled(f"CAST({cell} AS BIGINT)", 0, grid)
     if sql_type.startswith("DECIMAL("):
         width, places = (int(each) for each in sql_type[8:-1].split(","))
         if width <= DECIMAL_DIGITS_MAX:
             # 19 digits make DuckDB multiply in 128 bits: in 64 the product could overflow.
-            held = f"CAST({cell} AS DECIMAL({max(width, DECIMAL_DIGITS_MAX + 1)}, {places}))"
-            wide = cell if width + places < DECIMAL_DIGITS_MAX else held
-            return _scaled(f"CAST({wide} * {10**places} AS BIGINT)", places, grid)
+            wide = f"CAST({cell} AS DECIMAL({max(width, DECIMAL_DIGITS_MAX + 1)}, {places}))"
+            factor = cell if width + places < DECIMAL_DIGITS_MAX else wide
+            return _scaled(f"CAST({factor} * {10**places} AS BIGINT)", places, grid)
         cell = f"CAST({cell} AS VARCHAR)"
     return Reading(notation.units(cell, grid), Form.UNITS, grid.scale)
 
@@ -110,14 +120,19 @@ def _scaled(value: str, scale: int, grid: Grid) -> Reading:
     low = max(math.floor(grid.low * grid.step * 10**scale) - 1, -WORD_MAX)
     high = min(math.ceil(grid.high * grid.step * 10**scale) + 1, WORD_MAX)
     kind = unit_type(Fraction(low, 10**scale), Fraction(high, 10**scale), grid.places)
-    held = (
-        f"CASE WHEN {value} < {low} THEN {low} WHEN {value} > {high} THEN {high} ELSE {value} END"
+    near = held(value, str(low), str(high))
+    return Reading(f"(CAST({near} AS {kind}) * {finer})", Form.UNITS, grid.places)
+
+
+def held(value: str, low: str, high: str) -> str:
+    """``value`` clipped; NULL stays NULL, which least() and greatest() would not leave so."""
+    return (
+        f"(CASE WHEN {value} < {low} THEN {low} WHEN {value} > {high} THEN {high} ELSE {value} END)"
     )
-    return Reading(f"(CAST({held} AS {kind}) * {finer})", Form.UNITS, grid.places)
 
 
 def rule(column: Column, read: Reading, cell: str) -> str:
-    """What the row contributes, over ``cell``, the column of readings."""
+    """What the row contributes, over ``cell``, the column of readings; numbers not yet clipped."""
     if isinstance(column, CategoryColumn):
         return cell
     if isinstance(column, DateColumn):
@@ -125,27 +140,46 @@ def rule(column: Column, read: Reading, cell: str) -> str:
     return _number_rule(column, read, cell)
 
 
+def clip(column: Column, cell: str) -> str:
+    """The last clip, as integers, over ``cell``, the column of what rows contribute."""
+    if isinstance(column, NumberColumn):
+        return held(cell, str(column.low), str(column.high))
+    return cell
+
+
 def _number_rule(column: NumberColumn, read: Reading, cell: str) -> str:
     grid = Grid.of(column)
+    cases = []
+    if column.missing_step is not None:
+        cases.append(f"WHEN {cell} IS NULL THEN {column.missing_step}")
     if read.form is Form.FLOAT:
-        low, high = (f"CAST('{end!r}' AS DOUBLE)" for end in float_bounds(grid))
+        low, high = float_literals(grid)
         step = nearest_step(cell, grid)
+        bounded = is_clipped_when_read(column)
     else:
         each = grid.numerator * 10 ** (read.scale - grid.places)
         low, high = str(grid.low * each), str(grid.high * each)
         step = _nearest(cell, grid, each)
-    missing = "NULL" if column.missing_step is None else str(column.missing_step)
-    below, beyond = "NULL", "NULL"
-    if column.outside == "clip":
-        below, beyond = str(column.low), str(column.high)
-    held = f"least(greatest({step}, {column.low}), {column.high})"
-    if column.outside == "clip" and step == f"CAST({cell} AS BIGINT)":
-        return f"(CASE WHEN {cell} IS NULL THEN {missing} ELSE {held} END)"
-    return (
-        f"(CASE WHEN {cell} IS NULL THEN {missing}"
-        f" WHEN {cell} < {low} THEN {below} WHEN {cell} > {high} THEN {beyond}"
-        f" ELSE {held} END)"
-    )
+        bounded = column.outside == "clip" and each == 1
+    if not bounded:
+        below, beyond = "NULL", "NULL"
+        if column.outside == "clip":
+            below, beyond = str(column.low), str(column.high)
+        cases.append(f"WHEN {cell} < {low} THEN {below} WHEN {cell} > {high} THEN {beyond}")
+    return f"(CASE {' '.join(cases)} ELSE {step} END)" if cases else step
+
+
+def is_clipped_when_read(column: NumberColumn) -> bool:
+    """Whether doubles are clipped before they are rounded: if the result is then the bound."""
+    grid = Grid.of(column)
+    ends = [round(Fraction(end) / grid.step) for end in float_bounds(grid)]
+    return column.outside == "clip" and ends == [grid.low, grid.high]
+
+
+def float_literals(grid: Grid) -> tuple[str, str]:
+    """The bounds as SQL doubles that lie within them."""
+    low, high = (f"CAST('{end!r}' AS DOUBLE)" for end in float_bounds(grid))
+    return low, high
 
 
 def float_bounds(grid: Grid) -> tuple[float, float]:
@@ -173,15 +207,17 @@ def _nearest(cell: str, grid: Grid, each: int) -> str:
     return f"CAST({grid.low} + {steps} + CASE WHEN {up} THEN 1 ELSE 0 END AS BIGINT)"
 
 
-def _level(cell: str, column: CategoryColumn, notation: Notation, sql_type: str) -> str:
+def _level(
+    cell: str, column: CategoryColumn, notation: Notation, sql_type: str, *, stored: bool
+) -> str:
     """The index of the level a cell stands for by the column's rule, or NULL."""
     levels = ", ".join(literal(level) for level in column.levels)
     written = f"CAST({cell} AS VARCHAR)"
     bare = f"nfc_normalize({trimmed(written)})"
-    codes = [
-        f"CAST(enum_code(TRY_CAST({text} AS ENUM({levels}))) AS INTEGER)"
-        for text in (f"nfc_normalize({written})", bare)  # the common case first: trimming is slow
-    ]
+    # In text files the common case comes first: trimming is slow. Of stored text, the engine looks
+    # at each distinct value once, if nothing but functions of one argument stand there.
+    texts = (bare,) if stored else (f"nfc_normalize({written})", bare)
+    codes = [f"CAST(enum_code(TRY_CAST({text} AS ENUM({levels}))) AS INTEGER)" for text in texts]
     if sql_type == "BOOLEAN":
         yes, no = (_index(column, word) for word in ("true", "false"))
         codes = [f"(CASE WHEN {cell} THEN {yes} WHEN NOT {cell} THEN {no} END)"]
@@ -204,14 +240,20 @@ def _index(column: CategoryColumn, level: str) -> str:
     return str(column.levels.index(level)) if level in column.levels else "CAST(NULL AS INTEGER)"
 
 
-def day_of(cell: str, field: DateField, sql_type: str) -> str:
-    """The cell as a DATE; NULL if it is none."""
+def day_of(cell: str, field: DateField, sql_type: str, notation: Notation) -> str:
+    """The cell as a DATE; NULL if it is none, or a null marker."""
     if sql_type != "VARCHAR":
         return f"TRY_CAST({cell} AS DATE)"
-    text = trimmed(cell)
-    written = regular(text, date_pattern(field.format))
-    parsed = f"CAST(try_strptime({text}, {literal(field.format)}) AS DATE)"
-    return f"(CASE WHEN {written} THEN {parsed} END)"
+    pattern, bare = date_pattern(field.format), trimmed(cell)
+    cases = [
+        f"WHEN {regular(text, pattern)}"
+        f" THEN CAST(try_strptime({text}, {literal(field.format)}) AS DATE)"
+        for text in (cell, bare)
+    ]
+    markers = [marker for marker in notation.null if re.fullmatch(pattern, marker)]
+    if markers:
+        cases.insert(0, f"WHEN {among(bare, markers)} THEN NULL")
+    return f"(CASE {' '.join(cases)} END)"
 
 
 def _day_rule(column: DateColumn, cell: str) -> str:

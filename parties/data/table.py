@@ -23,7 +23,7 @@ from parties.data.combinations import Combination, batches
 from parties.data.commitment import Commitment
 from parties.data.encodings import readable
 from parties.data.filters import predicate, used_columns
-from parties.data.rules import reading, rule
+from parties.data.rules import clip, reading, rule
 from parties.data.sandbox import identifier, rows, sandboxed
 from parties.data.scan import scan
 from parties.data.schema import CsvSource
@@ -101,12 +101,16 @@ class DuckTable:
             return source
         types = self._types(engine, source, names)
         read: dict[str, str] = {}
-        bounded: dict[str, str] = {}
+        ruled: dict[str, str] = {}
         for name in names:
             column, cell = columns[name], identifier(name)
             found = reading(schema, name, column, cell, types[name])
-            read[name], bounded[name] = found.sql, rule(column, found, cell)
-        return f"SELECT {_named(bounded)} FROM (SELECT {_named(read)} FROM ({source}))"
+            read[name], ruled[name] = found.sql, rule(column, found, cell)
+        clipped = {name: clip(columns[name], identifier(name)) for name in names}
+        # One SELECT a step: an expression named there is computed once.
+        for step in (read, ruled, clipped):
+            source = f"SELECT {_named(step)} FROM ({source})"
+        return source
 
     def _types(
         self, engine: duckdb.DuckDBPyConnection, source: str, names: Sequence[str]
