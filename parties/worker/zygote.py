@@ -1,6 +1,6 @@
 """The process a node forks its workers from.
 
-Importing torch, CrypTen, DuckDB and Ibis takes seconds, a study less than one. The zygote imports
+Importing torch, CrypTen and DuckDB takes seconds, a study less than one. The zygote imports
 them once, holds no key and no data, makes no thread and no gRPC object, and forks a worker for
 each study. It ends when its node does.
 
@@ -57,6 +57,8 @@ def _run_and_leave(descriptor: int, work: Work) -> None:
 
 def main() -> None:
     """Preload what a worker needs, then serve."""
+    import duckdb  # noqa: F401 - imported only when a table is opened, and slow
+
     from parties.worker.study import work
 
     serve(int(sys.argv[1]), work)
