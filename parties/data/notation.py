@@ -90,8 +90,12 @@ class Notation:
         if markers:
             cases.append(f"WHEN {among(cell, markers)} THEN NULL")
         written = cell if self.decimal == "." else f"replace({cell}, {literal(self.decimal)}, '.')"
-        if whole > 1:
-            # Not a DECIMAL times a power of ten: that product overflows at 18 digits.
+        few = FAST_DIGITS - 2 * grid.scale  # digits that a DECIMAL's product with 10^scale can hold
+        if few >= grid.whole_digits:
+            value = f"TRY_CAST({written} AS DECIMAL({FAST_DIGITS}, {grid.scale}))"
+            units = f"CAST({value} * {10**grid.scale} AS {kind})"
+            cases.append(f"WHEN {regular(cell, self._short(few, grid.scale))} THEN {units}")
+        elif whole > 1:
             units = f"CAST(TRY_CAST({written} || 'e{grid.scale}' AS BIGINT) AS {kind})"
             cases.append(f"WHEN {regular(cell, self._short(whole, grid.scale))} THEN {units}")
         if 0 < grid.scale <= FAST_DIGITS:
