@@ -1,7 +1,7 @@
 """The studies that tests run end to end: their files say what their data are, and plans hold them.
 
-"Expected" integers come from plain Python over the rows (tests/cases/studies.py); the declared
-rules, written out in mpc.testing.table, must give the same.
+"Expected" integers come from plain Python over the rows (tests/cases/studies.py); what the owners'
+engines give for the plan's questions, added up without noise, must be the same.
 """
 
 from __future__ import annotations
@@ -12,31 +12,24 @@ from pathlib import Path
 
 import pytest
 from cases.studies import FOLDER, STUDIES, expected, rows_of, study
-from seeded_randomness import SeededRandomness
+from owner_tables import planned
 
 from mpc.columns.model import CategoryColumn, NumberColumn
 from mpc.errors import PlanRefusal
 from mpc.layout import Layout
-from mpc.plan.build import plan_study
-from mpc.plan.model import Plan
 from mpc.questions.local import local_sums
-from mpc.roster import Roster
 from mpc.study.model import Study
 from mpc.study.parse import parse_study
-from mpc.testing.participants import Participant
-from mpc.testing.table import MemoryTable, bound_cell
-from mpc.units import Role
+from mpc.testing.table import bound_cell
+from parties.data.register import check_data
+from parties.data.schema import load_schema
+from parties.data.table import DuckTable, EngineLimits
+from parties.data.versions import RegisteredVersion
+from parties.simulated_files import schema_for
 
 
 def read(path: Path) -> Study:
     return parse_study(path.read_bytes(), path.name)
-
-
-def planned(asked: Study) -> Plan:
-    randomness = SeededRandomness(b"acceptance studies")
-    parties = tuple(Participant.make(name, Role.PARTY, randomness) for name in asked.parties)
-    office = Participant.make("coordinator", Role.COORDINATOR, randomness)
-    return plan_study(asked, Roster(tuple(each.member for each in (*parties, office))))
 
 
 def sums_of(integers: list[int], layout: Layout) -> list[dict[str, int]]:
@@ -82,12 +75,15 @@ def test_every_cell_lies_within_the_declared_bounds_and_levels(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_the_plan_holds_and_the_declared_rules_give_the_expected_integers(name: str) -> None:
-    asked = read(FOLDER / name / "scenario.yaml")
+def test_the_plan_holds_and_the_owners_engines_give_the_expected_integers(
+    name: str, tmp_path: Path
+) -> None:
+    scenario, data = study(name, tmp_path / "data")
+    asked = read(scenario)
     plan = planned(asked)
     totals = [0] * plan.size
-    for rows in rows_of(name).values():
-        own = local_sums(plan.questions, MemoryTable(rows, asked.table))
+    for party in asked.parties:
+        own = local_sums(plan.questions, opened(asked, data / f"{party}.csv", tmp_path / party))
         totals = [total + value for total, value in zip(totals, own, strict=True)]
     answers = expected(name)
     assert list(answers) == list(asked.questions)
@@ -95,6 +91,16 @@ def test_the_plan_holds_and_the_declared_rules_give_the_expected_integers(name: 
         end = question.offset + question.layout.size
         found = sums_of(totals[question.offset : end], question.layout)
         assert found == [numbers(cell) for cell in answers[question.name]], question.name
+
+
+def opened(asked: Study, file: Path, folder: Path) -> DuckTable:
+    """A party's file as its engine reads it, under a schema derived from the study."""
+    folder.mkdir()
+    (folder / "schema.yaml").write_text(schema_for(asked, file), encoding="utf-8")
+    written = load_schema(folder / "schema.yaml")
+    states, header, _rows = check_data(written)
+    version = RegisteredVersion(1, written.value, states, header)
+    return DuckTable(version, asked.table, EngineLimits(2, 512, folder))
 
 
 def numbers(cell: Mapping[str, int | str]) -> dict[str, int]:
