@@ -39,7 +39,7 @@ bench: $(DEV)
 
 ## audit        the long privacy audits
 audit: $(DEV)
-	$(BIN)/python -m pytest -m long tests/privacy tests/protocol tests/e2e
+	$(BIN)/python -m pytest -m long tests/privacy tests/protocol tests/unit/data tests/e2e
 
 ## protos       regenerate what protos/*.proto give
 protos: $(DEV)
