@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import sys
 import time
+from typing import NoReturn
 
 from mpc.errors import ParleyError, PeerError
 from mpc.roster import Roster
 from mpc.units import PartyId
-from parties.channel import ChannelLimits
+from parties.channel import ChannelLimits, PeerChannel
 from parties.lane import LaneSettings, Listener
 
 STEP = b"round and round!"
@@ -22,6 +23,15 @@ STEP = b"round and round!"
 
 def say(**what: object) -> None:
     print(json.dumps({**what, "at": time.time()}), flush=True)
+
+
+def exchange(channel: PeerChannel, payload: bytes) -> NoReturn:
+    while True:
+        for peer in channel.peers:
+            channel.send(peer, STEP, payload)
+        for peer in channel.peers:
+            channel.receive(peer, STEP, len(payload))
+        time.sleep(0.01)
 
 
 def main() -> None:
@@ -37,15 +47,11 @@ def main() -> None:
     say(address=listener.address)
     addresses = {PartyId(key): value for key, value in json.loads(sys.stdin.readline()).items()}
     try:
-        channel = listener.connect(roster, bytes.fromhex(order["tag"]), addresses, 20)
-        say(connected=list(channel.peers))
-        payload = bytes(order["bytes"])
-        while True:
-            for peer in channel.peers:
-                channel.send(peer, STEP, payload)
-            for peer in channel.peers:
-                channel.receive(peer, STEP, len(payload))
-            time.sleep(0.01)
+        # Left by closing: ended before its STOP went out, this party would be named for the other's
+        # silence.
+        with listener.connect(roster, bytes.fromhex(order["tag"]), addresses, 20) as channel:
+            say(connected=list(channel.peers))
+            exchange(channel, bytes(order["bytes"]))
     except PeerError as error:
         say(lost=error.party, message=str(error))
     except ParleyError as error:
