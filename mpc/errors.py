@@ -12,16 +12,22 @@ from typing import ClassVar
 
 
 class ParleyError(Exception):
-    """Base of all our errors: a stable code, a sentence, and a hint at what to do."""
+    """Base of all our errors: a stable code, a sentence, whom it names, a hint at what to do."""
 
     code: ClassVar[str] = "PLY-X000"
     exit_code: ClassVar[int] = 70
     who_acts: ClassVar[str] = "the developers of Parley"
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, what: str, *, party: str = "", hint: str = "") -> None:
+        self.what = what
+        self.party = party
         self.hint = hint
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """What is wrong, after the party that it is about, if it is about one."""
+        return f"{self.party}: {self.what}" if self.party else self.what
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}" + (f" ({self.hint})" if self.hint else "")
@@ -98,9 +104,9 @@ class PlanRefusal(ParleyError):
     exit_code = 2
     who_acts = "the author of the scenario"
 
-    def __init__(self, question: str, message: str, *, hint: str = "") -> None:
+    def __init__(self, question: str, what: str, *, hint: str = "") -> None:
         self.question = question
-        super().__init__(f"{question}: {message}" if question else message, hint=hint)
+        super().__init__(f"{question}: {what}" if question else what, hint=hint)
 
 
 class PolicyRefusal(ParleyError):
@@ -110,9 +116,8 @@ class PolicyRefusal(ParleyError):
     exit_code = 3
     who_acts = "the owner named, or the author of the scenario"
 
-    def __init__(self, party: str, message: str, *, hint: str = "") -> None:
-        self.party = party
-        super().__init__(f"{party}: {message}", hint=hint)
+    def __init__(self, party: str, what: str, *, hint: str = "") -> None:
+        super().__init__(what, party=party, hint=hint)
 
 
 class BudgetRefusal(ParleyError):
@@ -146,9 +151,8 @@ class PeerError(ParleyError):
     exit_code = 5
     who_acts = "the operator of the party named"
 
-    def __init__(self, party: str, message: str, *, hint: str = "") -> None:
-        self.party = party
-        super().__init__(f"{party}: {message}", hint=hint)
+    def __init__(self, party: str, what: str, *, hint: str = "") -> None:
+        super().__init__(what, party=party, hint=hint)
 
 
 class AwaitingApproval(ParleyError):
@@ -157,6 +161,14 @@ class AwaitingApproval(ParleyError):
     code = "PLY-A001"
     exit_code = 6
     who_acts = "the party named"
+
+
+class Busy(ParleyError):
+    """A node holds as many studies, requests or calls as it may. Nothing was changed."""
+
+    code = "PLY-A003"
+    exit_code = 6
+    who_acts = "nobody: try again when fewer are under way"
 
 
 class StudyUnderWay(ParleyError):
@@ -199,6 +211,14 @@ class NotCommitted(ParleyError):
     who_acts = "whoever ran the study: run it again"
 
 
+class UnknownStudy(ParleyError):
+    """A node knows no such run or approved plan, at least not since it started."""
+
+    code = "PLY-E003"
+    exit_code = 1
+    who_acts = "whoever runs the study: propose it again"
+
+
 class StudyAborted(ParleyError):
     """A study ended without a result. What was committed stays charged."""
 
@@ -211,3 +231,9 @@ class SecretMisuseError(ParleyError):
     """Code tried to read, copy, serialise or reopen a sealed value: our bug."""
 
     code = "PLY-X001"
+
+
+class ContractError(ParleyError):
+    """Code called a part of Parley in a way that its contract excludes: our bug."""
+
+    code = "PLY-X002"

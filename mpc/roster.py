@@ -60,7 +60,8 @@ class Member:
             self._signing_key.verify(signature, signed_bytes(context, message))
         except InvalidSignature:
             raise IntegrityError(
-                f"{self.id}: its signature on {context} does not hold",
+                f"its signature on {context} does not hold",
+                party=self.id,
                 hint="another key signed, or what it signed was changed",
             ) from None
 
@@ -69,9 +70,9 @@ class Member:
         try:
             key = x509.load_der_x509_certificate(self.signing_certificate).public_key()
         except (ValueError, UnsupportedAlgorithm):
-            raise IntegrityError(f"{self.id}: its signing certificate cannot be read") from None
+            raise IntegrityError("its signing certificate cannot be read", party=self.id) from None
         if not isinstance(key, Ed25519PublicKey):
-            raise IntegrityError(f"{self.id}: its signing certificate is not for Ed25519")
+            raise IntegrityError("its signing certificate is not for Ed25519", party=self.id)
         return key
 
     def to_plain(self) -> dict[str, Plain]:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from mpc.errors import IntegrityError, ParleyError, PeerError, UsageError
+from mpc.errors import ContractError, IntegrityError, ParleyError, PeerError
 from mpc.units import PartyId, is_identifier
 from parties import frames
 from parties.frames import Frame, FrameReader, FrameWriter
@@ -32,9 +32,9 @@ class ChannelLimits:
 
     def __post_init__(self) -> None:
         if not 0 < self.message_bytes_max <= frames.LENGTH_MAX:
-            raise UsageError("a message has at most 2^32 - 1 bytes")
+            raise ContractError("a message has at most 2^32 - 1 bytes")
         if min(self.wait_s, self.close_s, self.unread_bytes_max, self.unsent_bytes_max) <= 0:
-            raise UsageError("waits and queues have positive limits")
+            raise ContractError("waits and queues have positive limits")
 
 
 @dataclass
@@ -71,7 +71,7 @@ class PeerChannel:
         release: Callable[[], None],
     ) -> None:
         if len(session_tag) != frames.SESSION_BYTES:
-            raise UsageError(f"a session tag is {frames.SESSION_BYTES} bytes")
+            raise ContractError(f"a session tag is {frames.SESSION_BYTES} bytes")
         self._own = own
         self._tag = session_tag
         self._limits = limits
@@ -93,9 +93,9 @@ class PeerChannel:
         """Queue ``payload``. Raises the session's failure, or PeerError if the peer has left."""
         frames.check_operation(operation)
         if type(payload) is not bytes:
-            raise UsageError("a channel carries bytes and no other buffer")
+            raise ContractError("a channel carries bytes and no other buffer")
         if len(payload) > self._limits.message_bytes_max:
-            raise UsageError(f"a message has at most {self._limits.message_bytes_max} bytes")
+            raise ContractError(f"a message has at most {self._limits.message_bytes_max} bytes")
         link = self._link(to)
         with self._changed:
             self._check_open()
@@ -193,7 +193,7 @@ class PeerChannel:
             try:
                 self._take(link, reader.read(data))
             except IntegrityError as error:
-                self.fail(IntegrityError(f"{peer}: {error.message}"), about=peer)
+                self.fail(IntegrityError(error.what, party=peer), about=peer)
                 return
 
     def end(self, peer: PartyId, why: str) -> None:
@@ -232,14 +232,14 @@ class PeerChannel:
     def _link(self, peer: PartyId) -> _Link:
         link = self._links.get(peer)
         if link is None:
-            raise UsageError(f"{peer} is no peer of {self._own} in this session")
+            raise ContractError(f"{peer} is no peer of {self._own} in this session")
         return link
 
     def _check_open(self) -> None:
         if self._failure is not None:
             raise self._failure
         if self._closed:
-            raise UsageError("this session's channel is closed")
+            raise ContractError("this session's channel is closed")
 
     def _record(self, error: ParleyError, about: str) -> None:
         """Keep the first failure, wake every waiter, tell every peer. Lock held."""
@@ -324,7 +324,7 @@ class PeerChannel:
     def _receive(self, sender: PartyId, operation: bytes, least: int, most: int) -> bytes:
         frames.check_operation(operation)
         if not 0 <= most <= self._limits.message_bytes_max:
-            raise UsageError(f"a message has at most {self._limits.message_bytes_max} bytes")
+            raise ContractError(f"a message has at most {self._limits.message_bytes_max} bytes")
         link = self._link(sender)
         first = self._next(link)
         with self._changed:

@@ -117,15 +117,16 @@ class Dialler:
         except ssl.SSLError as failure:
             reason = (failure.reason or "handshake failed").replace("_", " ").lower()
             raise IdentityError(
-                f"{peer.id}: what answers at {address} speaks no TLS 1.3 ({reason})"
+                f"what answers at {address} speaks no TLS 1.3 ({reason})", party=peer.id
             ) from None
         except OSError:
             return False
         if shown == peer.tls_certificate:
             return True
         raise IdentityError(
-            f"{peer.id}: {address} shows the {describe(parse_der(shown))}, not the "
-            f"{describe(parse_der(peer.tls_certificate))} of the roster"
+            f"{address} shows the {describe(parse_der(shown))}, not the "
+            f"{describe(parse_der(peer.tls_certificate))} of the roster",
+            party=peer.id,
         )
 
 

@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mpc.errors import IntegrityError, UsageError
+from mpc.errors import ContractError, IntegrityError
 
 SESSION_BYTES = 8
 OPERATION_BYTES = 16
@@ -53,9 +53,11 @@ class Frame:
 
 
 def check_operation(operation: bytes) -> None:
-    """Refuse what cannot name a step of a computation. Raises UsageError."""
+    """Refuse what cannot name a step of a computation. Raises ContractError."""
     if len(operation) != OPERATION_BYTES or operation.startswith(_RESERVED):
-        raise UsageError(f"an operation id is {OPERATION_BYTES} bytes and none of the lane's own")
+        raise ContractError(
+            f"an operation id is {OPERATION_BYTES} bytes and none of the lane's own"
+        )
 
 
 class FrameWriter:
@@ -71,7 +73,7 @@ class FrameWriter:
         start = 0
         while True:
             if self._sequence == _SEQUENCE_END:
-                raise UsageError("a link carries at most 2^32 frames in a session")
+                raise ContractError("a link carries at most 2^32 frames in a session")
             header = _HEADER.pack(self._session, self._sequence, operation, len(payload) - start)
             self._sequence += 1
             # gRPC takes bytes only: a memoryview kills its sender thread without a word.

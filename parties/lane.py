@@ -21,12 +21,14 @@ from typing import ParamSpec, TypeVar
 import grpc
 
 from mpc.errors import (
+    Busy,
+    ContractError,
     IdentityError,
     IntegrityError,
     ParleyError,
     PeerError,
     TransportError,
-    UsageError,
+    UnknownStudy,
 )
 from mpc.roster import Member, Roster
 from mpc.units import PARTIES_MAX, PartyId
@@ -106,14 +108,14 @@ class Listener:
         check_certificates((*before, self._own, *after))
         missing = [member.id for member in after if member.id not in addresses]
         if missing:
-            raise UsageError(f"no address of {', '.join(missing)}")
+            raise ContractError(f"no address of {', '.join(missing)}")
         peers = tuple(member.id for member in (*before, *after))
         channel = PeerChannel(
             self._own.id, peers, session_tag, self._settings.limits, self._release
         )
         with self._lock:
             if self._channel is not None:
-                raise UsageError("a listener serves one session")
+                raise ContractError("a listener serves one session")
             self._admitted, self._channel = before, channel
         if before:
             self._listen()
@@ -163,16 +165,16 @@ class Listener:
         channel = self._channel
         try:
             if channel is None:
-                raise UsageError("no session here")
+                raise UnknownStudy("no session here")
             peer = peer_member(context, self._admitted).id
             reader = channel.new_reader()
             first = next(requests, b"")
             channel.check_join(peer, reader, first)
             if not channel.attach(peer):
-                raise UsageError(f"{peer} is in this session already, or it is over")
+                raise Busy(f"{peer} is in this session already, or it is over")
         except IdentityError as error:
             context.abort(grpc.StatusCode.UNAUTHENTICATED, error.message)
-        except (IntegrityError, UsageError) as error:
+        except (IntegrityError, UnknownStudy, Busy) as error:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, error.message)
         _in_thread(_read, channel, peer, reader, requests)
         yield from channel.outgoing(peer)
@@ -283,7 +285,7 @@ def _words(error: grpc.RpcError) -> str:
 def _unwelcome(peer: PartyId, error: Exception) -> ParleyError:
     """Why a stream did not begin."""
     if isinstance(error, IntegrityError):
-        return IntegrityError(f"{peer}: {error.message}")
+        return IntegrityError(error.what, party=peer)
     if isinstance(error, grpc.RpcError) and isinstance(error, grpc.Call):
         if error.code() is grpc.StatusCode.UNAUTHENTICATED:
             return IdentityError(f"{peer} refused this party: {_words(error)}")
@@ -299,7 +301,7 @@ def _reserve(host: str, ports: tuple[int, int]) -> socket.socket:
     """
     low, high = ports
     if not 0 <= low <= high <= 65535:
-        raise UsageError("a range of ports is two numbers from 0 to 65535, the lower first")
+        raise ContractError("a range of ports is two numbers from 0 to 65535, the lower first")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in range(low, high + 1):
         reserved = socket.socket(family, socket.SOCK_STREAM)

@@ -28,31 +28,27 @@ _CLASSES: dict[str, type[errors.ParleyError]] = {
     for kind in vars(errors).values()
     if isinstance(kind, type) and issubclass(kind, errors.ParleyError)
 }
-_NAMES_A_PARTY = (errors.PolicyRefusal, errors.PeerError)
+_PARTY_FIRST = (errors.PolicyRefusal, errors.PeerError)
 
 
 def as_problem(error: BaseException) -> dict[str, str]:
     """What others may know of ``error``: code, message, and the party it names."""
     if isinstance(error, errors.ParleyError):
-        code, message = error.code, error.message
+        code, what, party = error.code, error.what, error.party
     else:
         # The class name stays here, for the operator; exceptions of libraries may quote data.
         _log.error("unexpected %s", type(error).__name__)
-        code, message = errors.ParleyError.code, "unexpected error; see this node's log"
-    party = error.party if isinstance(error, _NAMES_A_PARTY) else ""
-    return {"code": code, "message": message[:MESSAGE_MAX], "party": party}
+        code, what, party = errors.ParleyError.code, "unexpected error; see this node's log", ""
+    return {"code": code, "message": what[:MESSAGE_MAX], "party": party}
 
 
 def from_problem(code: str, message: str, party: str) -> errors.ParleyError:
     """The error that :func:`as_problem` described; ``party`` is whom it names or who said it."""
-    message = "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in message)
+    what = "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in message)
     kind = _CLASSES.get(code, errors.ParleyError)
-    text = message.removeprefix(f"{party}: ")
-    if kind in _NAMES_A_PARTY:
-        return kind(party, text)
     if issubclass(kind, errors.FileFaults) or kind is errors.PlanRefusal:
-        return errors.PolicyRefusal(party, text)
-    return kind(f"{party}: {text}")
+        kind = errors.PolicyRefusal
+    return kind(party, what) if kind in _PARTY_FIRST else kind(what, party=party)
 
 
 def _abort(context: grpc.ServicerContext, error: BaseException) -> NoReturn:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from mpc.errors import StudyAborted, UsageError
+from mpc.errors import ContractError, StudyAborted, UsageError
 from mpc.study.model import Study
 from mpc.units import Role
 from parties.config import NodeConfig, load_node_config
@@ -73,14 +73,16 @@ class SimulatedNode:
     def wait_ready(self, deadline_s: float = READY_S) -> None:
         """Return once the node listens. Raises StudyAborted, naming its log, if it does not."""
         if self.process is None or self.process.stdout is None:
-            raise UsageError(f"node {self.party} was not started")
+            raise ContractError(f"node {self.party} was not started")
         ready, _, _ = select.select([self.process.stdout], [], [], deadline_s)
         line = self.process.stdout.readline() if ready else ""
         try:
             self.address = str(json.loads(line)["listening"])
         except (ValueError, KeyError):
             raise StudyAborted(
-                f"{self.party}: its node did not start", hint=f"see {self.directory / 'node.log'}"
+                "its node did not start",
+                party=self.party,
+                hint=f"see {self.directory / 'node.log'}",
             ) from None
 
     def stop(self) -> None:

@@ -296,15 +296,14 @@ class SessionCommunicator(_Communicator):
         try:
             return object_from_bytes(data)
         except IntegrityError as error:
-            raise IntegrityError(f"{party}: {error.message}") from None
+            raise IntegrityError(error.what, party=party) from None
 
     def _named(self, exchange: Callable[[], _Result]) -> _Result:
         """Add to a peer's failure which step was due here."""
         try:
             return exchange()
         except PeerError as error:
-            message = error.message.removeprefix(f"{error.party}: ")
-            raise PeerError(error.party, f"{message}; here: {self._steps.last}") from None
+            raise PeerError(error.party, f"{error.what}; here: {self._steps.last}") from None
 
 
 class Later:

@@ -70,7 +70,7 @@ class OwnHello(Guarded):
         read = check_hellos(self.agreement, hellos)
         if hellos[self.agreement.roster.ids.index(self.own)] != self.data:
             raise IntegrityError(
-                f"{self.own}: the Hello given as this participant's is not its own"
+                "the Hello given as this participant's is not its own", party=self.own
             )
         session = session_id(hellos)
         publics = {hello.participant: hello.key for hello in read if hello.participant != self.own}
@@ -127,7 +127,7 @@ class Pairing(Guarded):
         for peer in channel.peers:
             said = channel.receive_upto(peer, hello_step, HELLO_BYTES_MAX)
             if said != self._hellos[peer]:
-                raise IntegrityError(f"{peer}: it says another Hello than the coordinator gave")
+                raise IntegrityError("it says another Hello than the coordinator gave", party=peer)
             keys.check_confirmation(peer, channel.receive(peer, confirm_step, CONFIRMATION_BYTES))
         return Session(self._agreement, self._own, self.id, keys, self._signer)
 

@@ -58,7 +58,7 @@ def _exchange(private: X25519PrivateKey, peer: PartyId, public: bytes) -> bytes:
     except ValueError:  # OpenSSL refuses the all-zero secret as well
         secret = bytes(PUBLIC_SIZE)
     if hmac.compare_digest(secret, bytes(PUBLIC_SIZE)):
-        raise IntegrityError(f"{peer}: its X25519 key gives an all-zero secret")
+        raise IntegrityError("its X25519 key gives an all-zero secret", party=peer)
     return secret
 
 
@@ -89,7 +89,8 @@ class KeySchedule(Guarded):
         """Refuse what is not ``sender``'s confirmation for this participant. Constant time."""
         if not hmac.compare_digest(self._confirmation(sender, self._own), confirmation):
             raise IntegrityError(
-                f"{sender}: its confirmation of the session does not hold",
+                "its confirmation of the session does not hold",
+                party=sender,
                 hint="it saw other Hellos, or does not own the key of its Hello",
             )
 

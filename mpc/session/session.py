@@ -73,7 +73,7 @@ class Session(Guarded):
             try:
                 ready = Ready.from_bytes(data)
             except IntegrityError as fault:
-                raise IntegrityError(f"{peer}: {fault.message}") from None
+                raise IntegrityError(fault.what, party=peer) from None
             ready.check(self._ready_of(peer, opening), self.agreement.roster)
         self._ready.add(opening)
 

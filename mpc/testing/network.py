@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from mpc.errors import IntegrityError, ParleyError, PeerError, UsageError
+from mpc.errors import ContractError, IntegrityError, ParleyError, PeerError
 from mpc.units import PartyId
 
 OPERATION_BYTES = 16
@@ -181,7 +181,7 @@ class MemoryChannel:
         """Queue ``payload``. Raises the session's failure, or PeerError if the peer has left."""
         self._check(to, operation)
         if type(payload) is not bytes:
-            raise UsageError("a channel carries bytes and no other buffer")
+            raise ContractError("a channel carries bytes and no other buffer")
         with self._network.changed:
             self._check_open()
             if self._network.line(to, self._own).left:
@@ -219,15 +219,15 @@ class MemoryChannel:
 
     def _check(self, peer: PartyId, operation: bytes) -> None:
         if len(operation) != OPERATION_BYTES:
-            raise UsageError(f"an operation id is {OPERATION_BYTES} bytes")
+            raise ContractError(f"an operation id is {OPERATION_BYTES} bytes")
         if peer not in self._peers:
-            raise UsageError(f"{peer} is no peer of {self._own} in this session")
+            raise ContractError(f"{peer} is no peer of {self._own} in this session")
 
     def _check_open(self) -> None:
         if self._failure is not None:
             raise self._failure
         if self._closed:
-            raise UsageError("this session's channel is closed")
+            raise ContractError("this session's channel is closed")
 
     def _failed(self, error: ParleyError, about: PartyId) -> ParleyError:
         """End the session; what to raise: the failure that came first."""
@@ -261,7 +261,7 @@ class MemoryChannel:
             message = line.arrived.popleft()
             if message.number != line.due:
                 what = "a message repeated, left out or out of order"
-                raise self._failed(IntegrityError(f"{sender}: sent {what}"), sender)
+                raise self._failed(IntegrityError(f"sent {what}", party=sender), sender)
             line.due += 1
             return message
         if line.over:

@@ -65,7 +65,7 @@ def health(config: Config, json: Json = False) -> None:
 
     def line(party: str, found: Answer | ParleyError) -> str:
         if isinstance(found, ParleyError):
-            return found.message.removeprefix(f"{party}: ")
+            return found.what if found.party == party else found.message
         return found.text
 
     with answering(as_json=json):

@@ -88,28 +88,30 @@ def verdict(party: PartyId, judgement: wire.Judgement) -> PartyVerdict:
 
 def raise_if_refused(judgements: Mapping[PartyId, wire.Judgement]) -> None:
     """Raise PolicyRefusal (BudgetRefusal if nothing else speaks against it), naming who and why."""
-    lines: list[str] = []
+    said: list[tuple[PartyId, str]] = []
     codes: list[str] = []
     for party, judgement in judgements.items():
         if verdict(party, judgement).decision is not Decision.DENY:
             continue
         codes.extend(reason.code for reason in judgement.reasons)
-        lines.extend(
-            f"{party}: {reason.code} {reason.what}"
-            + (f" (allowed: {reason.allowed})" if reason.allowed else "")
+        said.extend(
+            (
+                party,
+                f"{reason.code} {reason.what}"
+                + (f" (allowed: {reason.allowed})" if reason.allowed else ""),
+            )
             for reason in judgement.reasons
         )
         if not judgement.reasons:
-            lines.append(f"{party}: refused without a reason")
-    if not lines:
+            said.append((party, "refused without a reason"))
+    if not said:
         return
-    text = "\n".join(lines)
+    (first, what), *others = said
+    text = "\n".join((what, *(f"{party}: {other}" for party, other in others)))
+    hint = "nothing was computed or spent"
     if codes and all(code.startswith(BUDGET_CODES) for code in codes):
-        raise BudgetRefusal(text, hint="nothing was computed or spent")
-    first = lines[0].split(":")[0]
-    raise PolicyRefusal(
-        first, text.removeprefix(f"{first}: "), hint="nothing was computed or spent"
-    )
+        raise BudgetRefusal(text, party=first, hint=hint)
+    raise PolicyRefusal(first, text, hint=hint)
 
 
 def wait_for_all(

@@ -118,4 +118,4 @@ class PartyClient:
         if code is grpc.StatusCode.UNAVAILABLE:
             explained = explain_failure(self.address, self._own, self.peer)
             return explained or PeerError(self.peer.id, f"cannot be reached at {self.address}")
-        return TransportError(f"{self.peer.id}: call failed ({code.name})")
+        return TransportError(f"call failed ({code.name})", party=self.peer.id)

@@ -121,7 +121,7 @@ class Drive:
         started = each(self._clients, lambda client: client.start(request))
         for party, reply in started.items():
             if reply.run != run:
-                raise IntegrityError(f"{party}: it started another run than was agreed")
+                raise IntegrityError("it started another run than was agreed", party=party)
         return started
 
     def _connect(
@@ -171,7 +171,8 @@ class Drive:
         except (PeerError, TransportError):
             names = ", ".join(sorted(self._committed)) or "nobody known"
             raise StudyAborted(
-                f"{error.message}; {names} committed already",
+                f"{error.what}; {names} committed already",
+                party=error.party,
                 hint="parley status completes the study once every party can be reached",
             ) from None
         raise error
@@ -216,7 +217,7 @@ class Drive:
         except (PeerError, TransportError):
             self._lost.add(party)
             raise
-        raise StudyAborted(f"{party}: its node stopped reporting")
+        raise StudyAborted("its node stopped reporting", party=party)
 
     def collect(self, run: RunId, record: RunAgreement, wait_s: float) -> Outcome:
         """Every party's committed share of ``run``, checked, added up and decoded.

@@ -65,11 +65,13 @@ def _look(
         secured = _context(own).wrap_socket(plain, server_hostname=tls_name(peer.id))
     except ssl.SSLError as failure:
         reason = (failure.reason or "handshake failed").replace("_", " ").lower()
-        return TransportError(f"{peer.id}: what answers at {address} speaks no TLS 1.3 ({reason})")
+        return TransportError(
+            f"what answers at {address} speaks no TLS 1.3 ({reason})", party=peer.id
+        )
     with secured:
         shown = secured.getpeercert(binary_form=True)
         if shown is None:
-            return TransportError(f"{peer.id}: what answers at {address} shows no certificate")
+            return TransportError(f"what answers at {address} shows no certificate", party=peer.id)
         if shown != peer.tls_certificate:
             return _foreign(shown, address, own, peer, clock)
         try:
@@ -113,7 +115,8 @@ def _foreign(
     except IdentityError as fault:
         faults.append(fault.message)
     return IdentityError(
-        f"{peer.id}: {address} shows the {describe(certificate)}: {'; '.join(faults)}",
+        f"{address} shows the {describe(certificate)}: {'; '.join(faults)}",
+        party=peer.id,
         hint=f"pinned: {peer.fingerprint}",
     )
 

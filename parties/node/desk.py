@@ -20,7 +20,7 @@ from mpc.errors import (
     PlanRefusal,
     StudyFaults,
     StudyUnderWay,
-    UsageError,
+    UnknownStudy,
 )
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
@@ -199,7 +199,7 @@ class Desk:
         """A plan this party approved since its node started."""
         plan = self._agreed.get(PlanDigest(digest))
         if plan is None:
-            raise UsageError(
+            raise UnknownStudy(
                 "this node has approved no such plan since it started", hint="propose it again"
             )
         return plan
@@ -209,7 +209,7 @@ class Desk:
     ) -> wire.Collected:
         """The committed share of a run that this coordinator started; the same bytes for ever.
 
-        Raises UsageError if there is none, and StudyUnderWay if it may still come.
+        Raises NotCommitted if there is none, and StudyUnderWay if it may still come.
         """
         share, begun = self._ledger.outbox(run), self._requests.begun(run)
         if begun is None or begun.coordinator != coordinator:

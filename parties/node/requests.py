@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from mpc.errors import IntegrityError, UsageError
+from mpc.errors import Busy, IntegrityError, UsageError
 from mpc.ports import Clock
 from mpc.units import PartyId, PlanDigest, RunId
 from parties.database import Database
@@ -104,7 +104,7 @@ class RequestStore:
                 (RequestState.PENDING, plan_digest, asked_by),
             ).fetchone()[0]
             if pending >= REQUESTS_PENDING_MAX:
-                raise UsageError(f"{pending} of its requests wait for a decision here already")
+                raise Busy(f"{pending} of its requests wait for a decision here already")
             database.execute(
                 "INSERT OR IGNORE INTO request (plan_digest, study, asked_by, asked_at, state,"
                 " summary) VALUES (?, ?, ?, ?, ?, ?)",
@@ -189,7 +189,7 @@ class RequestStore:
     def promise(
         self, nonce: str, plan_digest: PlanDigest, approved_by: str, expires_at: int
     ) -> None:
-        """Remember an approval that is about to be sent. Raises UsageError if too many are open."""
+        """Remember an approval that is about to be sent. Raises Busy if too many are open."""
         with self._database.transaction() as database:
             database.execute(
                 "DELETE FROM approval WHERE used = 0 AND expires_at <= ?", (self._clock.unix_s(),)
@@ -198,7 +198,7 @@ class RequestStore:
                 0
             ]
             if open_now >= APPROVALS_OPEN_MAX:
-                raise UsageError(f"{open_now} approvals of this party wait for a start already")
+                raise Busy(f"{open_now} approvals of this party wait for a start already")
             database.execute(
                 "INSERT INTO approval (nonce, plan_digest, approved_by, expires_at)"
                 " VALUES (?, ?, ?, ?)",

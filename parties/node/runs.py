@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mpc.canonical import Plain
-from mpc.errors import StudyAborted, TransportError, UsageError
+from mpc.errors import Busy, IntegrityError, StudyAborted, TransportError
 from mpc.plan.model import Plan
 from mpc.units import PartyId, RunId
 from parties.node.workers import Worker
@@ -98,12 +98,12 @@ class Runs:
         self._lock = threading.Lock()
 
     def add(self, run: Run) -> None:
-        """Take up a run. Raises UsageError if it is known or the node has its fill."""
+        """Take up a run. Raises IntegrityError if it is known, Busy if the node has its fill."""
         with self._lock:
             if run.id in self._runs:
-                raise UsageError("this run was started before")
+                raise IntegrityError("this run was started before")
             if sum(not known.over for known in self._runs.values()) >= self._at_once_max:
-                raise UsageError(f"this node runs {self._at_once_max} studies already")
+                raise Busy(f"this node runs {self._at_once_max} studies already")
             for old in [known.id for known in self._runs.values() if known.over][:-RUNS_KEPT_MAX]:
                 del self._runs[old]
             self._runs[run.id] = run

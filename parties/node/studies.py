@@ -20,7 +20,7 @@ from mpc.errors import (
     PeerError,
     StudyAborted,
     TransportError,
-    UsageError,
+    UnknownStudy,
 )
 from mpc.plan.model import Plan
 from mpc.ports import ChargeState
@@ -172,7 +172,7 @@ class Studies:
         """Take what the worker says until it ends, or is silent for as long as no live one is."""
         own, exchange = self._config.party, self._config.exchange
         problem: dict[str, str] | None = as_problem(
-            StudyAborted(f"{own}: its worker ended before the study did")
+            StudyAborted("its worker ended before the study did", party=own)
         )
         try:
             while True:
@@ -208,7 +208,7 @@ class Studies:
             return problem
         _log.warning("run %s: %s", run.id[:12], problem["message"])
         own = self._config.party
-        told = StudyAborted(f"{own}: it could not meet a peer; its node's log says more")
+        told = StudyAborted("it could not meet a peer; its node's log says more", party=own)
         return as_problem(told)
 
     def _finish(self, run: Run, problem: dict[str, str] | None) -> None:
@@ -223,10 +223,10 @@ class Studies:
             _log.info("run %s %s", run.id[:12], state)
 
     def run(self, run: str, coordinator: PartyId) -> Run:
-        """A run of this coordinator. Raises UsageError on any other."""
+        """A run of this coordinator. Raises UnknownStudy on any other."""
         found = self._runs.get(run)
         if found is None or found.coordinator != coordinator:
-            raise UsageError("no such run here since this node started")
+            raise UnknownStudy("no such run here since this node started")
         return found
 
     def cancel(self, run: str, coordinator: PartyId) -> bool:
@@ -234,7 +234,7 @@ class Studies:
         found = self.run(run, coordinator)
         was_running = not found.over
         if was_running:
-            error = StudyAborted(f"{self._config.party}: cancelled by the coordinator")
+            error = StudyAborted("cancelled by the coordinator", party=self._config.party)
             self._finish(found, as_problem(error))
         return was_running
 
@@ -250,7 +250,8 @@ class Studies:
     def stop(self) -> None:
         """End every run: the node is going down."""
         for run in self._runs.active():
-            self._finish(run, as_problem(StudyAborted(f"{self._config.party}: its node stopped")))
+            error = StudyAborted("its node stopped", party=self._config.party)
+            self._finish(run, as_problem(error))
 
 
 def _problem(plain: Plain) -> dict[str, str]:

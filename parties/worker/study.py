@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mpc.backend.crypten_engine import CryptenEngine
 from mpc.canonical import Plain
-from mpc.errors import IntegrityError, ParleyError, PeerError, StudyAborted
+from mpc.errors import IntegrityError, ParleyError, StudyAborted
 from mpc.flow import Stage, Tools, run_linear
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
@@ -125,9 +125,8 @@ class _Study:
 
     def _blamed(self, error: ParleyError) -> PartyId:
         """Whom ``error`` is about, for the peers: the party it names, else this one."""
-        named = error.party if isinstance(error, PeerError) else error.message.partition(":")[0]
         known = [member.id for member in self._plan.roster.parties]
-        return PartyId(named) if named in known else self._order.party
+        return PartyId(error.party) if error.party in known else self._order.party
 
     def _hello(self) -> OwnHello:
         plain = self._order.approvals
@@ -171,7 +170,9 @@ class _Study:
         self._met_s = self._ports.clock.monotonic_s()
         version = RegisteredVersion.from_plain(self._order.table)
         if version.number != self._plan.study.parties[self._order.party].version:
-            raise StudyAborted(f"{self._order.party}: another data version was announced meanwhile")
+            raise StudyAborted(
+                "another data version was announced meanwhile", party=self._order.party
+            )
         table = self._table(version)
         commitment = version.commit(self._ports.randomness)
         store = VersionStore(Path(self._order.versions), self._ports.clock)

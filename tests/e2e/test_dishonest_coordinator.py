@@ -13,7 +13,7 @@ import pytest
 from by_hand import ByHand
 from federation import Consortium, rival_office, study_of
 
-from mpc.errors import IntegrityError, NotCommitted, ParleyError, UsageError
+from mpc.errors import IntegrityError, NotCommitted, ParleyError, UnknownStudy
 from mpc.plan.build import plan_study
 from mpc.ports import ChargeState
 from mpc.roster import Roster
@@ -339,8 +339,8 @@ def test_run_of_another_coordinator_is_neither_shown_nor_ended(
         ):
             with pytest.raises(grpc.RpcError) as refused:
                 call(request, timeout=10)
-            assert raised_code(refused.value) == UsageError.code
-        with pytest.raises(UsageError, match="alpha: no such run here"):
+            assert raised_code(refused.value) == UnknownStudy.code
+        with pytest.raises(UnknownStudy, match="alpha: no such run here"):
             list(client.watch(run))
         with pytest.raises(NotCommitted, match="alpha: nothing was committed here"):
             client.collect(run)

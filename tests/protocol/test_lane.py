@@ -11,7 +11,7 @@ import pytest
 from channel_contract import ChannelContract
 from lane_federation import Federation, connect_all
 
-from mpc.errors import TransportError, UsageError
+from mpc.errors import ContractError, TransportError
 from parties.channel import PeerChannel
 
 
@@ -72,7 +72,7 @@ def test_a_port_in_use_by_a_running_session_is_not_chosen(federation: Federation
 def test_an_impossible_range_of_ports_is_refused(
     federation: Federation, ports: tuple[int, int]
 ) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(ContractError):
         federation.parties[0].listener(ports=ports)
 
 
@@ -83,7 +83,7 @@ def test_a_listener_serves_one_session(federation: Federation) -> None:
         for party, listener in zip(federation.parties, listeners, strict=True)
     }
     channels = connect_all(federation, listeners, addresses)
-    with pytest.raises(UsageError, match="one session"):
+    with pytest.raises(ContractError, match="one session"):
         listeners[2].connect(federation.roster, federation.session_tag, addresses, 1.0)
     for closing in [threading.Thread(target=channel.close) for channel in channels]:
         closing.start()
@@ -92,7 +92,7 @@ def test_a_listener_serves_one_session(federation: Federation) -> None:
 
 def test_a_missing_address_is_named_before_anything_is_dialled(federation: Federation) -> None:
     listener = federation.parties[0].listener()
-    with pytest.raises(UsageError, match="no address of bravo, charlie"):
+    with pytest.raises(ContractError, match="no address of bravo, charlie"):
         listener.connect(federation.roster, federation.session_tag, {}, 1.0)
     listener.close()
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpc.errors import IntegrityError, PeerError, UsageError
+from mpc.errors import ContractError, IntegrityError, PeerError
 from mpc.units import PartyId
 from parties import frames
 from parties.channel import ChannelLimits, PeerChannel
@@ -162,15 +162,15 @@ def test_a_party_that_left_cannot_be_sent_to(mesh: Mesh) -> None:
 @pytest.mark.parametrize("payload", [bytearray(8), memoryview(b"8 bytes.")])
 def test_only_bytes_are_sent(mesh: Mesh, payload: bytes) -> None:
     """gRPC's sender thread dies of a memoryview without a word."""
-    with pytest.raises(UsageError):
+    with pytest.raises(ContractError):
         mesh.channels[ALPHA].send(BRAVO, STEP, payload)
 
 
 @pytest.mark.parametrize("operation", [b"", b"short", bytes(17), frames.BYE, frames.STOP])
 def test_an_operation_is_sixteen_bytes_and_not_the_lanes_own(mesh: Mesh, operation: bytes) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(ContractError):
         mesh.channels[ALPHA].send(BRAVO, operation, b"x")
-    with pytest.raises(UsageError):
+    with pytest.raises(ContractError):
         mesh.channels[ALPHA].receive(BRAVO, operation, 1)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mpc.errors import IntegrityError, UsageError
+from mpc.errors import Busy, IntegrityError, UsageError
 from mpc.units import PartyId, PlanDigest, RunId
 from parties.node.requests import BegunRun, RequestState, RequestStore
 
@@ -92,12 +92,12 @@ def test_open_approvals_and_requests_have_limits(
     monkeypatch.setattr("parties.node.requests.REQUESTS_PENDING_MAX", 1)
     store.promise("n1", PLAN, "policy", 2_000)
     store.promise("n2", PLAN, "policy", 2_000)
-    with pytest.raises(UsageError, match="wait for a start"):
+    with pytest.raises(Busy, match="wait for a start"):
         store.promise("n3", PLAN, "policy", 3_000)
     clock.now = 2_000
     store.promise("n3", PLAN, "policy", 3_000)  # the others expired
     store.ask(PLAN, "study", "coordinator", "{}", 100)
-    with pytest.raises(UsageError, match="wait for a decision"):
+    with pytest.raises(Busy, match="wait for a decision"):
         store.ask(OTHER, "study", "coordinator", "{}", 100)
     assert [request.plan_digest for request in store.list()] == [PLAN]
 
