@@ -9,27 +9,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from mpc.accounting.conversion import epsilon_from_rho
-from mpc.canonical import Plain, from_canonical
+from mpc.canonical import Plain
 from mpc.errors import (
     IdentityError,
-    IntegrityError,
     NotCommitted,
     PlanRefusal,
     StudyFaults,
     StudyUnderWay,
     UnknownStudy,
 )
-from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.ports import Balance, ChargeState
 from mpc.roster import Roster
 from mpc.session.approval import NONCE_SIZE, Approval
-from mpc.study.canonical import study_from_plain
 from mpc.units import PartyId, PlanDigest, RunId, rho_text
 from parties.node.parts import NodeParts
+from parties.node.proposals import Planner, Proposed
 from parties.node.requests import RequestState
 from parties.policy.charge import charge
 from parties.policy.evaluate import LIFETIME_BUDGET, Reason, Standing, evaluate
@@ -44,29 +41,6 @@ UNPLANNABLE = "PLY-R034"
 PLANS_KEPT_MAX = 100  # approved and not yet started
 
 
-@dataclass(frozen=True)
-class Proposed:
-    """A proposal as it came, and who brought it."""
-
-    study: bytes
-    roster: bytes
-    digest: str
-    asker: PartyId
-
-    def recompute(self) -> Plan:
-        """The plan this party computes. Raises IntegrityError if it is not the proposed one.
-
-        Raises StudyFaults or PlanRefusal if the study cannot be planned at all.
-        """
-        roster = Roster.from_plain(from_canonical(self.roster))
-        plan = plan_study(study_from_plain(from_canonical(self.study)), roster)
-        if plan.digest != self.digest:
-            raise IntegrityError("the proposed digest is not that of the plan this party computes")
-        if roster.coordinator.id != self.asker:
-            raise IntegrityError("the roster names another coordinator than the one that asks")
-        return plan
-
-
 class Desk:
     """One party's judgement on plans, and its approvals. Safe from several threads."""
 
@@ -79,6 +53,7 @@ class Desk:
         self._requests = parts.requests
         self._clock = parts.clock
         self._randomness = parts.randomness
+        self._planner = Planner()
         self._agreed: dict[PlanDigest, Plan] = {}
 
     def published(self) -> dict[str, Plain]:
@@ -87,8 +62,11 @@ class Desk:
 
     def judgement(self, proposed: Proposed, *, dry_run: bool, fresh: bool) -> wire.Judgement:
         """Judge a proposal; sign it if policy or a person says yes and it is no dry run."""
+        stranger = self._stranger(proposed.read_roster())
+        if stranger is not None:  # before anything is planned for it
+            return self._refused([_wire_reason(stranger)])
         try:
-            plan = proposed.recompute()
+            plan = self._planner.plan(proposed)
         except (StudyFaults, PlanRefusal) as fault:
             return self._refused([wire.Reason(code=UNPLANNABLE, what=fault.message)])
         earlier = self._committed_run(plan.digest)
@@ -146,10 +124,9 @@ class Desk:
         return tuple(each for each in against if charged or each.code != LIFETIME_BUDGET)
 
     def _own_reasons(self, plan: Plan) -> Iterator[Reason]:
-        try:
-            self._trust.check_roster(plan.roster)
-        except IdentityError as refusal:
-            yield self._own(ROSTER, refusal.message, "the participants pinned here")
+        stranger = self._stranger(plan.roster)
+        if stranger is not None:
+            yield stranger
         name = plan.study.table.name
         if name not in self._config.tables:
             return  # the policy's own reason names the table
@@ -161,6 +138,14 @@ class Desk:
             yield self._own(VERSION, what, allowed)
         for misfit in self._catalogue.misfits(plan.study.table):
             yield self._own(SCHEMA, misfit, "what parley data show publishes")
+
+    def _stranger(self, roster: Roster) -> Reason | None:
+        """Why not everybody of ``roster`` is known here, or None if all are."""
+        try:
+            self._trust.check_roster(roster)
+        except IdentityError as refusal:
+            return self._own(ROSTER, refusal.message, "the participants pinned here")
+        return None
 
     def _own(self, code: str, what: str, allowed: str) -> Reason:
         return Reason(code, what, allowed, self._config.file.name, 1)

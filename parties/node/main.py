@@ -29,6 +29,7 @@ from parties.ledger.sqlite import SqliteLedger
 from parties.node.desk import Desk
 from parties.node.parts import LEDGER, REQUESTS, TEMPORARY, NodeParts
 from parties.node.requests import RequestStore
+from parties.node.runs import WATCHERS_MAX
 from parties.node.service import ControlService
 from parties.node.studies import Studies
 from parties.node.workers import ZYGOTE_MODULE, Zygote
@@ -36,7 +37,7 @@ from parties.policy.model import PolicyFile, load_policy
 from parties.system import SystemClock, SystemRandomness, keep_no_core
 from protos.control_pb2_grpc import add_PartyServicer_to_server
 
-THREADS = 32  # calls at once; a watcher holds one
+CALLS_MAX = 32  # at once, beside those that watch a run
 STOP_S = 3.0
 LOG_FORMAT = "%(asctime)s %(name)s %(message)s"
 
@@ -117,10 +118,11 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
     try:
         parts = open_parts(config)
         studies = Studies(parts, Desk(parts), zygote)
+        calls_max = CALLS_MAX + WATCHERS_MAX * config.workers.at_once
         server = grpc.server(
-            ThreadPoolExecutor(THREADS, thread_name_prefix="call"),
+            ThreadPoolExecutor(calls_max, thread_name_prefix="call"),
             options=server_options(config.exchange.keepalive_s, config.exchange.timeout_s),
-            maximum_concurrent_rpcs=THREADS,
+            maximum_concurrent_rpcs=calls_max,
         )
         add_PartyServicer_to_server(  # type: ignore[no-untyped-call] # generated
             ControlService(parts.trust, config.coordinators, studies.desk, studies), server

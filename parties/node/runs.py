@@ -14,6 +14,7 @@ from parties.node.workers import Worker
 
 STAGES_MAX = 64  # of one run
 RUNS_KEPT_MAX = 1000  # that are over
+WATCHERS_MAX = 4  # of one run; each holds a thread
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Run:
     over: bool = False
     _heard: dict[str, Plain] = field(default_factory=dict)
     _connecting: bool = False
+    _watchers: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def enter(self, stage: str) -> None:
@@ -74,14 +76,22 @@ class Run:
             return True
 
     def follow(self, deadline_s: float) -> Iterator[str]:
-        """Stages from the first on, as they come, until the run is over or the time is."""
-        seen = 0
-        while True:
-            fresh = self._after(seen, deadline_s)
-            if not fresh:
-                return
-            seen += len(fresh)
-            yield from fresh
+        """Stages from the first on, as they come, until the run is over or the time is.
+
+        Raises Busy if WATCHERS_MAX follow it already.
+        """
+        with self._changed:
+            if self._watchers >= WATCHERS_MAX:
+                raise Busy(f"{WATCHERS_MAX} calls watch this run already")
+            self._watchers += 1
+        try:
+            seen = 0
+            while fresh := self._after(seen, deadline_s):
+                seen += len(fresh)
+                yield from fresh
+        finally:
+            with self._changed:
+                self._watchers -= 1
 
     def _after(self, seen: int, deadline_s: float) -> list[str]:
         with self._changed:

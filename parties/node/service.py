@@ -12,7 +12,8 @@ from mpc.roster import Member
 from mpc.units import PartyId, RunId
 from parties.identity.credentials import peer_member
 from parties.identity.trust import Trust
-from parties.node.desk import Desk, Proposed
+from parties.node.desk import Desk
+from parties.node.proposals import Proposed
 from parties.node.studies import Studies
 from parties.problems import streaming, unary
 from parties.system import SOFTWARE_VERSION

@@ -13,7 +13,7 @@ import pytest
 from by_hand import ByHand
 from federation import Consortium, rival_office, study_of
 
-from mpc.errors import IntegrityError, NotCommitted, ParleyError, UnknownStudy
+from mpc.errors import Busy, IntegrityError, NotCommitted, ParleyError, UnknownStudy
 from mpc.plan.build import plan_study
 from mpc.ports import ChargeState
 from mpc.roster import Roster
@@ -23,8 +23,10 @@ from mpc.units import PartyId
 from parties.coordinator.client import PartyClient
 from parties.coordinator.office import Office
 from parties.identity.store import load_identity
+from parties.node.main import CALLS_MAX
 from parties.node.parts import REQUESTS
 from parties.node.requests import RequestStore
+from parties.node.runs import WATCHERS_MAX
 from parties.problems import raised_by
 from parties.system import SystemClock, SystemRandomness
 from protos import control_pb2 as wire
@@ -87,7 +89,7 @@ def test_rosters_that_differ_between_parties_do_not_start(
         assert refused.verdict == wire.Judgement.REFUSED
         assert "does not list charlie" in refused.reasons[0].what
         foreign = Roster((*plan.roster.parties, rival.identity.member))
-        with pytest.raises(IntegrityError, match=r"alpha: .*digest"):
+        with pytest.raises(IntegrityError, match="alpha: the roster names another coordinator"):
             hand.propose("alpha", plan, roster=foreign)
         with pytest.raises(IntegrityError, match=r"alpha: .*another coordinator"):
             hand.propose("alpha", plan_study(plan.study, foreign))
@@ -320,6 +322,25 @@ def test_cancel_after_the_commit_changes_nothing(consortium: Consortium) -> None
             assert client.collect(run).share == shares[party]
     nothing_spent(consortium, paid)
     assert consortium.charges(plan) == dict.fromkeys(consortium.parties, COMMITTED)
+
+
+def test_watching_without_end_takes_no_more_than_a_few_calls(consortium: Consortium) -> None:
+    plan, before = consortium.plan(), consortium.ledgers()
+    with ByHand(consortium) as hand:
+        run = hand.start_all(plan, hand.approvals(plan))
+        client = hand.clients["alpha"]
+        watching = [client.watch(run) for _ in range(WATCHERS_MAX)]
+        assert [next(stages).name for stages in watching] == ["started"] * WATCHERS_MAX
+        for _ in range(2 * CALLS_MAX):
+            with pytest.raises(Busy, match=f"alpha: {WATCHERS_MAX} calls watch this run"):
+                next(client.watch(run))
+        assert consortium.runs_under_way("alpha") == 1  # others are heard all the while
+        client.cancel(run, "over")
+        for stages in watching:
+            assert next(stages).final
+        with pytest.raises(StopIteration):
+            next(watching[0])
+    nothing_spent(consortium, before)
 
 
 def test_run_of_another_coordinator_is_neither_shown_nor_ended(
