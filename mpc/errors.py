@@ -227,6 +227,14 @@ class StudyAborted(ParleyError):
     who_acts = "the party or the link named"
 
 
+class EngineFailed(ParleyError):
+    """An owner's engine failed while it read rows. Its charge is kept: rows may be the reason."""
+
+    code = "PLY-E004"
+    exit_code = 1
+    who_acts = "the operators of the party named"
+
+
 class SecretMisuseError(ParleyError):
     """Code tried to read, copy, serialise or reopen a sealed value: our bug."""
 

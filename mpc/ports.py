@@ -72,6 +72,7 @@ class ChargeState(StrEnum):
     RESERVED = "reserved"
     COMMITTED = "committed"
     RELEASED = "released"
+    FORFEITED = "forfeited"  # spent, and nothing left for it
 
 
 @dataclass(frozen=True)
@@ -98,25 +99,25 @@ class ChargeRequest:
 
 @dataclass(frozen=True)
 class Balance:
-    """A privacy domain's cap and what is gone (committed) or held (reserved)."""
+    """A privacy domain's cap and what is spent (committed or forfeited) or held (reserved)."""
 
     domain: str
     rho_cap: RhoPico
     delta_cap: DeltaAtto
-    rho_committed: RhoPico
-    delta_committed: DeltaAtto
+    rho_spent: RhoPico
+    delta_spent: DeltaAtto
     rho_reserved: RhoPico
     delta_reserved: DeltaAtto
 
     @property
     def rho_left(self) -> RhoPico:
         """What a charge may still take; 0 if a lowered cap lies below what is spent."""
-        return RhoPico(max(0, self.rho_cap - self.rho_committed - self.rho_reserved))
+        return RhoPico(max(0, self.rho_cap - self.rho_spent - self.rho_reserved))
 
     @property
     def delta_left(self) -> DeltaAtto:
         """As :attr:`rho_left`."""
-        return DeltaAtto(max(0, self.delta_cap - self.delta_committed - self.delta_reserved))
+        return DeltaAtto(max(0, self.delta_cap - self.delta_spent - self.delta_reserved))
 
 
 class Journal(Protocol):
@@ -135,6 +136,10 @@ class Journal(Protocol):
 
     def release(self, run: RunId) -> bool:
         """reserved → released. False, and nothing changed, if the run was not reserved."""
+        ...
+
+    def forfeit(self, run: RunId) -> bool:
+        """reserved → forfeited: spent, though nothing leaves. False if it was not reserved."""
         ...
 
     def outbox(self, run: RunId) -> bytes | None:

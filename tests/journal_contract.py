@@ -54,10 +54,10 @@ class JournalContract:
         journal = fresh()
         journal.reserve(asking(1, 300))
         held = journal.balance("members")
-        assert (held.rho_reserved, held.rho_committed, held.rho_left) == (300, 0, CAP - 300)
+        assert (held.rho_reserved, held.rho_spent, held.rho_left) == (300, 0, CAP - 300)
         journal.commit(run_id(1), b"message")
         spent = journal.balance("members")
-        assert (spent.rho_reserved, spent.rho_committed, spent.rho_left) == (0, 300, CAP - 300)
+        assert (spent.rho_reserved, spent.rho_spent, spent.rho_left) == (0, 300, CAP - 300)
         assert journal.state(run_id(1)) is ChargeState.COMMITTED
         assert journal.outbox(run_id(1)) == b"message"
 
@@ -89,7 +89,21 @@ class JournalContract:
         journal.reserve(asking(2, 1, delta=DeltaAtto(3)))
         assert journal.balance("members").delta_left == 0
 
-    @pytest.mark.parametrize("end", ["reserved", "committed", "released"])
+    def test_a_forfeit_keeps_the_price_and_lets_nothing_leave(self, fresh: JournalFactory) -> None:
+        journal = fresh()
+        journal.reserve(asking(1, 300))
+        assert journal.forfeit(run_id(1))
+        assert journal.state(run_id(1)) is ChargeState.FORFEITED
+        assert journal.outbox(run_id(1)) is None
+        spent = journal.balance("members")
+        assert (spent.rho_reserved, spent.rho_spent, spent.rho_left) == (0, 300, CAP - 300)
+        with pytest.raises(LedgerError):
+            journal.commit(run_id(1), b"message")
+        assert not journal.release(run_id(1))
+        assert not journal.forfeit(run_id(1))
+        assert journal.balance("members") == spent
+
+    @pytest.mark.parametrize("end", ["reserved", "committed", "released", "forfeited"])
     def test_a_replayed_run_is_refused_and_nothing_changes(
         self, fresh: JournalFactory, end: str
     ) -> None:
@@ -99,6 +113,8 @@ class JournalContract:
             journal.commit(run_id(1), b"message")
         if end == "released":
             journal.release(run_id(1))
+        if end == "forfeited":
+            journal.forfeit(run_id(1))
         before = journal.balance("members")
         with pytest.raises(LedgerError, match="before"):
             journal.reserve(asking(1))
@@ -112,7 +128,7 @@ class JournalContract:
         with pytest.raises(LedgerError):
             journal.commit(run_id(1), b"second")
         assert journal.outbox(run_id(1)) == b"first"
-        assert journal.balance("members").rho_committed == 100
+        assert journal.balance("members").rho_spent == 100
 
     def test_a_committed_charge_is_not_released(self, fresh: JournalFactory) -> None:
         journal = fresh()
@@ -120,7 +136,7 @@ class JournalContract:
         journal.commit(run_id(1), b"message")
         assert not journal.release(run_id(1))
         assert journal.state(run_id(1)) is ChargeState.COMMITTED
-        assert journal.balance("members").rho_committed == 100
+        assert journal.balance("members").rho_spent == 100
 
     def test_a_released_charge_is_not_committed(self, fresh: JournalFactory) -> None:
         journal = fresh()
@@ -160,7 +176,9 @@ class JournalContract:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["reserve", "commit", "release"]), st.integers(0, 6), st.integers(0, 700)
+        st.sampled_from(["reserve", "commit", "release", "forfeit"]),
+        st.integers(0, 6),
+        st.integers(0, 700),
     ),
     max_size=25,
 )
@@ -176,8 +194,10 @@ def check_steps(journal: Journal, steps: list[tuple[str, int, int]]) -> None:
             elif step == "commit":
                 journal.commit(run_id(number), b"%d" % number)
                 settled[number] = ChargeState.COMMITTED
-            elif journal.release(run_id(number)):
+            elif step == "release" and journal.release(run_id(number)):
                 settled[number] = ChargeState.RELEASED
+            elif step == "forfeit" and journal.forfeit(run_id(number)):
+                settled[number] = ChargeState.FORFEITED
         assert 0 <= journal.balance("members").rho_left <= CAP
         for known, state in settled.items():
             assert journal.state(run_id(known)) is state

@@ -53,9 +53,16 @@ class MemoryJournal:
 
     def release(self, run: RunId) -> bool:
         """reserved → released. False if the run was not reserved."""
+        return self._settle(run, ChargeState.RELEASED)
+
+    def forfeit(self, run: RunId) -> bool:
+        """reserved → forfeited. False if the run was not reserved."""
+        return self._settle(run, ChargeState.FORFEITED)
+
+    def _settle(self, run: RunId, state: ChargeState) -> bool:
         if self.state(run) is not ChargeState.RESERVED:
             return False
-        self._charges[run].state = ChargeState.RELEASED
+        self._charges[run].state = state
         return True
 
     def outbox(self, run: RunId) -> bytes | None:
@@ -74,16 +81,16 @@ class MemoryJournal:
             raise BudgetRefusal(f"no privacy domain {domain!r} has been given a budget")
         _, rho_cap, delta_cap = self._caps[domain]
 
-        def held(state: ChargeState) -> tuple[RhoPico, DeltaAtto]:
+        def held(*states: ChargeState) -> tuple[RhoPico, DeltaAtto]:
             charges = [
                 charge.request
                 for charge in self._charges.values()
-                if charge.state is state and charge.request.domain == domain
+                if charge.state in states and charge.request.domain == domain
             ]
             return (
                 RhoPico(sum(request.rho for request in charges)),
                 DeltaAtto(sum(request.delta for request in charges)),
             )
 
-        committed, reserved = held(ChargeState.COMMITTED), held(ChargeState.RESERVED)
-        return Balance(domain, rho_cap, delta_cap, *committed, *reserved)
+        spent = held(ChargeState.COMMITTED, ChargeState.FORFEITED)
+        return Balance(domain, rho_cap, delta_cap, *spent, *held(ChargeState.RESERVED))

@@ -11,7 +11,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mpc.errors import Fault, StudyAborted, UsageError
+from mpc.errors import EngineFailed, Fault, UsageError
 from parties.data import faults
 from parties.data.cells import cell_checker
 from parties.data.encodings import CODECS, faulty_line, readable
@@ -56,7 +56,7 @@ def check_csv(
         with readable([path], source, temporary) as files:
             shape = count_records(files[0], source.delimiter, len(header))
             counts = _counted(files, schema, header, expected, temporary)
-    except StudyAborted:
+    except EngineFailed:
         shape, counts = None, None
     if shape is not None and counts is not None and counts[0] == shape and not any(counts[1:]):
         return shape

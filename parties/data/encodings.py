@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from mpc.errors import StudyAborted
+from mpc.errors import EngineFailed
 from parties.data.schema import CsvSource, ParquetSource
 
 CODECS = {
@@ -34,7 +34,7 @@ def readable(
 ) -> Iterator[list[Path]]:
     """``files`` as the engine can read them: themselves, or copies in ``folder``, then removed.
 
-    Raises StudyAborted if a file cannot be recoded.
+    Raises EngineFailed if a file cannot be recoded.
     """
     if not isinstance(source, CsvSource) or source.encoding == "utf-8":
         yield list(files)
@@ -43,7 +43,7 @@ def readable(
         copies = [Path(name) / f"{number}.csv" for number in range(len(files))]
         for file, copy in zip(files, copies, strict=True):
             if not _recode(file, CODECS[source.encoding], copy):
-                raise StudyAborted("the owner's table cannot be read in its declared encoding")
+                raise EngineFailed("the owner's table cannot be read in its declared encoding")
         yield copies
 
 

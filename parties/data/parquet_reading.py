@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mpc.errors import Fault, StudyAborted
+from mpc.errors import EngineFailed, Fault
 from parties.data import faults
 from parties.data.expectations import expectations, is_stored_as
 from parties.data.faults import FaultList
@@ -23,7 +23,7 @@ def parquet_types(
     """Header → the engine's type; None, and a fault, if the file is no Parquet file."""
     try:
         described = rows(engine, f"DESCRIBE SELECT * FROM {_relation(path)}")
-    except StudyAborted:
+    except EngineFailed:
         what = "not a Parquet file that the engine can read"
         found.add(str(path), Fault(faults.NOT_PARQUET, "file", what, "Parquet, not encrypted"))
         return None
@@ -64,7 +64,7 @@ def check_parquet(
                 fault = Fault(each.code, name, each.what, each.allowed, int(line) + 1, place)
                 found.add(str(path), fault)
             found.count(str(path), each.code, name, int(count) - listed)
-    except StudyAborted:
+    except EngineFailed:
         what = "a file that the engine cannot read to its end"
         found.add(str(path), Fault(faults.NOT_PARQUET, "file", what, "a whole Parquet file"))
         return 0

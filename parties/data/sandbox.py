@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mpc.errors import StudyAborted
+from mpc.errors import EngineFailed
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,14 +45,14 @@ def sandboxed(
 
 
 def rows(connection: duckdb.DuckDBPyConnection, select: str) -> list[tuple[Any, ...]]:
-    """All rows of a generated SELECT. Raises StudyAborted, without DuckDB's words, if it fails."""
+    """All rows of a generated SELECT. Raises EngineFailed, without DuckDB's words, if it fails."""
     try:
         found: list[tuple[Any, ...]] = connection.execute(select).fetchall()
         return found
     except Exception:  # noqa: S110
         pass
     # Outside the except block: not even the new error's context holds DuckDB's words.
-    raise StudyAborted("the owner's engine failed while reading the registered table")
+    raise EngineFailed("the owner's engine failed while reading the registered table")
 
 
 def identifier(name: str) -> str:

@@ -17,7 +17,7 @@ def state_of(connection: sqlite3.Connection, run: RunId) -> ChargeState | None:
 
 
 def balance_of(connection: sqlite3.Connection, domain: str, now: int) -> Balance:
-    """Caps, committed and held sums of ``domain``; what expired by ``now`` is no longer held.
+    """Caps, spent and held sums of ``domain``; what expired by ``now`` is no longer held.
 
     Raises BudgetRefusal if there is no such domain.
     """
@@ -30,21 +30,22 @@ def balance_of(connection: sqlite3.Connection, domain: str, now: int) -> Balance
             hint="its owner creates it, with a cap",
         )
     sums = {
-        state: (rho, delta)
-        for state, rho, delta in connection.execute(
-            "SELECT state, sum(rho), sum(delta) FROM charge WHERE domain = ?"
-            " AND (state = 'committed' OR (state = 'reserved' AND expires_unix_s > ?))"
-            " GROUP BY state",
+        held: (rho, delta)
+        for held, rho, delta in connection.execute(
+            "SELECT state = 'reserved' AS held, sum(rho), sum(delta) FROM charge WHERE domain = ?"
+            " AND (state IN ('committed', 'forfeited')"
+            " OR (state = 'reserved' AND expires_unix_s > ?))"
+            " GROUP BY held",
             (domain, now),
         )
     }
-    committed, reserved = sums.get("committed", (0, 0)), sums.get("reserved", (0, 0))
+    spent, reserved = sums.get(0, (0, 0)), sums.get(1, (0, 0))
     return Balance(
         domain=domain,
         rho_cap=RhoPico(caps[0]),
         delta_cap=DeltaAtto(caps[1]),
-        rho_committed=RhoPico(committed[0]),
-        delta_committed=DeltaAtto(committed[1]),
+        rho_spent=RhoPico(spent[0]),
+        delta_spent=DeltaAtto(spent[1]),
         rho_reserved=RhoPico(reserved[0]),
         delta_reserved=DeltaAtto(reserved[1]),
     )

@@ -190,11 +190,18 @@ class SqliteLedger:
 
     def release(self, run: RunId) -> bool:
         """reserved → released. False, and nothing changed, if the run was not reserved."""
+        return self._settle(run, ChargeState.RELEASED)
+
+    def forfeit(self, run: RunId) -> bool:
+        """reserved → forfeited: spent, as if a share had left. False if it was not reserved."""
+        return self._settle(run, ChargeState.FORFEITED)
+
+    def _settle(self, run: RunId, state: ChargeState) -> bool:
         with self._database.transaction() as connection:
             moved = connection.execute(
-                "UPDATE charge SET state = 'released', settled_unix_s = ?"
+                "UPDATE charge SET state = ?, settled_unix_s = ?"
                 " WHERE run = ? AND state = 'reserved'",
-                (self._clock.unix_s(), run),
+                (state, self._clock.unix_s(), run),
             )
             return moved.rowcount == 1
 

@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS charge (
     event BLOB NOT NULL,
     rho INTEGER NOT NULL CHECK (rho >= 0),
     delta INTEGER NOT NULL CHECK (delta >= 0),
-    state TEXT NOT NULL CHECK (state IN ('reserved', 'committed', 'released')),
+    state TEXT NOT NULL CHECK (state IN ('reserved', 'committed', 'released', 'forfeited')),
     reserved_unix_s INTEGER NOT NULL,
     expires_unix_s INTEGER NOT NULL,
     settled_unix_s INTEGER

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from mpc.canonical import Plain
 from mpc.errors import (
+    BudgetRefusal,
+    EngineFailed,
     IdentityError,
     IntegrityError,
     ParleyError,
@@ -36,10 +38,24 @@ from parties.node.runs import Run, Runs
 from parties.node.workers import Zygote
 from parties.problems import as_problem, from_problem
 from parties.worker.order import WorkerOrder
-from parties.worker.pipe import PipeClosed
+from parties.worker.pipe import LIFE_S, PipeClosed
 from protos import control_pb2 as wire
 
 WORKER_ANSWER_S = 60.0
+SECOND_LOOK_S = 2 * LIFE_S  # at a silent worker
+
+FREE_ENDS = frozenset(
+    {
+        BudgetRefusal.code,
+        IdentityError.code,
+        IntegrityError.code,
+        PeerError.code,
+        StudyAborted.code,
+        TransportError.code,
+    }
+)
+"""Ends of a run that no row can be the reason of: peers, keys, the network, somebody's word. After
+any other the charge is kept, lest a coordinator learn for nothing from what rows do to a worker."""
 
 _log = logging.getLogger("parley.node")
 
@@ -170,13 +186,16 @@ class Studies:
 
     def _listen(self, run: Run) -> None:
         """Take what the worker says until it ends, or is silent for as long as no live one is."""
-        own, exchange = self._config.party, self._config.exchange
+        own, exchange, pipe = self._config.party, self._config.exchange, run.worker.pipe
         problem: dict[str, str] | None = as_problem(
-            StudyAborted("its worker ended before the study did", party=own)
+            EngineFailed("its worker ended without a word", party=own)
         )
         try:
             while True:
-                message = run.worker.pipe.receive(exchange.keepalive_s + exchange.timeout_s)
+                # Twice, since this node may itself have been frozen: then a live worker's signs
+                # come as soon as both go on.
+                pipe.is_silent(exchange.keepalive_s + exchange.timeout_s - SECOND_LOOK_S)
+                message = pipe.receive(SECOND_LOOK_S)
                 if "stage" in message:
                     run.enter(str(message["stage"]))
                 elif "committed" in message:
@@ -190,7 +209,8 @@ class Studies:
         except PipeClosed:
             return
         except TransportError:
-            problem = as_problem(PeerError(own, "its worker is frozen: it shows no sign of life"))
+            frozen = EngineFailed("its worker is frozen: it shows no sign of life", party=own)
+            problem = as_problem(frozen)
         finally:
             self._finish(run, problem)
 
@@ -212,10 +232,13 @@ class Studies:
         return as_problem(told)
 
     def _finish(self, run: Run, problem: dict[str, str] | None) -> None:
-        """End the worker, then release what was not committed; the order keeps that exact."""
+        """End the worker, then settle what was not committed; the order keeps that exact."""
         run.worker.kill()
         shutil.rmtree(self._folder(run.id), ignore_errors=True)  # what it spilled or recoded
-        self._ledger.release(run.id)
+        if problem is None or problem["code"] in FREE_ENDS:
+            self._ledger.release(run.id)
+        elif self._ledger.forfeit(run.id):
+            _log.warning("run %s: its charge is kept, for nobody knows why it ended", run.id[:12])
         if self._ledger.state(run.id) is ChargeState.COMMITTED:
             problem = None  # however the worker ended, its share is in the outbox
         if run.end(problem):

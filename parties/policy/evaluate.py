@@ -208,7 +208,7 @@ def _study_cost(plan: Plan, policy: PolicyFile, standing: Standing) -> RhoPico:
 def _lifetime(plan: Plan, policy: PolicyFile, domain: Domain, balance: Balance) -> Iterator[Reason]:
     """The cap is the lower of the policy's and the ledger's; what is spent or held counts."""
     cap = min(domain.rho, balance.rho_cap)
-    left = max(0, cap - balance.rho_committed - balance.rho_reserved)
+    left = max(0, cap - balance.rho_spent - balance.rho_reserved)
     cost = charge(plan, domain)
     if cost <= left and plan.delta_charged <= balance.delta_left:
         return

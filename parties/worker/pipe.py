@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import struct
 import threading
@@ -59,6 +60,10 @@ class Pipe:
         if not isinstance(message, dict):
             raise TransportError("message from the pipe is no object")
         return message
+
+    def is_silent(self, deadline_s: float) -> bool:
+        """Whether nothing came by the deadline. The other process's end is no silence."""
+        return not select.select([self._end], [], [], deadline_s)[0]
 
     def _exactly(self, count: int) -> bytes:
         parts = bytearray()

@@ -64,8 +64,10 @@ def reach(point: Point, folder: Path) -> None:
         return
     if ordered["point"] != point:
         return
-    (folder / ORDERED).rename(folder / HAPPENED)
-    os.utime(folder / HAPPENED)
+    (folder / ORDERED).unlink()
+    partial = folder / f"{HAPPENED}.partial"
+    partial.write_text(json.dumps({**ordered, "worker": os.getpid()}))
+    partial.rename(folder / HAPPENED)
     _meet(Fate(ordered["fate"]), folder)
 
 

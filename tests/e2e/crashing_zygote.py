@@ -41,6 +41,9 @@ class CrashingJournal:
     def release(self, run: RunId) -> bool:
         return self._journal.release(run)
 
+    def forfeit(self, run: RunId) -> bool:
+        return self._journal.forfeit(run)
+
     def outbox(self, run: RunId) -> bytes | None:
         return self._journal.outbox(run)
 

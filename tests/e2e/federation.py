@@ -7,6 +7,7 @@ study.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -232,6 +233,11 @@ class Consortium:
         process = self.node(party).process
         assert process is not None
         process.send_signal(number)
+
+    def wake_worker(self, party: str) -> None:
+        """SIGCONT to the worker that froze at its crash point."""
+        happened = json.loads((self.node(party).directory / HAPPENED).read_text())
+        os.kill(happened["worker"], signal.SIGCONT)
 
     def kill(self, party: str) -> None:
         """SIGKILL to the party's node."""

@@ -14,27 +14,28 @@ from by_hand import ByHand
 from crash_points import Fate, Point
 from federation import STOPPED_S, Consortium, wait_until
 
-from mpc.errors import ParleyError, PeerError
+from mpc.errors import EngineFailed, ParleyError, PeerError
 from mpc.ports import ChargeState
 from parties.coordinator import driving
 from parties.coordinator.state import RunState
 
 COMMITTED = (ChargeState.COMMITTED,)
 RELEASED = (ChargeState.RELEASED,)
+FORFEITED = (ChargeState.FORFEITED,)
 
 
-def test_worker_frozen_before_ready_is_named_within_ten_seconds_and_nobody_pays(
+def test_worker_frozen_over_its_rows_is_named_within_ten_seconds_and_nobody_else_pays(
     consortium: Consortium,
 ) -> None:
     plan, before = consortium.plan(), consortium.ledgers()
     consortium.crash("bravo", Point.RESERVED, Fate.WORKER_FROZEN)
-    with pytest.raises(PeerError, match="bravo"):
+    with pytest.raises(EngineFailed, match="bravo: its worker is frozen"):
         consortium.run(plan)
     assert consortium.since_crash_s("bravo") < STOPPED_S
-    for party in consortium.parties:
-        assert consortium.charges(plan)[party] == RELEASED
-        assert consortium.ledgers()[party].balance == before[party].balance
-        assert consortium.runs_under_way(party) == 0
+    assert consortium.charges(plan) == {"alpha": RELEASED, "bravo": FORFEITED, "charlie": RELEASED}
+    for survivor in ("alpha", "charlie"):
+        assert consortium.ledgers()[survivor].balance == before[survivor].balance
+    assert [consortium.runs_under_way(party) for party in consortium.parties] == [0, 0, 0]
 
 
 def test_worker_frozen_when_all_are_ready_is_ended_by_its_own_node(
@@ -42,12 +43,12 @@ def test_worker_frozen_when_all_are_ready_is_ended_by_its_own_node(
 ) -> None:
     plan = consortium.plan()
     consortium.crash("bravo", Point.COMMIT, Fate.WORKER_FROZEN)
-    with pytest.raises(PeerError, match="bravo: its worker is frozen"):
+    with pytest.raises(EngineFailed, match="bravo: its worker is frozen"):
         consortium.run(plan)
     assert consortium.since_crash_s("bravo") < STOPPED_S
     record = consortium.record(plan)
     assert (record.state, record.receipt) == (RunState.FAILED, None)
-    assert consortium.charges(plan)["bravo"] == RELEASED
+    assert consortium.charges(plan)["bravo"] == FORFEITED
     assert consortium.outbox("bravo", record.run) is None
     assert consortium.charges(plan)["alpha"] == consortium.charges(plan)["charlie"] == COMMITTED
 
@@ -67,6 +68,7 @@ def test_party_frozen_before_ready_is_named_by_the_others_and_releases_once_it_g
         assert charges["alpha"] == charges["charlie"] == RELEASED
         assert charges["bravo"] == (ChargeState.RESERVED,)
         consortium.signal("bravo", signal.SIGCONT)
+        consortium.wake_worker("bravo")
         wait_until(
             lambda: consortium.charges(plan)["bravo"] == RELEASED, STOPPED_S, "bravo released"
         )

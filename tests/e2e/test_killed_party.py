@@ -1,7 +1,8 @@
 """A party that is killed: the others stop and name it, and every budget moves once or not at all.
 
 Whoever died comes back with what was durable and nothing else: a share that was committed, byte for
-byte, or a reservation that is released. Noise is never drawn again for it.
+byte, or a reservation that is released. Noise is never drawn again for it. A worker that ends in
+between, alone and without a word, keeps its charge: what rows do to a worker must not be free.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from by_hand import ByHand
 from crash_points import Fate, Point
 from federation import STOPPED_S, Consortium
 
-from mpc.errors import ParleyError, PeerError, StudyAborted
+from mpc.errors import EngineFailed, ParleyError, PeerError, StudyAborted
 from mpc.ports import ChargeState
 from mpc.session.share import ReleasedShare
 from parties.coordinator import driving
@@ -19,14 +20,14 @@ from parties.coordinator.state import RunState
 
 COMMITTED = (ChargeState.COMMITTED,)
 RELEASED = (ChargeState.RELEASED,)
+FORFEITED = (ChargeState.FORFEITED,)
 
 
-@pytest.mark.parametrize("point", [Point.HELLO, Point.RESERVED])
-def test_worker_killed_before_ready_ends_the_study_and_nobody_pays(
-    consortium: Consortium, point: Point
+def test_worker_killed_before_it_reads_rows_ends_the_study_and_nobody_pays(
+    consortium: Consortium,
 ) -> None:
     plan, before = consortium.plan(), consortium.ledgers()
-    consortium.crash("bravo", point, Fate.WORKER_KILLED)
+    consortium.crash("bravo", Point.HELLO, Fate.WORKER_KILLED)
     with pytest.raises(ParleyError, match="bravo"):
         consortium.run(plan)
     assert consortium.crashed("bravo")
@@ -35,6 +36,22 @@ def test_worker_killed_before_ready_ends_the_study_and_nobody_pays(
         assert set(consortium.charges(plan)[party]) <= {ChargeState.RELEASED}
         assert consortium.ledgers()[party].balance == before[party].balance
         assert consortium.runs_under_way(party) == 0
+
+
+def test_worker_killed_over_its_rows_keeps_its_own_charge_and_nobody_else_pays(
+    consortium: Consortium,
+) -> None:
+    plan, before = consortium.plan(), consortium.ledgers()
+    consortium.crash("bravo", Point.RESERVED, Fate.WORKER_KILLED)
+    with pytest.raises(EngineFailed, match="bravo: its worker ended without a word"):
+        consortium.run(plan)
+    assert consortium.since_crash_s("bravo") < STOPPED_S
+    assert consortium.charges(plan) == {"alpha": RELEASED, "bravo": FORFEITED, "charlie": RELEASED}
+    after = consortium.ledgers()
+    assert after["bravo"].balance.rho_left < before["bravo"].balance.rho_left
+    for survivor in ("alpha", "charlie"):
+        assert after[survivor].balance == before[survivor].balance
+    assert [consortium.runs_under_way(party) for party in consortium.parties] == [0, 0, 0]
 
 
 def test_survivors_name_the_dead_party_by_themselves_within_ten_seconds(
@@ -69,7 +86,7 @@ def test_worker_killed_when_all_are_ready_leaves_no_result_and_no_second_charge(
     record = consortium.record(plan)
     assert (record.state, record.receipt) == (RunState.FAILED, None)
     charges = consortium.charges(plan)
-    assert charges["bravo"] == RELEASED
+    assert charges["bravo"] == FORFEITED
     assert consortium.outbox("bravo", record.run) is None
     for survivor in ("alpha", "charlie"):  # READY of all: each commits, or learns of it first
         assert charges[survivor] in (COMMITTED, RELEASED)

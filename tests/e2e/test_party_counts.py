@@ -109,7 +109,7 @@ def run_among(count: int, started: Federation, owners: Mapping[str, Rows]) -> No
     assert {budget.party for budget in finished.budgets} == set(plan.study.parties)
     for owner, after in balances(started).items():
         charged = plan.rho_total if owner in plan.study.parties else 0
-        assert after.rho_committed - before[owner].rho_committed == charged, owner
+        assert after.rho_spent - before[owner].rho_spent == charged, owner
         assert after.rho_reserved == 0, owner
 
 
@@ -141,6 +141,6 @@ def test_parties_in_one_process_release_the_study(count: int) -> None:
         }
     )
     assert_close(parties.plan, released.totals, owners)
-    assert {
-        journal.balance("population").rho_committed for journal in parties.journals.values()
-    } == {parties.plan.rho_total}
+    assert {journal.balance("population").rho_spent for journal in parties.journals.values()} == {
+        parties.plan.rho_total
+    }

@@ -87,7 +87,7 @@ def test_two_studies_at_once_on_the_same_nodes_are_independent(consortium: Conso
         assert consortium.charges(plan) == dict.fromkeys(consortium.parties, COMMITTED)
         assert consortium.record(plan).state is RunState.RELEASED
     for party in consortium.parties:
-        spent = after[party].balance.rho_committed - before[party].balance.rho_committed
+        spent = after[party].balance.rho_spent - before[party].balance.rho_spent
         assert spent == one.rho_total + two.rho_total
 
 

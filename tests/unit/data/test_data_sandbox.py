@@ -11,7 +11,7 @@ import pytest
 from dirty_tables import Dialect, requests, table
 from owner_tables import TABLE, open_version, write_owner
 
-from mpc.errors import ParleyError, StudyAborted
+from mpc.errors import EngineFailed, ParleyError
 from parties.data.register import register_table
 from parties.data.sandbox import identifier, literal, rows, sandboxed
 
@@ -48,7 +48,7 @@ def test_no_word_of_the_engine_gets_out(sql: str, files: tuple[Path, Path]) -> N
     allowed, _other = files
     select = sql.format(file=f"read_csv('{allowed}', header = true)", path=allowed)
     with sandboxed([allowed], allowed.parent, 1, 512) as engine:
-        with pytest.raises(StudyAborted) as failed:
+        with pytest.raises(EngineFailed) as failed:
             rows(engine, select)
         for text in chain(failed.value):
             assert CANARY not in text

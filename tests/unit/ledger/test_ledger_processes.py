@@ -115,7 +115,7 @@ def test_killed_at_any_point_the_budget_is_spent_once_or_not_at_all(
         assert len(outbox) == 5 * 8
         assert sent in ("", outbox.hex())
         assert (sent == "") == (point == "after commit")
-        assert balance.rho_committed == PRICE
+        assert balance.rho_spent == PRICE
 
 
 @pytest.mark.parametrize("point", [*HELD, *SPENT])

@@ -220,7 +220,7 @@ def test_a_lowered_cap_holds_for_the_next_charge_and_takes_nothing_back(
     with pytest.raises(BudgetRefusal):
         ledger.reserve(asking(1, 1))
     balance = ledger.balance("members")
-    assert (balance.rho_committed, balance.rho_left, balance.rho_cap) == (CAP // 2, 0, CAP // 4)
+    assert (balance.rho_spent, balance.rho_left, balance.rho_cap) == (CAP // 2, 0, CAP // 4)
     assert ledger.outbox(run_id(0)) == b"message"
 
 

@@ -97,8 +97,8 @@ def balance(committed: int = 0, reserved: int = 0, cap: int | None = None) -> Ba
         domain="members",
         rho_cap=RhoPico(domain.rho if cap is None else cap),
         delta_cap=DeltaAtto(0),
-        rho_committed=RhoPico(committed),
-        delta_committed=DeltaAtto(0),
+        rho_spent=RhoPico(committed),
+        delta_spent=DeltaAtto(0),
         rho_reserved=RhoPico(reserved),
         delta_reserved=DeltaAtto(0),
     )
