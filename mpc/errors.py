@@ -199,7 +199,7 @@ class StorageError(ParleyError):
     """A database or file of this participant could not be read or written."""
 
     code = "PLY-T001"
-    exit_code = 70
+    exit_code = 8
     who_acts = "the operators of this machine"
 
 

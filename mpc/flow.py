@@ -2,9 +2,8 @@
 
 reservation on disk → bounded sums of the registered table (the owner's engine) → shares of the
 total → own noise on the own share, for the charge → READY of all → commit and masked share into the
-outbox. Only the sum of
-all parties' masked shares means anything, and that is the noised result; adding up and decoding is
-:mod:`mpc.outcome`, at the recipients.
+outbox. Only the sum of all parties' masked shares means anything, and that is the noised result;
+adding up and decoding is :mod:`mpc.outcome`, at the recipients.
 """
 
 from __future__ import annotations

@@ -98,7 +98,8 @@ def test_readme_commands_run_in_order(session: Path, tmp_path: Path) -> None:
     commands = tmp_path / "readme.sh"
     commands.write_text(with_free_ports(script(blocks(README.read_text()), tmp_path)))
     binaries = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}"}
+    path = f"{binaries}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "HOME": str(session)}
     with (tmp_path / "output").open("w+") as output:
         process = subprocess.Popen(
             ["bash", commands],

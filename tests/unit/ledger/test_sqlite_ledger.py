@@ -167,6 +167,17 @@ def test_a_partner_aborts_so_often_in_a_while(tmp_path: Path, clock: SetClock) -
     ledger.reserve(asking(2, 1, expires_unix_s=clock.now + 5))
 
 
+def test_a_forfeit_is_paid_for_and_no_abort(tmp_path: Path, clock: SetClock) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock, LIMITS)
+    for number in range(3):
+        ledger.reserve(asking(number, 1))
+        ledger.forfeit(run_id(number))
+    assert ledger.balance("members").rho_spent == 3
+    again = opened(tmp_path / "ledger.db", clock, LIMITS)
+    assert [again.state(run_id(number)) for number in range(3)] == [ChargeState.FORFEITED] * 3
+    assert [again.outbox(run_id(number)) for number in range(3)] == [None] * 3
+
+
 def test_expired_reservations_count_as_aborts(tmp_path: Path, clock: SetClock) -> None:
     ledger = opened(tmp_path / "ledger.db", clock, LIMITS)
     for number in range(2):

@@ -1,0 +1,48 @@
+"""The order of a study's stages at one party."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from joint_release import funded_journal, terms
+from receipts import federation, study
+
+from mpc.errors import BudgetRefusal
+from mpc.flow import Stage, Tools, run_linear
+from mpc.plan.build import plan_study
+from mpc.privacy.ledger import Ledger
+from mpc.table.model import CellSums
+
+
+class UnreadTable:
+    """Rows that nobody may read in this test."""
+
+    def cell_sums(self, asked: tuple[CellSums, ...]) -> NoReturn:
+        raise AssertionError("rows were read")
+
+
+def test_no_row_is_read_before_its_price_is_reserved(tmp_path: Path) -> None:
+    members = federation(tmp_path)
+    plan = plan_study(study(members.parties), members.roster)
+    poor = funded_journal(rho_cap=1)
+    before = poor.balance("members")
+    entered: list[Stage] = []
+
+    def never(*_: object) -> NoReturn:
+        raise AssertionError("nothing was to be agreed, sealed or opened")
+
+    tools = Tools(
+        engine=never,
+        ledger=Ledger(poor),
+        journal=poor,
+        source=never,
+        agree=never,
+        seal=never,
+        opening=bytes(16),
+    )
+    with pytest.raises(BudgetRefusal):
+        run_linear(plan, UnreadTable(), terms(), tools, entered.append)
+    assert entered == [Stage.RESERVE]
+    assert poor.balance("members") == before
