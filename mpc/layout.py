@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-AXES_MAX = 3  # two ``by`` categories and a histogram's own
 CELLS_MAX = 10_000  # of one question
 
 

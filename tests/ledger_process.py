@@ -22,12 +22,12 @@ from mpc.errors import BudgetRefusal
 from mpc.ports import ChargeRequest
 from mpc.units import DeltaAtto, RhoPico, RunId
 from parties.database import Database
-from parties.ledger.records import Limits
+from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
 from parties.ledger.tables import TABLES
 from parties.system import SystemClock, SystemRandomness
 
-WIDE = Limits(outstanding_max=1000, aborts_max=1000)
+WIDE = PartnerLimits(reserved_max=1000, aborts_max=1000)
 RELEASE_CAP = 10**12
 
 

@@ -14,7 +14,7 @@ from mpc.session.agreement import BUILD
 from mpc.study.model import Study
 from parties.config import load_coordinator_config
 from parties.coordinator.office import Finished, Office
-from parties.ledger.records import Limits
+from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
 from parties.node.parts import LEDGER
 from parties.simulated_files import DOMAIN
@@ -69,7 +69,7 @@ def finish(office: Office, plan: Plan) -> Finished:
 
 def balances(federation: Federation) -> dict[str, Balance]:
     """What every party's ledger says on disk."""
-    limits = Limits(outstanding_max=1, aborts_max=1, reservation_s_max=1)
+    limits = PartnerLimits(reserved_max=1, aborts_max=1, reserve_s=1)
     return {
         party: SqliteLedger(node.node_config.state / LEDGER, SystemClock(), limits).balance(DOMAIN)
         for party, node in federation.nodes.items()

@@ -203,11 +203,6 @@ class Plan:
         return {name: frozenset(uses) for name, uses in self.columns}
 
     @property
-    def kinds(self) -> frozenset[str]:
-        """Kinds of question asked."""
-        return frozenset(question.kind for question in self.questions)
-
-    @property
     def asked(self) -> tuple[PlannedQuestion, ...]:
         """What a party computes on its own rows, for :func:`mpc.questions.local.local_sums`."""
         return self.questions

@@ -7,7 +7,7 @@ import sqlite3
 from mpc.errors import BudgetRefusal
 from mpc.ports import Balance, ChargeRequest, ChargeState
 from mpc.units import Adjacency, DeltaAtto, ProtectedUnit, RhoPico, RunId
-from parties.ledger.records import Limits
+from parties.ledger.records import PartnerLimits
 
 
 def state_of(connection: sqlite3.Connection, run: RunId) -> ChargeState | None:
@@ -74,17 +74,18 @@ def charged_rho(connection: sqlite3.Connection, request: ChargeRequest) -> RhoPi
     return RhoPico(request.rho * factor)
 
 
-def release_expired(connection: sqlite3.Connection, now: int) -> int:
-    """Release what nobody committed in time; how many there were."""
-    moved = connection.execute(
+def release_expired(connection: sqlite3.Connection, now: int) -> None:
+    """Release what nobody committed in time."""
+    connection.execute(
         "UPDATE charge SET state = 'released', settled_unix_s = ?"
         " WHERE state = 'reserved' AND expires_unix_s <= ?",
         (now, now),
     )
-    return moved.rowcount
 
 
-def check_partner(connection: sqlite3.Connection, partner: str, limits: Limits, now: int) -> None:
+def check_partner(
+    connection: sqlite3.Connection, partner: str, limits: PartnerLimits, now: int
+) -> None:
     """Raises BudgetRefusal if ``partner`` holds, or aborted, too many reservations."""
     outstanding, aborts = connection.execute(
         "SELECT count(*) FILTER (WHERE state = 'reserved'),"
@@ -92,7 +93,7 @@ def check_partner(connection: sqlite3.Connection, partner: str, limits: Limits, 
         " FROM charge WHERE partner = ?",
         (now - limits.aborts_window_s, partner),
     ).fetchone()
-    if outstanding >= limits.outstanding_max:
+    if outstanding >= limits.reserved_max:
         raise BudgetRefusal(
             f"{partner} has {outstanding} studies under way here, as many as are allowed",
             hint="wait until one ends",

@@ -9,23 +9,20 @@ from mpc.units import DeltaAtto, PlanDigest, RhoPico, RunId
 
 
 @dataclass(frozen=True)
-class Limits:
+class PartnerLimits:
     """How much of a domain one partner may hold without using it.
 
-    ``outstanding_max`` reservations at once; ``aborts_max`` released or expired ones within
-    ``aborts_window_s``; none longer than ``reservation_s_max``.
+    ``reserved_max`` reservations at once; ``aborts_max`` released or expired ones within
+    ``aborts_window_s``; none longer than ``reserve_s``.
     """
 
-    outstanding_max: int = 4
+    reserved_max: int = 4
     aborts_max: int = 20
     aborts_window_s: int = 86_400
-    reservation_s_max: int = 3_600
+    reserve_s: int = 3_600
 
     def __post_init__(self) -> None:
-        if (
-            min(self.outstanding_max, self.aborts_max, self.aborts_window_s, self.reservation_s_max)
-            < 1
-        ):
+        if min(self.reserved_max, self.aborts_max, self.aborts_window_s, self.reserve_s) < 1:
             raise ValueError("every limit of a ledger is at least 1")
 
 

@@ -22,7 +22,7 @@ from parties.ledger.queries import (
     release_expired,
     state_of,
 )
-from parties.ledger.records import CapEntry, ChargeEntry, History, Limits
+from parties.ledger.records import CapEntry, ChargeEntry, History, PartnerLimits
 from parties.ledger.tables import TABLES
 
 CURRENCY = "zcdp"
@@ -33,7 +33,7 @@ MESSAGE_BYTES_MAX = 64 << 20
 class SqliteLedger:
     """The ledger of one party. Every method's effect is on disk when it returns."""
 
-    def __init__(self, path: Path, clock: Clock, limits: Limits) -> None:
+    def __init__(self, path: Path, clock: Clock, limits: PartnerLimits) -> None:
         """Open ``path`` (mode 0600), made if absent."""
         self._database = Database(path, TABLES)
         self._clock = clock
@@ -130,10 +130,8 @@ class SqliteLedger:
         if the run was charged before or the reservation would last too long. Nothing changed then.
         """
         now = self._clock.unix_s()
-        if not now < request.expires_unix_s <= now + self._limits.reservation_s_max:
-            raise LedgerError(
-                f"a reservation lasts at most {self._limits.reservation_s_max} s from now"
-            )
+        if not now < request.expires_unix_s <= now + self._limits.reserve_s:
+            raise LedgerError(f"a reservation lasts at most {self._limits.reserve_s} s from now")
         with self._database.transaction() as connection:
             if state_of(connection, request.run) is not None:
                 raise LedgerError(f"run {request.run} was charged before")
@@ -204,11 +202,6 @@ class SqliteLedger:
                 (state, self._clock.unix_s(), run),
             )
             return moved.rowcount == 1
-
-    def release_stale(self) -> int:
-        """Release every expired reservation; how many there were."""
-        with self._database.transaction() as connection:
-            return release_expired(connection, self._clock.unix_s())
 
     def reserved(self) -> tuple[RunId, ...]:
         """Every run that holds a reservation now."""

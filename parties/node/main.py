@@ -24,7 +24,7 @@ from parties.data.catalogue import Catalogue
 from parties.identity.credentials import server_credentials, server_options
 from parties.identity.store import load_identity
 from parties.identity.trust import load_trust
-from parties.ledger.records import Limits
+from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
 from parties.node.desk import Desk
 from parties.node.parts import LEDGER, REQUESTS, TEMPORARY, NodeParts
@@ -44,13 +44,13 @@ LOG_FORMAT = "%(asctime)s %(name)s %(message)s"
 _log = logging.getLogger("parley.node")
 
 
-def ledger_limits(policy: PolicyFile) -> Limits:
+def ledger_limits(policy: PolicyFile) -> PartnerLimits:
     """What the policy lets one partner hold."""
     said = policy.value.limits
-    return Limits(
-        outstanding_max=said.reserved_max,
+    return PartnerLimits(
+        reserved_max=said.reserved_max,
         aborts_max=said.aborts_max,
-        reservation_s_max=said.reserve_s,
+        reserve_s=said.reserve_s,
     )
 
 

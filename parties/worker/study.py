@@ -37,7 +37,7 @@ from parties.data.table import DuckTable, EngineLimits
 from parties.data.versions import RegisteredVersion, VersionStore
 from parties.identity.store import Identity
 from parties.lane import LaneSettings, Listener
-from parties.ledger.records import Limits
+from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
 from parties.problems import as_problem
 from parties.system import SOFTWARE_VERSION, SystemClock, SystemRandomness
@@ -68,10 +68,10 @@ def system_ports() -> WorkerPorts:
 
 def open_journal(order: WorkerOrder) -> SqliteLedger:
     """The ledger of the order's party."""
-    limits = Limits(
-        outstanding_max=order.reserved_max,
+    limits = PartnerLimits(
+        reserved_max=order.reserved_max,
         aborts_max=order.aborts_max,
-        reservation_s_max=order.reserve_s,
+        reserve_s=order.reserve_s,
     )
     return SqliteLedger(Path(order.ledger), SystemClock(), limits)
 

@@ -38,7 +38,7 @@ from parties.coordinator.office import Finished, Office
 from parties.coordinator.state import RunRecord
 from parties.data.register import register_table
 from parties.identity.trust import trust_peer
-from parties.ledger.records import Limits
+from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
 from parties.node.parts import LEDGER, REQUESTS
 from parties.node.requests import RequestState, RequestStore
@@ -167,7 +167,9 @@ class Consortium:
     # --- what parties keep ---------------------------------------------------------------------
 
     def ledger(self, party: str) -> SqliteLedger:
-        return SqliteLedger(self.node(party).directory / "state" / LEDGER, SystemClock(), Limits())
+        return SqliteLedger(
+            self.node(party).directory / "state" / LEDGER, SystemClock(), PartnerLimits()
+        )
 
     def ledgers(self) -> dict[str, LedgerView]:
         """Every party's ledger as it stands."""

@@ -25,7 +25,7 @@ from journal_contract import (
 from mpc.errors import BudgetRefusal, LedgerError, StorageError
 from mpc.ports import ChargeState
 from mpc.units import Adjacency, DeltaAtto, ProtectedUnit, RhoPico
-from parties.ledger.records import Limits
+from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
 
 
@@ -42,8 +42,8 @@ class SetClock:
         return float(self.now)
 
 
-LIMITS = Limits(outstanding_max=3, aborts_max=2, aborts_window_s=1000, reservation_s_max=900)
-WIDE = Limits(outstanding_max=100, aborts_max=100)
+LIMITS = PartnerLimits(reserved_max=3, aborts_max=2, aborts_window_s=1000, reserve_s=900)
+WIDE = PartnerLimits(reserved_max=100, aborts_max=100)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def clock() -> SetClock:
     return SetClock()
 
 
-def opened(path: Path, clock: SetClock, limits: Limits = WIDE) -> SqliteLedger:
+def opened(path: Path, clock: SetClock, limits: PartnerLimits = WIDE) -> SqliteLedger:
     ledger = SqliteLedger(path, clock, limits)
     ledger.create_domain("members", ROW, RhoPico(CAP), DeltaAtto(10), "owner")
     return ledger
@@ -116,13 +116,13 @@ def test_a_clock_set_back_does_not_revive_what_was_released(
     ledger = opened(tmp_path / "ledger.db", clock)
     ledger.reserve(asking(1))
     clock.now += 600
-    assert ledger.release_stale() == 1
+    ledger.reserve(asking(2, expires_unix_s=clock.now + 5))
     clock.now -= 600
     with pytest.raises(LedgerError, match="released"):
         ledger.commit(run_id(1), b"message")
 
 
-def test_stale_reservations_are_released_and_fresh_ones_stay(
+def test_the_next_reservation_releases_stale_ones_and_leaves_fresh_ones(
     tmp_path: Path, clock: SetClock
 ) -> None:
     ledger = opened(tmp_path / "ledger.db", clock)
@@ -131,9 +131,8 @@ def test_stale_reservations_are_released_and_fresh_ones_stay(
     ledger.reserve(asking(3, 10))
     ledger.commit(run_id(3), b"message")
     clock.now += 650
-    assert ledger.release_stale() == 1
+    ledger.reserve(asking(4, 10, expires_unix_s=clock.now + 5))
     assert [ledger.state(run_id(n)) for n in (1, 2, 3)] == ["released", "reserved", "committed"]
-    assert ledger.release_stale() == 0
 
 
 @pytest.mark.parametrize("expires", [NOW - 1, NOW, NOW + 901, 2**62])
@@ -326,7 +325,7 @@ def test_a_broken_file_is_our_error_and_tells_no_content(tmp_path: Path, clock: 
     assert ledger.state(run_id(1)) is ChargeState.RESERVED
 
 
-@pytest.mark.parametrize("field", ["outstanding_max", "aborts_max", "reservation_s_max"])
+@pytest.mark.parametrize("field", ["reserved_max", "aborts_max", "reserve_s"])
 def test_absurd_limits_are_refused(field: str) -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        Limits(**{field: 0})
+        PartnerLimits(**{field: 0})
