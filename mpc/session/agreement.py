@@ -44,13 +44,13 @@ class Agreement:
         """The parties' ids, in roster order."""
         return tuple(member.id for member in self.roster.parties)
 
-    @property
-    def hello_context(self) -> str:
-        """The context in which Hellos of this build are signed."""
-        return "parley/hello/v1" if self.build == BUILD else "parley/hello/v1/other-mechanism"
-
     def check_channel(self, channel: Channel, own: PartyId) -> None:
         """Refuse a channel that does not join ``own`` to every other party and nobody else."""
         ends = (channel.own, *channel.peers)
         if channel.own != own or sorted(ends) != sorted(self.parties):
             raise IntegrityError(f"the channel does not join {own} to all other parties")
+
+
+def hello_context(build: str) -> str:
+    """The context in which Hellos of ``build`` are signed."""
+    return "parley/hello/v1" if build == BUILD else "parley/hello/v1/other-mechanism"

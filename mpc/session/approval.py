@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
-from mpc.canonical import Plain, Record, canonical_bytes, from_canonical
+from mpc.canonical import Plain, Record, canonical_bytes
 from mpc.errors import IntegrityError
-from mpc.roster import SIGNATURE_SIZE, Roster
+from mpc.roster import Roster
+from mpc.session.signed import Signed
 from mpc.session.signer import Signer
 from mpc.units import ID_LENGTH_MAX, PartyId, PlanDigest, RunId
 
-CONTEXT = "parley/approval/v1"
 _RUN_CONTEXT = b"parley/run/v1\0"
 NONCE_SIZE = 32
 APPROVER_LENGTH_MAX = 200
 _TIME_MAX = 1 << 53
-_FIELDS = ("plan_digest", "party", "nonce", "expires_unix_s", "approved_by", "signature")
 
 
 class Agreed(Protocol):
@@ -36,18 +35,20 @@ class Agreed(Protocol):
 
 
 @dataclass(frozen=True)
-class Approval:
+class Approval(Signed):
     """``party`` agrees to the plan of ``plan_digest`` until ``expires_unix_s``, for one run.
 
     ``nonce``: 32 bytes, hex. ``approved_by``: "policy" or a person's name. Public.
     """
+
+    WHAT: ClassVar[str] = "an approval"
+    CONTEXT: ClassVar[str] = "parley/approval/v1"
 
     plan_digest: PlanDigest
     party: PartyId
     nonce: str
     expires_unix_s: int
     approved_by: str
-    signature: bytes = b""
 
     @classmethod
     def sign(
@@ -65,49 +66,17 @@ class Approval:
         Raises IntegrityError if a field has not the form that others accept.
         """
         unsigned = cls(plan_digest, party, nonce.hex(), expires_unix_s, approved_by)
-        made = replace(unsigned, signature=signer(CONTEXT, unsigned._message()))
-        return cls.from_plain(made.to_plain())
-
-    def verify(self, roster: Roster) -> None:
-        """Refuse a signature that is not ``party``'s in ``roster``. Looks at no digest, no time."""
-        roster.member(self.party).verify(CONTEXT, self._message(), self.signature)
-
-    def _message(self) -> bytes:
-        return canonical_bytes(self._fields())
-
-    def _fields(self) -> dict[str, Plain]:
-        return {
-            "plan_digest": self.plan_digest,
-            "party": self.party,
-            "nonce": self.nonce,
-            "expires_unix_s": self.expires_unix_s,
-            "approved_by": self.approved_by,
-        }
-
-    def to_plain(self) -> dict[str, Plain]:
-        return {**self._fields(), "signature": self.signature.hex()}
-
-    def to_bytes(self) -> bytes:
-        """Canonical bytes, signature included: how it travels."""
-        return canonical_bytes(self.to_plain())
+        return unsigned.signed(signer)
 
     @classmethod
-    def from_plain(cls, plain: Plain) -> Approval:
-        """The approval that :meth:`to_plain` wrote. Raises IntegrityError on any other form."""
-        record = Record(plain, "an approval", _FIELDS)
+    def _read(cls, record: Record) -> Approval:
         return cls(
             plan_digest=PlanDigest(record.digest("plan_digest")),
             party=PartyId(record.text("party", ID_LENGTH_MAX)),
             nonce=record.octets("nonce", NONCE_SIZE, NONCE_SIZE).hex(),
             expires_unix_s=record.integer("expires_unix_s", 0, _TIME_MAX),
             approved_by=record.text("approved_by", APPROVER_LENGTH_MAX),
-            signature=record.octets("signature", SIGNATURE_SIZE, SIGNATURE_SIZE),
         )
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Approval:
-        """The approval that :meth:`to_bytes` wrote. Raises IntegrityError on any other form."""
-        return cls.from_plain(from_canonical(data))
 
 
 def run_id(plan_digest: PlanDigest, approvals: Sequence[Approval]) -> RunId:

@@ -8,30 +8,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
-from mpc.canonical import Plain, Record, canonical_bytes, from_canonical
+from mpc.canonical import Record
 from mpc.errors import IntegrityError
 from mpc.plan.cost import HELLO_BYTES_MAX
-from mpc.roster import SIGNATURE_SIZE
-from mpc.session.agreement import PROTOCOL, Agreement
+from mpc.session.agreement import PROTOCOL, Agreement, hello_context
 from mpc.session.keys import PUBLIC_SIZE
 from mpc.session.naming import joined
+from mpc.session.signed import Signed
 from mpc.session.signer import Signer
 from mpc.units import ID_LENGTH_MAX, PartyId, PlanDigest, RunId, SessionId
 
 NONCE_SIZE = 32
 _SESSION_CONTEXT = b"parley/session/v1"
 _BUILD_LENGTH_MAX = 100
-_FIELDS = (
-    "protocol", "build", "plan_digest", "roster_digest", "run", "participant", "key", "nonce",
-    "signature",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Hello:
+class Hello(Signed):
     """``participant`` offers X25519 ``key`` and ``nonce`` (32 bytes each) for one run."""
+
+    WHAT: ClassVar[str] = "a Hello"
+    SIGNATORY: ClassVar[str] = "participant"
+    BYTES_MAX: ClassVar[int] = HELLO_BYTES_MAX
 
     protocol: str
     build: str
@@ -41,14 +42,13 @@ class Hello:
     participant: PartyId
     key: bytes
     nonce: bytes
-    signature: bytes = b""
 
     @classmethod
     def sign(
         cls, agreement: Agreement, participant: PartyId, key: bytes, nonce: bytes, signer: Signer
     ) -> Hello:
         """The signed Hello of ``participant`` for ``agreement``."""
-        unsigned = cls(
+        return cls(
             protocol=PROTOCOL,
             build=agreement.build,
             plan_digest=agreement.plan_digest,
@@ -57,9 +57,12 @@ class Hello:
             participant=participant,
             key=key,
             nonce=nonce,
-        )
-        signature = signer(agreement.hello_context, unsigned._message())
-        return cls.from_bytes(replace(unsigned, signature=signature).to_bytes())
+        ).signed(signer)
+
+    @property
+    def context(self) -> str:
+        """That of the build which this Hello names."""
+        return hello_context(self.build)
 
     def check(self, agreement: Agreement, participant: PartyId) -> None:
         """Refuse this Hello unless it is ``participant``'s, for ``agreement`` in every field.
@@ -77,34 +80,10 @@ class Hello:
         for what, found, due in pairs:
             if found != due:
                 raise IntegrityError(f"{participant}: its Hello is refused: it has {what}")
-        member = agreement.roster.member(participant)
-        member.verify(agreement.hello_context, self._message(), self.signature)
-
-    def _message(self) -> bytes:
-        return canonical_bytes(self._fields())
-
-    def _fields(self) -> dict[str, Plain]:
-        return {
-            "protocol": self.protocol,
-            "build": self.build,
-            "plan_digest": self.plan_digest,
-            "roster_digest": self.roster_digest,
-            "run": self.run,
-            "participant": self.participant,
-            "key": self.key.hex(),
-            "nonce": self.nonce.hex(),
-        }
-
-    def to_bytes(self) -> bytes:
-        """Canonical bytes, signature included: how it travels, and what T hashes."""
-        return canonical_bytes({**self._fields(), "signature": self.signature.hex()})
+        self.verify(agreement.roster)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Hello:
-        """The Hello that :meth:`to_bytes` wrote. Raises IntegrityError on any other form."""
-        if len(data) > HELLO_BYTES_MAX:
-            raise IntegrityError(f"a Hello has at most {HELLO_BYTES_MAX} bytes")
-        record = Record(from_canonical(data), "a Hello", _FIELDS)
+    def _read(cls, record: Record) -> Hello:
         return cls(
             protocol=record.text("protocol", _BUILD_LENGTH_MAX),
             build=record.text("build", _BUILD_LENGTH_MAX),
@@ -114,7 +93,6 @@ class Hello:
             participant=PartyId(record.text("participant", ID_LENGTH_MAX)),
             key=record.octets("key", PUBLIC_SIZE, PUBLIC_SIZE),
             nonce=record.octets("nonce", NONCE_SIZE, NONCE_SIZE),
-            signature=record.octets("signature", SIGNATURE_SIZE, SIGNATURE_SIZE),
         )
 
 

@@ -8,37 +8,37 @@ carries them, and ``parley verify`` adds them up again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.canonical import SIZE_MAX, Plain, Record, canonical_bytes, from_canonical
+from mpc.canonical import SIZE_MAX, Record
 from mpc.errors import IntegrityError
 from mpc.ring.words import WORD_BYTES, from_bytes, to_bytes
-from mpc.roster import SIGNATURE_SIZE, Roster
+from mpc.roster import Roster
 from mpc.session.naming import OPERATION_SIZE, operation_id
+from mpc.session.signed import Signed
 from mpc.session.signer import Signer
 from mpc.units import ID_LENGTH_MAX, PartyId, PlanDigest, RunId, SessionId
 
-CONTEXT = "parley/share/v1"
 SESSION_SIZE = 32
 COMMITMENT_SIZE = 32
 SOFTWARE_LENGTH_MAX = 100
 _VECTOR_BYTES_MAX = SIZE_MAX // 2 - 4096  # hex doubles it
-_FIELDS = (
-    "run", "session", "opening", "party", "plan_digest", "masked", "commitment", "software",
-    "signature",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
-class ReleasedShare:
+class ReleasedShare(Signed):
     """One party's share of one opening of one session.
 
     ``session`` is T (32 bytes), ``opening`` names the opening within it (16 bytes), ``masked`` is
     the vector as little-endian 8-byte words, ``commitment`` the party's data commitment (SHA-256).
     """
+
+    WHAT: ClassVar[str] = "a released share"
+    CONTEXT: ClassVar[str] = "parley/share/v1"
 
     run: RunId
     session: SessionId
@@ -48,7 +48,6 @@ class ReleasedShare:
     masked: bytes
     commitment: bytes
     software: str
-    signature: bytes = b""
 
     @classmethod
     def sign(
@@ -68,8 +67,7 @@ class ReleasedShare:
         unsigned = cls(
             run, session, opening, party, plan_digest, to_bytes(words), commitment, software
         )
-        made = replace(unsigned, signature=signer(CONTEXT, unsigned._message()))
-        return cls.from_plain(made.to_plain())
+        return unsigned.signed(signer)
 
     @property
     def words(self) -> NDArray[np.int64]:
@@ -81,36 +79,8 @@ class ReleasedShare:
         """``sha256:`` and the data commitment in hex."""
         return f"sha256:{self.commitment.hex()}"
 
-    def verify(self, roster: Roster) -> None:
-        """Refuse a signature that is not ``party``'s in ``roster``. Looks at nothing else."""
-        roster.member(self.party).verify(CONTEXT, self._message(), self.signature)
-
-    def _message(self) -> bytes:
-        return canonical_bytes(self._fields())
-
-    def _fields(self) -> dict[str, Plain]:
-        return {
-            "run": self.run,
-            "session": self.session.hex(),
-            "opening": self.opening.hex(),
-            "party": self.party,
-            "plan_digest": self.plan_digest,
-            "masked": self.masked.hex(),
-            "commitment": self.commitment.hex(),
-            "software": self.software,
-        }
-
-    def to_plain(self) -> dict[str, Plain]:
-        return {**self._fields(), "signature": self.signature.hex()}
-
-    def to_bytes(self) -> bytes:
-        """Canonical bytes, signature included: outbox, wire and receipt."""
-        return canonical_bytes(self.to_plain())
-
     @classmethod
-    def from_plain(cls, plain: Plain) -> ReleasedShare:
-        """The share that :meth:`to_plain` wrote. Raises IntegrityError on any other form."""
-        record = Record(plain, "a released share", _FIELDS)
+    def _read(cls, record: Record) -> ReleasedShare:
         masked = record.octets("masked", WORD_BYTES, _VECTOR_BYTES_MAX)
         if len(masked) % WORD_BYTES:
             raise IntegrityError("a released share: masked is not whole words of 8 bytes")
@@ -123,13 +93,7 @@ class ReleasedShare:
             masked=masked,
             commitment=record.octets("commitment", COMMITMENT_SIZE, COMMITMENT_SIZE),
             software=record.text("software", SOFTWARE_LENGTH_MAX),
-            signature=record.octets("signature", SIGNATURE_SIZE, SIGNATURE_SIZE),
         )
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> ReleasedShare:
-        """The share that :meth:`to_bytes` wrote. Raises IntegrityError on any other form."""
-        return cls.from_plain(from_canonical(data))
 
     def __repr__(self) -> str:
         count = len(self.masked) // WORD_BYTES
