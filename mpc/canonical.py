@@ -85,16 +85,7 @@ class Record:
 
     def octets(self, name: str, size_min: int, size_max: int) -> bytes:
         """Bytes, written as lower-case hex."""
-        found = self._value[name]
-        if isinstance(found, str) and 2 * size_min <= len(found) <= 2 * size_max:
-            try:
-                data = bytes.fromhex(found)
-            except ValueError:
-                data = b""
-            if data.hex() == found:
-                return data
-        sizes = str(size_min) if size_min == size_max else f"{size_min} to {size_max}"
-        raise self._fault(name, f"{sizes} bytes in lower-case hex")
+        return self._octets(name, self._value[name], size_min, size_max)
 
     def digest(self, name: str) -> str:
         """Lower-case hex of a SHA-256."""
@@ -106,6 +97,28 @@ class Record:
         if isinstance(found, list) and count_min <= len(found) <= count_max:
             return found
         raise self._fault(name, f"a list of {count_min} to {count_max}")
+
+    def octet_items(
+        self, name: str, count_min: int, count_max: int, size_max: int
+    ) -> tuple[bytes, ...]:
+        """A list as :meth:`items`, each entry 1 to ``size_max`` bytes as :meth:`octets`."""
+        found = self.items(name, count_min, count_max)
+        return tuple(self._octets(f"an entry of {name}", item, 1, size_max) for item in found)
+
+    def plain(self, name: str) -> Plain:
+        """Anything: for what has a strict reader of its own."""
+        return self._value[name]
+
+    def _octets(self, name: str, found: Plain, size_min: int, size_max: int) -> bytes:
+        if isinstance(found, str) and 2 * size_min <= len(found) <= 2 * size_max:
+            try:
+                data = bytes.fromhex(found)
+            except ValueError:
+                data = b""
+            if data.hex() == found:
+                return data
+        sizes = str(size_min) if size_min == size_max else f"{size_min} to {size_max}"
+        raise self._fault(name, f"{sizes} bytes in lower-case hex")
 
     def _fault(self, name: str, due: str) -> IntegrityError:
         return IntegrityError(f"{self._what}: {name} is not {due}")

@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, Decimal, localcontext
 from fractions import Fraction
 
 from mpc.accounting.convolution import check_near_gaussian, gaussian_sum_excess
-from mpc.canonical import Plain, canonical_bytes
+from mpc.canonical import Plain, Record, canonical_bytes
 from mpc.errors import IntegrityError
 from mpc.units import PARTIES_MAX, PARTIES_MIN, RHO_UNIT, DeltaAtto, RhoPico
 
@@ -106,36 +106,27 @@ class NoiseEvent:
     @classmethod
     def from_plain(cls, plain: Plain) -> NoiseEvent:
         """The event that ``to_plain`` spelled. Raises IntegrityError on anything else."""
+        record = Record(plain, "a noise event", ("parties", "coalition", "blocks"))
         try:
-            event = _read(plain)
-            exact = event.to_plain() == plain
-        except (TypeError, ValueError, KeyError, ZeroDivisionError):
-            exact = False
-        if not exact:
-            raise IntegrityError("noise event is not in canonical form")
+            event = cls(
+                blocks=tuple(map(_read_block, record.items("blocks", 1, BLOCKS_MAX))),
+                parties=record.integer("parties", PARTIES_MIN, PARTIES_MAX),
+                coalition=record.integer("coalition", 1, PARTIES_MAX),
+            )
+        except (ValueError, ZeroDivisionError):
+            raise IntegrityError("a noise event has numbers that none can have") from None
+        if event.to_plain() != plain:
+            raise IntegrityError("a noise event is not in canonical form")
         return event
 
 
-def _read(plain: Plain) -> NoiseEvent:
-    if not isinstance(plain, dict) or not isinstance(plain["blocks"], list):
-        raise TypeError
-    blocks = []
-    for entry in plain["blocks"]:
-        if not isinstance(entry, dict):
-            raise TypeError
-        sensitivity, variance = entry["sensitivity_squared"], entry["variance"]
-        if not isinstance(sensitivity, str) or not isinstance(variance, str):
-            raise TypeError
-        if max(len(sensitivity), len(variance)) > NUMBER_BITS_MAX:
-            raise ValueError
-        blocks.append(NoiseBlock(_integer(entry["size"]), int(sensitivity), Fraction(variance)))
-    return NoiseEvent(tuple(blocks), _integer(plain["parties"]), _integer(plain["coalition"]))
-
-
-def _integer(value: Plain) -> int:
-    if type(value) is not int:
-        raise TypeError
-    return value
+def _read_block(plain: Plain) -> NoiseBlock:
+    record = Record(plain, "a noise block", ("size", "sensitivity_squared", "variance"))
+    return NoiseBlock(
+        size=record.integer("size", 1, SIZE_MAX),
+        sensitivity_squared=int(record.text("sensitivity_squared", NUMBER_BITS_MAX)),
+        variance=Fraction(record.text("variance", NUMBER_BITS_MAX)),
+    )
 
 
 def price(event: NoiseEvent) -> tuple[RhoPico, DeltaAtto]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mpc.canonical import Plain, canonical_bytes, from_canonical
-from mpc.errors import IntegrityError
+from mpc.canonical import Plain, Record, canonical_bytes, from_canonical
 from mpc.plan.build import plan_study
+from mpc.plan.cost import HELLO_BYTES_MAX
 from mpc.plan.model import Plan
 from mpc.roster import Roster
 from mpc.session.approval import Approval
 from mpc.study.canonical import study_from_plain, study_to_plain
+from mpc.units import PARTIES_MAX, PARTIES_MIN
+
+_FIELDS = ("study", "roster", "approvals", "hellos")
 
 
 @dataclass(frozen=True)
@@ -33,16 +36,14 @@ class RunAgreement:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RunAgreement:
-        """The agreement that :meth:`to_bytes` wrote."""
-        plain = from_canonical(data)
-        if not isinstance(plain, dict):
-            raise IntegrityError("the coordinator's record of a run is broken")
-        approvals, hellos = plain["approvals"], plain["hellos"]
-        if not isinstance(approvals, list) or not isinstance(hellos, list):
-            raise IntegrityError("the coordinator's record of a run is broken")
-        plan = plan_study(study_from_plain(plain["study"]), Roster.from_plain(plain["roster"]))
+        """The agreement that :meth:`to_bytes` wrote. Raises IntegrityError on any other form."""
+        record = Record(from_canonical(data), "the coordinator's record of a run", _FIELDS)
+        study, roster = record.plain("study"), record.plain("roster")
         return cls(
-            plan=plan,
-            approvals=tuple(Approval.from_plain(approval) for approval in approvals),
-            hellos=tuple(bytes.fromhex(str(hello)) for hello in hellos),
+            plan=plan_study(study_from_plain(study), Roster.from_plain(roster)),
+            approvals=tuple(
+                Approval.from_plain(item)
+                for item in record.items("approvals", PARTIES_MIN, PARTIES_MAX)
+            ),
+            hellos=record.octet_items("hellos", PARTIES_MIN + 1, PARTIES_MAX + 1, HELLO_BYTES_MAX),
         )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mpc.canonical import Plain, canonical_bytes, from_canonical
+from mpc.canonical import Plain, Record, canonical_bytes, from_canonical
 from mpc.errors import IntegrityError, NotCommitted, UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
@@ -17,7 +17,7 @@ from mpc.session.agreement import BUILD
 from mpc.study.canonical import study_from_plain, study_to_plain
 from mpc.study.model import Study
 from mpc.study.parse import parse_study
-from mpc.units import PartyId
+from mpc.units import PartyId, PlanDigest
 from parties.config import CoordinatorConfig, load_coordinator_config
 from parties.coordinator.agreement import RunAgreement
 from parties.coordinator.asking import Clients, ask_all, verdict, wait_for_all
@@ -34,6 +34,7 @@ from protos import control_pb2 as wire
 
 FILE_SIZE_MAX = 8 << 20
 PLAN_FORMAT = "parley-plan/1"
+_PLAN_FIELDS = ("format", "plan_digest", "study")
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def _silent(_party: PartyId, _stage: str) -> None:
     """No progress to show."""
 
 
-def read_scenario(path: Path) -> tuple[Study, str | None]:
+def read_scenario(path: Path) -> tuple[Study, PlanDigest | None]:
     """The study in a scenario file or in a plan file (``parley plan -o``).
 
     A plan file also holds the digest that its plan must come out with; a scenario file has None.
@@ -194,8 +195,7 @@ def read_scenario(path: Path) -> tuple[Study, str | None]:
         raise UsageError(f"{path} has more than {FILE_SIZE_MAX} bytes")
     if path.suffix != ".json":
         return parse_study(data, str(path)), None
-    plain = _plan_file(data)
-    return study_from_plain(plain["study"]), str(plain["plan_digest"])
+    return _read_plan_file(data)
 
 
 def plan_file_bytes(plan: Plan) -> bytes:
@@ -208,8 +208,9 @@ def plan_file_bytes(plan: Plan) -> bytes:
     return canonical_bytes(plain) + b"\n"
 
 
-def _plan_file(data: bytes) -> dict[str, Plain]:
-    plain = from_canonical(data.rstrip(b"\n"))
-    if not isinstance(plain, dict) or plain.get("format") != PLAN_FORMAT:
-        raise IntegrityError("this is no plan file", hint="parley plan -o writes one")
-    return plain
+def _read_plan_file(data: bytes) -> tuple[Study, PlanDigest]:
+    plain, what = from_canonical(data.rstrip(b"\n")), "a plan file (parley plan -o writes one)"
+    record = Record(plain, what, _PLAN_FIELDS)
+    if record.text("format", 40) != PLAN_FORMAT:
+        raise IntegrityError(f"the plan file is not in the format {PLAN_FORMAT}")
+    return study_from_plain(record.plain("study")), PlanDigest(record.digest("plan_digest"))

@@ -42,11 +42,19 @@ def test_field_that_is_no_list_of_its_length_is_refused(value: Plain) -> None:
         record(value).items("field", 1, 2)
 
 
+@pytest.mark.parametrize("value", [["aa", None], ["aa", ""], ["aa", "aabbcc"], ["aa", "AA"]])
+def test_list_with_an_entry_that_is_no_hex_of_its_size_is_refused(value: Plain) -> None:
+    with pytest.raises(IntegrityError, match="a thing: an entry of field is not 1 to 2 bytes"):
+        record(value).octet_items("field", 1, 2, 2)
+
+
 def test_good_fields_are_read_as_they_are() -> None:
     assert record("é").text("field", 1) == "é"
     assert record(10).integer("field", 0, 10) == 10
     assert record("00ff").octets("field", 1, 2) == b"\x00\xff"
     assert record([1]).items("field", 1, 2) == [1]
+    assert record(["aa", "00ff"]).octet_items("field", 1, 2, 2) == (b"\xaa", b"\x00\xff")
+    assert record({"any": None}).plain("field") == {"any": None}
     assert record("ab" * 32).digest("field") == "ab" * 32
 
 
