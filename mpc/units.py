@@ -38,8 +38,11 @@ PARTIES_MIN = 2
 PARTIES_MAX = 16
 UNIT_ROWS_MAX = 1_000_000
 
-_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+ID_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 ID_LENGTH_MAX = 40
+NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+NAME_LENGTH_MAX = 40
+_FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Adjacency(StrEnum):
@@ -85,7 +88,17 @@ class Role(StrEnum):
 
 def is_identifier(text: str) -> bool:
     """Lower-case words joined by single hyphens, at most 40 characters."""
-    return len(text) <= ID_LENGTH_MAX and _ID.fullmatch(text) is not None
+    return len(text) <= ID_LENGTH_MAX and re.fullmatch(ID_PATTERN, text) is not None
+
+
+def is_name(text: str) -> bool:
+    """A table's, column's or question's name: letters, digits and _, at most 40 characters."""
+    return len(text) <= NAME_LENGTH_MAX and re.fullmatch(NAME_PATTERN, text) is not None
+
+
+def is_fingerprint(text: str) -> bool:
+    """``sha256:`` and 64 lower-case hex digits, as :attr:`mpc.roster.Member.fingerprint` is."""
+    return _FINGERPRINT.fullmatch(text) is not None
 
 
 def party_id(text: str) -> PartyId:

@@ -18,8 +18,7 @@ from mpc.columns.model import Frozen
 from mpc.columns.text import printable
 from mpc.errors import UsageError
 from mpc.study.model import ROWS_MAX, Identifier, Name
-from mpc.units import PARTIES_MAX, PARTIES_MIN, PartyId
-from parties.identity.bundle import is_fingerprint
+from mpc.units import PARTIES_MAX, PARTIES_MIN, PartyId, is_fingerprint
 from parties.identity.probe import split_address
 from parties.yaml_files import Misfit, read_yaml
 

@@ -14,11 +14,11 @@ from pydantic import Field, model_validator
 
 from mpc.columns.model import CategoryColumn, Column, Frozen, NumberColumn
 from mpc.layout import CELLS_MAX, Axis, Block, Layout, Term
-from mpc.units import RHO_UNIT
+from mpc.units import NAME_LENGTH_MAX, NAME_PATTERN, RHO_UNIT
 
 BY_MAX = 2
 
-ColumnName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+ColumnName = Annotated[str, Field(pattern=NAME_PATTERN, max_length=NAME_LENGTH_MAX)]
 Weight = Annotated[Decimal, Field(ge=Decimal("0.000001"), le=1_000_000, allow_inf_nan=False)]
 Rho = Annotated[Decimal, Field(ge=Decimal(1) / RHO_UNIT, le=1000, allow_inf_nan=False)]
 

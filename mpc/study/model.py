@@ -15,10 +15,18 @@ from pydantic import AfterValidator, Field
 from mpc.columns.model import Column, Frozen
 from mpc.columns.text import printable
 from mpc.questions.registry import Question
-from mpc.units import PARTIES_MAX, PARTIES_MIN, Adjacency
+from mpc.units import (
+    ID_LENGTH_MAX,
+    ID_PATTERN,
+    NAME_LENGTH_MAX,
+    NAME_PATTERN,
+    PARTIES_MAX,
+    PARTIES_MIN,
+    Adjacency,
+)
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+Identifier = Annotated[str, Field(pattern=ID_PATTERN, max_length=ID_LENGTH_MAX)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=NAME_LENGTH_MAX)]
 Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(printable)]
 Filter = Annotated[
     str, Field(max_length=2000), AfterValidator(lambda text: printable(text, breaks=True))

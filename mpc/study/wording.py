@@ -13,6 +13,7 @@ from mpc.errors import Fault
 from mpc.study.codes import BOUNDS, BUDGET, FAULTY, LEVELS, NOT_ALLOWED, PARTIES, Path, fault_at
 from mpc.study.source import Block, Leaf, Listing, Mark, Node
 from mpc.study.spelling import shown
+from mpc.units import ID_PATTERN, NAME_PATTERN
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -50,8 +51,8 @@ _RULES: dict[str, tuple[str, str, str]] = {
 }  # fmt: skip
 
 _PATTERNS = {
-    r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$": "lower-case words joined by hyphens, as insurer-north",
-    r"^[a-z][a-z0-9_]*$": "lower-case letters, digits and _, starting with a letter",
+    ID_PATTERN: "lower-case words joined by hyphens, as insurer-north",
+    NAME_PATTERN: "lower-case letters, digits and _, starting with a letter",
 }
 
 _COMPARISONS = {

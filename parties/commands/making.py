@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mpc.errors import UsageError
-from mpc.units import Role, is_identifier
+from mpc.units import Role, is_identifier, is_name
 from parties.identity import files
 from parties.identity.probe import split_address
 from parties.identity.store import request
 from parties.new_files import coordinator_text, node_text, policy_text, schema_text
 
 IDENTITY = "identity"
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class New:
         _check_id("--coordinator", self.coordinator)
         if self.party == self.coordinator:
             raise UsageError("a party is not its own coordinator; give them two ids")
-        if not _NAME.fullmatch(self.table):
+        if not is_name(self.table):
             raise UsageError(
                 f"{self.table!r} is no name of a table",
                 hint="lower-case letters, digits and _, a letter first, at most 40",

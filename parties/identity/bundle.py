@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from cryptography import x509
 from mpc.errors import IdentityError, UsageError
 from mpc.ports import Clock
 from mpc.roster import Member
+from mpc.units import is_fingerprint
 from parties.identity import files
 from parties.identity.certificates import (
     SYSTEM_CLOCK,
@@ -26,8 +26,6 @@ from parties.identity.certificates import (
     parse_pem,
     pem,
 )
-
-_FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -109,11 +107,6 @@ def check_bundle_validity(bundle: Bundle, clock: Clock) -> None:
     check_validity(bundle.tls, f"{Leaf.TLS.value} of {bundle.names}", clock)
     check_validity(bundle.signing, f"{Leaf.SIGNING.value} of {bundle.names}", clock)
     check_validity(bundle.authority, f"the authority's certificate of {bundle.names}", clock)
-
-
-def is_fingerprint(text: str) -> bool:
-    """``sha256:`` and 64 lower-case hex digits."""
-    return _FINGERPRINT.fullmatch(text) is not None
 
 
 def check_fingerprint(member: Member, fingerprint: str) -> None:

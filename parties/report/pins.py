@@ -7,19 +7,16 @@ fingerprints came from the owners and not from whoever sent the receipt.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 
 from mpc.errors import ConfigFaults, Fault
 from mpc.roster import Roster
 from mpc.study.source import Block, Leaf, Mark, Unreadable, read_tree
-from mpc.units import PartyId, is_identifier
+from mpc.units import PartyId, is_fingerprint, is_identifier
 
 FAMILY = "PLY-C"
 CODE = "PLY-C090"
 PINS_MAX = 1000
-
-_FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def pins_json(roster: Roster) -> bytes:
@@ -45,7 +42,7 @@ def load_pins(data: bytes, file: str) -> Mapping[PartyId, str]:
         if not is_identifier(name):
             allowed = "lower-case words joined by hyphens, at most 40 characters"
             faults.append(_fault(path, "not an id", allowed, entry.key.mark))
-        elif not isinstance(entry.value, Leaf) or not _FINGERPRINT.fullmatch(entry.value.text):
+        elif not isinstance(entry.value, Leaf) or not is_fingerprint(entry.value.text):
             allowed = "sha256: and 64 lower-case hex digits"
             faults.append(_fault(path, "not a fingerprint", allowed, entry.value.mark))
         else:
