@@ -9,12 +9,13 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from mpc.errors import ConfigFaults, FileFaults, UsageError
+from mpc.errors import ConfigFaults, FileFaults
 from mpc.study.codes import Path as Place
 from mpc.study.codes import fault_at
 from mpc.study.document import in_order, read_document
 from mpc.study.source import BYTES_MAX, Mark, Node
 from mpc.study.wording import mark_of
+from parties.file_reading import read_start
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -58,11 +59,7 @@ def read_yaml(
 
     ``hints`` say by field name what helps its author; ``checks`` compare values with each other.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(BYTES_MAX + 1)
-    except OSError as problem:
-        raise UsageError(f"{path} cannot be read: {problem.strerror}") from None
+    data = read_start(path, BYTES_MAX + 1)  # one byte too many is a fault like any other
     document = read_document(data, model, family, hints)
     if document.instance is None or document.tree is None:
         raise faults(str(path), in_order(document.faults))

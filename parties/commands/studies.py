@@ -26,6 +26,7 @@ from parties.coordinator.office import (
     read_scenario,
 )
 from parties.coordinator.state import RunRecord, RunState
+from parties.file_reading import read_bounded
 from parties.report.pins import load_pins
 from parties.report.receipt import RECEIPT_SIZE_MAX, load_receipt
 from parties.report.standing import Decision
@@ -197,9 +198,11 @@ def verify(
     Example: parley verify results/receipt.json --roster roster.json
     """
     with answering(as_json=json):
-        pins = None if roster is None else load_pins(_read(roster, FILE_SIZE_MAX), str(roster))
+        pins = (
+            None if roster is None else load_pins(read_bounded(roster, FILE_SIZE_MAX), str(roster))
+        )
         try:
-            document = load_receipt(_read(receipt, RECEIPT_SIZE_MAX))
+            document = load_receipt(read_bounded(receipt, RECEIPT_SIZE_MAX))
         except IntegrityError as fault:
             raise IntegrityError(f"{receipt} is no receipt: {fault.message}") from None
         verified = verify_receipt(document, pins)
@@ -221,17 +224,6 @@ def verify(
         for warning in verified.warnings:
             out.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
         out.print(Text(f"the receipt holds: {verified.plan.study.title}", style="bold"))
-
-
-def _read(path: Path, size_max: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(size_max + 1)
-    except OSError as failure:
-        raise UsageError(f"cannot read {path}: {failure.strerror}") from None
-    if len(data) > size_max:
-        raise UsageError(f"{path} has more than {size_max} bytes")
-    return data
 
 
 def schema() -> None:

@@ -24,6 +24,7 @@ from parties.coordinator.asking import Clients, ask_all, verdict, wait_for_all
 from parties.coordinator.client import PartyClient
 from parties.coordinator.driving import Drive, Outcome, Progress
 from parties.coordinator.state import CoordinatorState, RunRecord
+from parties.file_reading import read_bounded
 from parties.identity.store import Identity, load_identity
 from parties.identity.trust import Trust, load_trust
 from parties.report.receipt import build_receipt, load_receipt, receipt_bytes
@@ -186,13 +187,7 @@ def read_scenario(path: Path) -> tuple[Study, PlanDigest | None]:
 
     A plan file also holds the digest that its plan must come out with; a scenario file has None.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(FILE_SIZE_MAX + 1)
-    except OSError as failure:
-        raise UsageError(f"cannot read {path}: {failure.strerror}") from None
-    if len(data) > FILE_SIZE_MAX:
-        raise UsageError(f"{path} has more than {FILE_SIZE_MAX} bytes")
+    data = read_bounded(path, FILE_SIZE_MAX)
     if path.suffix != ".json":
         return parse_study(data, str(path)), None
     return _read_plan_file(data)

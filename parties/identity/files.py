@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mpc.errors import IdentityError, UsageError
+from parties.file_reading import read_bounded
 from parties.identity.certificates import FILE_SIZE_MAX
 
 _OTHERS = 0o077  # permission bits of everyone but the owner
@@ -50,14 +51,7 @@ def write_public(path: Path, data: bytes) -> None:
 
 def read(path: Path) -> bytes:
     """A small file. Raises UsageError naming it if it is missing or too large."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(FILE_SIZE_MAX + 1)
-    except OSError as problem:
-        raise UsageError(f"{path} cannot be read: {problem.strerror}") from None
-    if len(data) > FILE_SIZE_MAX:
-        raise UsageError(f"{path} is larger than {FILE_SIZE_MAX} bytes")
-    return data
+    return read_bounded(path, FILE_SIZE_MAX)
 
 
 def read_private(path: Path) -> bytes:
