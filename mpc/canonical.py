@@ -76,6 +76,13 @@ class Record:
             return found
         raise self._fault(name, f"text of 1 to {length_max} printable characters")
 
+    def free_text(self, name: str, length_max: int) -> str:
+        """Text of at most ``length_max`` characters, whichever."""
+        found = self._value[name]
+        if isinstance(found, str) and len(found) <= length_max:
+            return found
+        raise self._fault(name, f"text of at most {length_max} characters")
+
     def integer(self, name: str, low: int, high: int) -> int:
         """An integer from ``low`` to ``high``."""
         found = self._value[name]

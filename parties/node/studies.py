@@ -11,8 +11,8 @@ import logging
 import shutil
 import threading
 from pathlib import Path
+from typing import TypeVar
 
-from mpc.canonical import Plain
 from mpc.errors import (
     BudgetRefusal,
     EngineFailed,
@@ -37,6 +37,16 @@ from parties.node.requests import BegunRun
 from parties.node.runs import Run, Runs
 from parties.node.workers import Zygote
 from parties.problems import as_problem, from_problem
+from parties.worker.messages import (
+    Committed,
+    Confirmation,
+    Connect,
+    Entered,
+    Failed,
+    Listening,
+    Message,
+    read_report,
+)
 from parties.worker.order import WorkerOrder
 from parties.worker.pipe import LIFE_S, PipeClosed
 from protos import control_pb2 as wire
@@ -58,6 +68,8 @@ FREE_ENDS = frozenset(
 any other the charge is kept, lest a coordinator learn for nothing from what rows do to a worker."""
 
 _log = logging.getLogger("parley.node")
+
+M = TypeVar("M", bound=Message)
 
 
 class Studies:
@@ -101,18 +113,16 @@ class Studies:
         run = Run(run_id, coordinator, plan, self._zygote.fork())
         try:
             self._runs.add(run)
-            run.worker.pipe.send(self._order(plan, given, run_id, approver).to_plain())
+            run.worker.pipe.send(self._order(plan, given, run_id, approver))
         except ParleyError:
             run.worker.kill()
             run.end(as_problem(StudyAborted("this party's worker did not start")))
             raise
         self._follow(run)
-        ready = self._answer(run, "listening")
+        listening = self._answer(run, Listening)
         run.enter("started")
         _log.info("run %s of study %s started", run_id[:12], plan.study.id)
-        return wire.Started(
-            run=run_id, address=str(ready["address"]), hello=bytes.fromhex(str(ready["hello"]))
-        )
+        return wire.Started(run=run_id, address=listening.address, hello=listening.hello)
 
     def _order(
         self, plan: Plan, approvals: list[Approval], run: RunId, approver: str
@@ -154,23 +164,23 @@ class Studies:
         run = self.run(request.run, coordinator)
         if not run.claim_connect():
             raise IntegrityError("this run was connected before")
-        message: dict[str, Plain] = {
-            "addresses": {each.party: each.address for each in request.addresses},
-            "hellos": [hello.hex() for hello in request.hellos],
-            "confirmation": request.confirmation.hex(),
-        }
+        message = Connect(
+            addresses={PartyId(each.party): each.address for each in request.addresses},
+            hellos=tuple(request.hellos),
+            confirmation=request.confirmation,
+        )
         try:
             run.worker.pipe.send(message)
         except ParleyError as error:
             self._finish(run, as_problem(error))
             raise
-        connected = self._answer(run, "confirmation")
-        return wire.Connected(confirmation=bytes.fromhex(str(connected["confirmation"])))
+        return wire.Connected(confirmation=self._answer(run, Confirmation).confirmation)
 
-    def _answer(self, run: Run, key: str) -> dict[str, Plain]:
-        """The worker's message with ``key``; raises what the run ended with instead."""
+    def _answer(self, run: Run, kind: type[M]) -> M:
+        """The worker's message of ``kind``; raises what the run ended with instead."""
         try:
-            return run.answer(key, WORKER_ANSWER_S)
+            heard = run.answer(kind.FIELDS[0], WORKER_ANSWER_S)
+            return kind.from_plain({name: heard[name] for name in kind.FIELDS})
         except TransportError as error:
             self._finish(run, as_problem(error))
             raise
@@ -195,19 +205,22 @@ class Studies:
                 # Twice, since this node may itself have been frozen: then a live worker's signs
                 # come as soon as both go on.
                 pipe.is_silent(exchange.keepalive_s + exchange.timeout_s - SECOND_LOOK_S)
-                message = pipe.receive(SECOND_LOOK_S)
-                if "stage" in message:
-                    run.enter(str(message["stage"]))
-                elif "committed" in message:
-                    problem = None
-                    return
-                elif "problem" in message:
-                    problem = self._told(run, _problem(message["problem"]))
-                    return
-                elif "alive" not in message:
-                    run.hear(message)
+                plain = pipe.receive(SECOND_LOOK_S)
+                match read_report(plain):
+                    case Entered(stage):
+                        run.enter(stage)
+                    case Listening() | Confirmation():
+                        run.hear(plain)
+                    case Committed():
+                        problem = None
+                        return
+                    case Failed(told):
+                        problem = self._told(run, dict(told))
+                        return
         except PipeClosed:
             return
+        except IntegrityError as fault:
+            _log.error("run %s: %s", run.id[:12], fault.message)
         except TransportError:
             frozen = EngineFailed("its worker is frozen: it shows no sign of life", party=own)
             problem = as_problem(frozen)
@@ -275,9 +288,3 @@ class Studies:
         for run in self._runs.active():
             error = StudyAborted("its node stopped", party=self._config.party)
             self._finish(run, as_problem(error))
-
-
-def _problem(plain: Plain) -> dict[str, str]:
-    if not isinstance(plain, dict):
-        return as_problem(StudyAborted("the worker ended with a broken report"))
-    return {key: str(plain.get(key, "")) for key in ("code", "message", "party")}

@@ -15,9 +15,11 @@ import struct
 import threading
 import time
 from types import TracebackType
+from typing import Protocol
 
 from mpc.canonical import SIZE_MAX, Plain, canonical_bytes, from_canonical
 from mpc.errors import TransportError
+from parties.worker.messages import Alive
 
 LIFE_S = 1.0  # between two signs of life
 
@@ -26,6 +28,12 @@ _LENGTH = struct.Struct(">I")
 
 class PipeClosed(TransportError):
     """The other end of the pipe is gone: its process ended."""
+
+
+class Sendable(Protocol):
+    """An order or a message."""
+
+    def to_plain(self) -> dict[str, Plain]: ...
 
 
 class Pipe:
@@ -39,9 +47,9 @@ class Pipe:
     def of_descriptor(cls, descriptor: int) -> Pipe:
         return cls(socket.socket(fileno=descriptor))
 
-    def send(self, message: dict[str, Plain]) -> None:
+    def send(self, message: Sendable) -> None:
         """Write ``message``; raises PipeClosed if the other process is gone."""
-        data = canonical_bytes(message)
+        data = canonical_bytes(message.to_plain())
         if len(data) > SIZE_MAX:
             raise TransportError("message to the worker is too large")
         with self._send_lock:
@@ -121,7 +129,7 @@ def show_life(pipe: Pipe) -> None:
     def tell() -> None:
         with contextlib.suppress(TransportError):
             while True:
-                pipe.send({"alive": True})
+                pipe.send(Alive())
                 time.sleep(LIFE_S)
 
     threading.Thread(target=tell, name="signs-of-life", daemon=True).start()

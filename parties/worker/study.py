@@ -11,12 +11,11 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mpc.backend.crypten_engine import CryptenEngine
-from mpc.canonical import Plain
 from mpc.errors import IntegrityError, ParleyError, StudyAborted
 from mpc.flow import Stage, Tools, run_linear
 from mpc.plan.build import plan_study
@@ -41,6 +40,7 @@ from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
 from parties.problems import as_problem
 from parties.system import SOFTWARE_VERSION, SystemClock, SystemRandomness
+from parties.worker.messages import Committed, Confirmation, Connect, Entered, Failed, Listening
 from parties.worker.order import WorkerOrder
 from parties.worker.pipe import Pipe, exit_when_closed, show_life
 
@@ -84,7 +84,7 @@ def work(pipe: Pipe, ports: WorkerPorts | None = None) -> None:
         show_life(pipe)
         _Study(order, pipe, ports or system_ports()).run()
     except Exception as error:
-        pipe.send({"problem": dict(as_problem(error))})
+        pipe.send(Failed(as_problem(error)))
 
 
 class _Study:
@@ -102,15 +102,12 @@ class _Study:
     def run(self) -> None:
         hello = self._hello()
         listener = self._listener()
-        self._pipe.send({"listening": True, "address": self._address(listener),
-                         "hello": hello.data.hex()})  # fmt: skip
-        met = self._pipe.receive(CONNECT_S)
+        self._pipe.send(Listening(self._address(listener), hello.data))
+        met = Connect.from_plain(self._pipe.receive(CONNECT_S))
         exit_when_closed(self._pipe)
-        pairing = hello.agree(_hex_list(met["hellos"]), bytes.fromhex(str(met["confirmation"])))
-        self._pipe.send({"confirmation": pairing.for_coordinator.hex()})
-        channel = listener.connect(
-            self._plan.roster, self._session_tag(), _addresses(met["addresses"]), MEET_S
-        )
+        pairing = hello.agree(met.hellos, met.confirmation)
+        self._pipe.send(Confirmation(pairing.for_coordinator))
+        channel = listener.connect(self._plan.roster, self._session_tag(), met.addresses, MEET_S)
         try:
             session = pairing.confirm(channel)
             self._compute(session, channel)
@@ -121,7 +118,7 @@ class _Study:
             # Peers hear why, or BYE; what is committed stays so, however they end.
             with contextlib.suppress(ParleyError):
                 channel.close()
-        self._pipe.send({"committed": True})
+        self._pipe.send(Committed())
 
     def _blamed(self, error: ParleyError) -> PartyId:
         """Whom ``error`` is about, for the peers: the party it names, else this one."""
@@ -163,7 +160,7 @@ class _Study:
         """READY, at a tick of the clock: how long rows and noise took is not for others to time."""
         waited_s = self._ports.clock.monotonic_s() - self._met_s
         time.sleep(TICK_S - waited_s % TICK_S)
-        self._pipe.send({"stage": "agree"})
+        self._pipe.send(Entered("agree"))
         session.exchange_ready(channel, session.opening)
 
     def _compute(self, session: Session, channel: Channel) -> None:
@@ -212,7 +209,7 @@ class _Study:
     def _entered(self, stage: Stage) -> None:
         """Others learn of two stages only; the rest would time this party's rows for them."""
         if stage is Stage.RESERVE:
-            self._pipe.send({"stage": "compute"})
+            self._pipe.send(Entered("compute"))
 
 
 def _recomputed(order: WorkerOrder) -> Plan:
@@ -220,15 +217,3 @@ def _recomputed(order: WorkerOrder) -> Plan:
     if plan.digest != order.plan_digest:
         raise IntegrityError("the order's plan is not the one it names")
     return plan
-
-
-def _hex_list(plain: Plain) -> list[bytes]:
-    if not isinstance(plain, list):
-        raise StudyAborted("the node handed over no Hellos")
-    return [bytes.fromhex(str(each)) for each in plain]
-
-
-def _addresses(plain: Plain) -> Mapping[PartyId, str]:
-    if not isinstance(plain, dict):
-        raise StudyAborted("the node handed over no addresses")
-    return {PartyId(party): str(address) for party, address in plain.items()}

@@ -24,6 +24,12 @@ def test_field_that_is_no_printable_text_within_its_limit_is_refused(value: Plai
         record(value).text("field", 10)
 
 
+@pytest.mark.parametrize("value", [None, 5, "x" * 11, ["a"]])
+def test_field_that_is_no_text_within_its_limit_is_refused(value: Plain) -> None:
+    with pytest.raises(IntegrityError, match="a thing: field is not text of at most 10"):
+        record(value).free_text("field", 10)
+
+
 @pytest.mark.parametrize("value", [None, "5", True, False, -1, 11])
 def test_field_that_is_no_integer_within_its_limits_is_refused(value: Plain) -> None:
     with pytest.raises(IntegrityError, match="a thing: field is not an integer from 0 to 10"):
@@ -50,6 +56,8 @@ def test_list_with_an_entry_that_is_no_hex_of_its_size_is_refused(value: Plain) 
 
 def test_good_fields_are_read_as_they_are() -> None:
     assert record("é").text("field", 1) == "é"
+    assert record("").free_text("field", 1) == ""
+    assert record("a\n").free_text("field", 2) == "a\n"
     assert record(10).integer("field", 0, 10) == 10
     assert record("00ff").octets("field", 1, 2) == b"\x00\xff"
     assert record([1]).items("field", 1, 2) == [1]
