@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mpc.plan.model import Plan
-from mpc.ports import Journal
-from mpc.privacy.ledger import ChargeTerms, Ledger
+from mpc.ports import ChargeTerms, Journal
+from mpc.privacy.ledger import Ledger
 from mpc.privacy.noise import add_noise
 from mpc.privacy.sampler import NoiseSource
 from mpc.questions.local import local_sums

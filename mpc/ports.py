@@ -76,11 +76,10 @@ class ChargeState(StrEnum):
 
 
 @dataclass(frozen=True)
-class ChargeRequest:
-    """What is to be charged, to whom, for whom, and why: stored with the charge for ever.
+class ChargeTerms:
+    """Who asks, for what, for whose privacy, and how long the reservation holds.
 
-    ``rho`` and ``delta`` are the event's price for ``unit``, the study's; the journal charges them
-    for the domain's own unit. Made by :mod:`mpc.privacy.ledger` alone, which prices the event.
+    What is released and what that costs is not among them: the statistic itself says it.
     """
 
     run: RunId
@@ -91,10 +90,22 @@ class ChargeRequest:
     purpose: str
     approved_by: str  # "policy" or the person's name
     unit: ProtectedUnit
+    expires_unix_s: int
+
+
+@dataclass(frozen=True)
+class ChargeRequest:
+    """What is to be charged, on which terms: stored with the charge for ever.
+
+    ``rho`` and ``delta`` are the event's price for the terms' unit, the study's; the journal
+    charges them for the domain's own unit. Made by :mod:`mpc.privacy.ledger` alone, which prices
+    the event.
+    """
+
+    terms: ChargeTerms
     event: bytes  # canonical bytes of the mechanism event
     rho: RhoPico
     delta: DeltaAtto
-    expires_unix_s: int
 
 
 @dataclass(frozen=True)

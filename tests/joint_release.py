@@ -12,8 +12,8 @@ from fractions import Fraction
 import numpy as np
 
 from mpc.accounting.event import NoiseEvent
-from mpc.ports import Randomness
-from mpc.privacy.ledger import ChargeTerms, Ledger
+from mpc.ports import ChargeTerms, Randomness
+from mpc.privacy.ledger import Ledger
 from mpc.privacy.noise import add_noise
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.release import open_noised

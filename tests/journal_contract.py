@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from mpc.errors import BudgetRefusal, LedgerError
-from mpc.ports import ChargeRequest, ChargeState, Journal
+from mpc.ports import ChargeRequest, ChargeState, ChargeTerms, Journal
 from mpc.units import Adjacency, DeltaAtto, PlanDigest, ProtectedUnit, RhoPico, RunId, rho_text
 
 ROW = ProtectedUnit(1, Adjacency.ADD_OR_REMOVE_ONE)
@@ -21,7 +21,7 @@ def run_id(number: int) -> RunId:
     return RunId(f"{number:064x}")
 
 
-def asking(number: int, rho: int = 100, **fields: object) -> ChargeRequest:
+def asking(number: int, rho: int = 100, delta: int = 0, **fields: object) -> ChargeRequest:
     """Run ``number`` asks ``rho`` of "members"."""
     plain: dict[str, object] = {
         "run": run_id(number),
@@ -32,13 +32,11 @@ def asking(number: int, rho: int = 100, **fields: object) -> ChargeRequest:
         "purpose": "research",
         "approved_by": "policy",
         "unit": ROW,
-        "event": b"{}",
-        "rho": RhoPico(rho),
-        "delta": DeltaAtto(0),
         "expires_unix_s": NOW + 600,
         **fields,
     }
-    return ChargeRequest(**plain)  # type: ignore[arg-type]
+    terms = ChargeTerms(**plain)  # type: ignore[arg-type]
+    return ChargeRequest(terms, b"{}", RhoPico(rho), DeltaAtto(delta))
 
 
 class JournalFactory(Protocol):

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mpc.accounting.event import NoiseEvent, price
 from mpc.errors import SecretMisuseError
-from mpc.ports import ChargeRequest, Journal
+from mpc.ports import ChargeRequest, ChargeTerms, Journal
 from mpc.privacy.charge import BudgetCharge
 from mpc.secret.sealed import SecretStatistic
-from mpc.units import PlanDigest, ProtectedUnit, RunId
-
-
-@dataclass(frozen=True)
-class ChargeTerms:
-    """Who asks, for what, for whose privacy, and how long the reservation holds.
-
-    What is released and what that costs is not among them: the statistic itself says it.
-    """
-
-    run: RunId
-    domain: str
-    plan_digest: PlanDigest
-    study: str
-    partner: str
-    purpose: str
-    approved_by: str
-    unit: ProtectedUnit
-    expires_unix_s: int
+from mpc.units import RunId
 
 
 class Ledger:
@@ -44,21 +24,7 @@ class Ledger:
         of its partner. Raises as :meth:`charge` does, and then nothing changed.
         """
         rho, delta = price(event)
-        request = ChargeRequest(
-            run=terms.run,
-            domain=terms.domain,
-            plan_digest=terms.plan_digest,
-            study=terms.study,
-            partner=terms.partner,
-            purpose=terms.purpose,
-            approved_by=terms.approved_by,
-            unit=terms.unit,
-            event=event.canonical(),
-            rho=rho,
-            delta=delta,
-            expires_unix_s=terms.expires_unix_s,
-        )
-        self._journal.reserve(request)
+        self._journal.reserve(ChargeRequest(terms, event.canonical(), rho, delta))
         self._held[terms.run] = event
 
     def charge(self, statistic: SecretStatistic, terms: ChargeTerms) -> BudgetCharge:

@@ -33,16 +33,17 @@ class MemoryJournal:
 
     def reserve(self, request: ChargeRequest) -> None:
         """Hold ``request``. Raises BudgetRefusal or LedgerError, and then nothing changed."""
-        if request.run in self._charges:
-            raise LedgerError(f"run {request.run} was charged before")
-        balance = self.balance(request.domain)
-        factor = request.unit.rho_factor(self._caps[request.domain][0])
+        terms = request.terms
+        if terms.run in self._charges:
+            raise LedgerError(f"run {terms.run} was charged before")
+        balance = self.balance(terms.domain)
+        factor = terms.unit.rho_factor(self._caps[terms.domain][0])
         charged = replace(request, rho=RhoPico(request.rho * factor))
         if charged.rho > balance.rho_left or charged.delta > balance.delta_left:
             raise BudgetRefusal(
-                f"privacy domain {request.domain!r} has too little left for study {request.study!r}"
+                f"privacy domain {terms.domain!r} has too little left for study {terms.study!r}"
             )
-        self._charges[request.run] = _Charge(charged, ChargeState.RESERVED)
+        self._charges[terms.run] = _Charge(charged, ChargeState.RESERVED)
 
     def commit(self, run: RunId, message: bytes) -> None:
         """reserved → committed with ``message``. Raises LedgerError if ``run`` is not reserved."""
@@ -85,7 +86,7 @@ class MemoryJournal:
             charges = [
                 charge.request
                 for charge in self._charges.values()
-                if charge.state in states and charge.request.domain == domain
+                if charge.state in states and charge.request.terms.domain == domain
             ]
             return (
                 RhoPico(sum(request.rho for request in charges)),

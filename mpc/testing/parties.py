@@ -15,8 +15,8 @@ from mpc.flow import Tools, run_linear
 from mpc.outcome import combine_shares, decode_totals
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
-from mpc.ports import Channel, Randomness
-from mpc.privacy.ledger import ChargeTerms, Ledger
+from mpc.ports import Channel, ChargeTerms, Randomness
+from mpc.privacy.ledger import Ledger
 from mpc.privacy.sampler import NoiseSource
 from mpc.questions.answer import Answer
 from mpc.ring.words import from_bytes

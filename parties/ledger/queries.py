@@ -57,17 +57,17 @@ def charged_rho(connection: sqlite3.Connection, request: ChargeRequest) -> RhoPi
     Raises BudgetRefusal if there is no such domain, or delta would have to be converted too.
     """
     row = connection.execute(
-        "SELECT unit_rows_max, unit_adjacency FROM domain WHERE name = ?", (request.domain,)
+        "SELECT unit_rows_max, unit_adjacency FROM domain WHERE name = ?", (request.terms.domain,)
     ).fetchone()
     if row is None:
         raise BudgetRefusal(
-            f"no privacy domain {request.domain!r} has been given a budget",
+            f"no privacy domain {request.terms.domain!r} has been given a budget",
             hint="its owner creates it, with a cap",
         )
-    factor = request.unit.rho_factor(ProtectedUnit(row[0], Adjacency(row[1])))
+    factor = request.terms.unit.rho_factor(ProtectedUnit(row[0], Adjacency(row[1])))
     if factor > 1 and request.delta > 0:
         raise BudgetRefusal(
-            f"privacy domain {request.domain!r} protects a stronger unit than the study, "
+            f"privacy domain {request.terms.domain!r} protects a stronger unit than the study, "
             "and a delta is not converted",
             hint="let the study protect the domain's unit",
         )

@@ -129,38 +129,38 @@ class SqliteLedger:
         Raises BudgetRefusal if the cap, or a limit on the partner, does not allow it; LedgerError
         if the run was charged before or the reservation would last too long. Nothing changed then.
         """
-        now = self._clock.unix_s()
-        if not now < request.expires_unix_s <= now + self._limits.reserve_s:
+        now, terms = self._clock.unix_s(), request.terms
+        if not now < terms.expires_unix_s <= now + self._limits.reserve_s:
             raise LedgerError(f"a reservation lasts at most {self._limits.reserve_s} s from now")
         with self._database.transaction() as connection:
-            if state_of(connection, request.run) is not None:
-                raise LedgerError(f"run {request.run} was charged before")
+            if state_of(connection, terms.run) is not None:
+                raise LedgerError(f"run {terms.run} was charged before")
             release_expired(connection, now)
-            check_partner(connection, request.partner, self._limits, now)
+            check_partner(connection, terms.partner, self._limits, now)
             rho = charged_rho(connection, request)
-            balance = balance_of(connection, request.domain, now)
+            balance = balance_of(connection, terms.domain, now)
             if rho > balance.rho_left or request.delta > balance.delta_left:
                 raise BudgetRefusal(  # what is left is the owner's to publish, not ours
-                    f"privacy domain {request.domain!r} has too little left for study "
-                    f"{request.study!r}, which costs rho {rho_text(rho)} and delta "
+                    f"privacy domain {terms.domain!r} has too little left for study "
+                    f"{terms.study!r}, which costs rho {rho_text(rho)} and delta "
                     f"{request.delta / DELTA_UNIT:.3g} there",
                     hint="ask less; a refused request consumes nothing",
                 )
             connection.execute(
                 "INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, NULL)",
                 (
-                    request.run,
-                    request.domain,
-                    request.plan_digest,
-                    request.study,
-                    request.partner,
-                    request.purpose,
-                    request.approved_by,
+                    terms.run,
+                    terms.domain,
+                    terms.plan_digest,
+                    terms.study,
+                    terms.partner,
+                    terms.purpose,
+                    terms.approved_by,
                     request.event,
                     rho,
                     request.delta,
                     now,
-                    request.expires_unix_s,
+                    terms.expires_unix_s,
                 ),
             )
 

@@ -20,8 +20,8 @@ from mpc.errors import IntegrityError, ParleyError, StudyAborted
 from mpc.flow import Stage, Tools, run_linear
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
-from mpc.ports import Channel, Clock, Journal, Randomness
-from mpc.privacy.ledger import ChargeTerms, Ledger
+from mpc.ports import Channel, ChargeTerms, Clock, Journal, Randomness
+from mpc.privacy.ledger import Ledger
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.ring.words import from_bytes
 from mpc.roster import Roster

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.ports import Journal
+from mpc.ports import ChargeTerms, Journal
 from mpc.privacy.charge import BudgetCharge
-from mpc.privacy.ledger import ChargeTerms, Ledger
+from mpc.privacy.ledger import Ledger
 from mpc.privacy.noise import add_noise
 from mpc.privacy.sampler import NoiseSource
 from mpc.release import open_noised
