@@ -7,7 +7,9 @@ generic one, so that no value, path or trace of the server leaves it.
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Iterator
+from pathlib import PurePath
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -31,13 +33,29 @@ _CLASSES: dict[str, type[errors.ParleyError]] = {
 _PARTY_FIRST = (errors.PolicyRefusal, errors.PeerError)
 
 
+def whereabouts(error: BaseException) -> str:
+    """Which exception, and the last line of our own that it came through. No words of its own."""
+    own = [
+        f"{name}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if (name := _own_file(frame.filename))
+    ]
+    return f"{type(error).__name__} at {own[-1] if own else 'no line of Parley'}"
+
+
+def _own_file(path: str) -> str:
+    parts = PurePath(path).parts
+    roots = [place for place, part in enumerate(parts) if part in ("mpc", "parties")]
+    return "/".join(parts[roots[-1] :]) if roots else ""
+
+
 def as_problem(error: BaseException) -> dict[str, str]:
     """What others may know of ``error``: code, message, and the party it names."""
     if isinstance(error, errors.ParleyError):
         code, what, party = error.code, error.what, error.party
     else:
-        # The class name stays here, for the operator; exceptions of libraries may quote data.
-        _log.error("unexpected %s", type(error).__name__)
+        # Where it was stays here, for the operator; exceptions of libraries may quote data.
+        _log.error("unexpected %s", whereabouts(error))
         code, what, party = errors.ParleyError.code, "unexpected error; see this node's log", ""
     return {"code": code, "message": what[:MESSAGE_MAX], "party": party}
 

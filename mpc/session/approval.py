@@ -99,10 +99,11 @@ def check_approvals(plan: Agreed, approvals: Sequence[Approval], now_unix_s: int
         raise IntegrityError(f"a run needs one approval of each party, in roster order ({about})")
     for approval in approvals:
         if approval.plan_digest != plan.digest:
-            raise IntegrityError(f"{approval.party}: its approval is of another plan")
+            raise IntegrityError("its approval is of another plan", party=approval.party)
         if now_unix_s >= approval.expires_unix_s:
             raise IntegrityError(
-                f"{approval.party}: its approval has expired",
+                "its approval has expired",
+                party=approval.party,
                 hint="propose the plan again; or a clock is wrong",
             )
         approval.verify(plan.roster)

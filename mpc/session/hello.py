@@ -79,7 +79,7 @@ class Hello(Signed):
         )
         for what, found, due in pairs:
             if found != due:
-                raise IntegrityError(f"{participant}: its Hello is refused: it has {what}")
+                raise IntegrityError(f"its Hello is refused: it has {what}", party=participant)
         self.verify(agreement.roster)
 
     @classmethod
@@ -110,12 +110,13 @@ def check_hellos(agreement: Agreement, hellos: Sequence[bytes]) -> tuple[Hello, 
         try:
             hello = Hello.from_bytes(data)
         except IntegrityError as fault:
-            raise IntegrityError(f"{participant}: its Hello is refused: {fault.message}") from None
+            raise IntegrityError(f"its Hello is refused: {fault.what}", party=participant) from None
         hello.check(agreement, participant)
         for earlier in read:
             if hello.key == earlier.key or hello.nonce == earlier.nonce:
                 raise IntegrityError(
-                    f"{participant}: its Hello repeats the key or nonce of {earlier.participant}"
+                    f"its Hello repeats the key or nonce of {earlier.participant}",
+                    party=participant,
                 )
         read.append(hello)
     return tuple(read)

@@ -62,9 +62,9 @@ class Ready(Signed):
         if (self.session, self.opening, self.party, self.plan_digest) != (
             due.session, due.opening, party, due.plan_digest,
         ):  # fmt: skip
-            raise IntegrityError(f"{party}: its READY is of another session, opening or plan")
+            raise IntegrityError("its READY is of another session, opening or plan", party=party)
         if self.opened != due.opened:
-            raise IntegrityError(f"{party}: it saw other values opened than this party")
+            raise IntegrityError("it saw other values opened than this party", party=party)
         self.verify(roster)
 
     @classmethod

@@ -125,5 +125,5 @@ def check_shares(
     for share in shares:
         found = (share.plan_digest, share.run, share.session, share.opening)
         if found != (plan_digest, run, session, opening):
-            raise IntegrityError(f"{share.party}: its share is of another plan, run or opening")
+            raise IntegrityError("its share is of another plan, run or opening", party=share.party)
         share.verify(roster)

@@ -214,7 +214,9 @@ class Studies:
                     case Committed():
                         problem = None
                         return
-                    case Failed(told):
+                    case Failed(told, where):
+                        if where:
+                            _log.error("run %s: unexpected %s", run.id[:12], where)
                         problem = self._told(run, dict(told))
                         return
         except PipeClosed:

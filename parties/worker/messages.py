@@ -153,19 +153,26 @@ class Entered(Message):
 
 @dataclass(frozen=True)
 class Failed(Message):
-    """The worker's end, as :func:`parties.problems.as_problem` tells it."""
+    """The worker's end, as :func:`parties.problems.as_problem` tells it.
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("problem",)
+    ``where`` is for the node's log alone: which unexpected exception, and at which line of ours.
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("problem", "where")
 
     problem: Mapping[str, str]
+    where: str = ""
 
     def to_plain(self) -> dict[str, Plain]:
-        return {"problem": dict(self.problem)}
+        return {"problem": dict(self.problem), "where": self.where}
 
     @classmethod
     def _read(cls, record: Record) -> Self:
         problem = Record(record.plain("problem"), "a worker's problem", _PROBLEM_FIELDS)
-        return cls({name: problem.free_text(name, MESSAGE_MAX) for name in _PROBLEM_FIELDS})
+        return cls(
+            {name: problem.free_text(name, MESSAGE_MAX) for name in _PROBLEM_FIELDS},
+            record.free_text("where", MESSAGE_MAX),
+        )
 
 
 Report: TypeAlias = Alive | Listening | Confirmation | Entered | Committed | Failed

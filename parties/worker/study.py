@@ -38,7 +38,7 @@ from parties.identity.store import Identity
 from parties.lane import LaneSettings, Listener
 from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
-from parties.problems import as_problem
+from parties.problems import as_problem, whereabouts
 from parties.system import SOFTWARE_VERSION, SystemClock, SystemRandomness
 from parties.worker.messages import Committed, Confirmation, Connect, Entered, Failed, Listening
 from parties.worker.order import WorkerOrder
@@ -84,7 +84,8 @@ def work(pipe: Pipe, ports: WorkerPorts | None = None) -> None:
         show_life(pipe)
         _Study(order, pipe, ports or system_ports()).run()
     except Exception as error:
-        pipe.send(Failed(as_problem(error)))
+        where = "" if isinstance(error, ParleyError) else whereabouts(error)
+        pipe.send(Failed(as_problem(error), where))
 
 
 class _Study:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mpc.errors import (
@@ -17,7 +18,8 @@ from mpc.errors import (
     PlanRefusal,
     PolicyRefusal,
 )
-from parties.problems import as_problem, from_problem
+from mpc.ring.words import from_bytes
+from parties.problems import as_problem, from_problem, whereabouts
 from parties.report.verify import ReceiptRefused
 
 README = Path(__file__).parents[2] / "README.md"
@@ -67,6 +69,21 @@ def test_an_error_is_the_same_at_the_other_end_of_a_call(kind: type[ParleyError]
     assert received.what == sent.what
     theirs = isinstance(sent, FileFaults | PlanRefusal)  # a file here is right; a party refused it
     assert type(received) is (PolicyRefusal if theirs else kind)
+
+
+def test_an_unexpected_error_says_where_it_was_and_nothing_of_what_it_says() -> None:
+    with pytest.raises(ValueError, match="buffer") as raised:
+        np.frombuffer(b"secret", dtype="<i8")
+    assert whereabouts(raised.value) == "ValueError at no line of Parley"
+    with pytest.raises(ValueError, match="words") as raised:
+        from_bytes(b"secret")
+    where = whereabouts(raised.value)
+    assert re.fullmatch(r"ValueError at mpc/ring/words\.py:\d+", where)
+    assert as_problem(raised.value) == {
+        "code": "PLY-X000",
+        "message": "unexpected error; see this node's log",
+        "party": "",
+    }
 
 
 def test_a_party_is_named_once_however_often_an_error_is_passed_on() -> None:

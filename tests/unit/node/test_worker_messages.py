@@ -30,6 +30,7 @@ REPORTS: tuple[Report, ...] = (
     Entered("compute"),
     Committed(),
     Failed(as_problem(StudyAborted("over"))),
+    Failed(as_problem(ValueError("its words stay")), "ValueError at mpc/ring/words.py:50"),
     Failed(as_problem(PeerError("bravo", "line one\nline two"))),
 )
 CONNECT = Connect({PartyId("alpha"): "127.0.0.1:7001"}, (b"{}", b"[]"), bytes(32))
