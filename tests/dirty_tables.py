@@ -7,7 +7,6 @@ own in plain Python (`meaning`), whose result mpc.testing.table takes.
 from __future__ import annotations
 
 import csv
-import io
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -155,17 +154,23 @@ class Dialect:
         """``cell`` as far as the encoding has it."""
         return cell.encode(self.encoding, "replace").decode(self.encoding)
 
+    def quoted(self, cell: str) -> str:
+        """``cell`` as RFC 4180 writes it. Python's writer leaves a lone carriage return bare."""
+        special = any(letter in cell for letter in (self.delimiter, '"', "\r", "\n"))
+        if self.quoting != csv.QUOTE_ALL and not special:
+            return cell
+        return '"' + cell.replace('"', '""') + '"'
+
     def write(self, rows: Sequence[Mapping[str, str]]) -> bytes:
         """The file of ``rows``, with a column that no study knows among the others."""
-        text = io.StringIO()
-        writer = csv.writer(
-            text, delimiter=self.delimiter, quoting=self.quoting, lineterminator=self.line_end
-        )  # type: ignore[call-overload]
         names = ["row id", *reversed(COLUMNS)]
-        writer.writerow(names)
-        for index, row in enumerate(rows):
-            writer.writerow([str(index), *(row[name] for name in names[1:])])
-        written = text.getvalue()
+        lines = [
+            names,
+            *([str(index), *(row[name] for name in names[1:])] for index, row in enumerate(rows)),
+        ]
+        written = "".join(
+            self.delimiter.join(map(self.quoted, line)) + self.line_end for line in lines
+        )
         if self.encoding == "utf-16":
             return written.encode("utf-16")  # with a mark
         return (

@@ -30,6 +30,7 @@ class Run:
     over: bool = False
     _heard: dict[str, Plain] = field(default_factory=dict)
     _connecting: bool = False
+    _ending: bool = False
     _watchers: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -64,6 +65,13 @@ class Run:
         with self._changed:
             first = not self._connecting and not self.over
             self._connecting = True
+            return first
+
+    def claim_end(self) -> bool:
+        """True for the first who ends this run: how it ends is theirs to say, and to settle."""
+        with self._changed:
+            first = not self._ending
+            self._ending = True
             return first
 
     def end(self, problem: dict[str, str] | None) -> bool:

@@ -247,18 +247,29 @@ class Studies:
         return as_problem(told)
 
     def _finish(self, run: Run, problem: dict[str, str] | None) -> None:
-        """End the worker, then settle what was not committed; the order keeps that exact."""
+        """End the worker, then settle what was not committed; the order keeps that exact.
+
+        The first reason counts: a worker that was killed ends its pipe too, which is no reason.
+        """
+        if not run.claim_end():
+            return
+        try:
+            problem = self._settled(run, problem)
+        finally:
+            run.end(problem)
+        state = "committed" if problem is None else f"ended with {problem['code']}"
+        _log.info("run %s %s", run.id[:12], state)
+
+    def _settled(self, run: Run, problem: dict[str, str] | None) -> dict[str, str] | None:
+        """What is left of ``problem`` once the worker is gone: nothing, if it had committed."""
         run.worker.kill()
         shutil.rmtree(self._folder(run.id), ignore_errors=True)  # what it spilled or recoded
         if problem is None or problem["code"] in FREE_ENDS:
             self._ledger.release(run.id)
         elif self._ledger.forfeit(run.id):
             _log.warning("run %s: its charge is kept, for nobody knows why it ended", run.id[:12])
-        if self._ledger.state(run.id) is ChargeState.COMMITTED:
-            problem = None  # however the worker ended, its share is in the outbox
-        if run.end(problem):
-            state = "committed" if problem is None else f"ended with {problem['code']}"
-            _log.info("run %s %s", run.id[:12], state)
+        # However the worker ended, a committed share is in the outbox.
+        return None if self._ledger.state(run.id) is ChargeState.COMMITTED else problem
 
     def run(self, run: str, coordinator: PartyId) -> Run:
         """A run of this coordinator. Raises UnknownStudy on any other."""
