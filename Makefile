@@ -20,6 +20,7 @@ help:
 ## demo         set up and run scenarios/visits among three parties; report in out/visits
 demo: $(DEMO)
 	$(BIN)/python scenarios/visits/recipe.py --out $(OUT)/data
+	rm -rf $(OUT)/visits
 	$(BIN)/parley simulate scenarios/visits/scenario.yaml --data $(OUT)/data --out $(OUT)/visits --truth
 
 ## test         set up and pass every test but the long ones

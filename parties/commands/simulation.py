@@ -21,7 +21,7 @@ from mpc.questions.local import local_sums
 from mpc.study.model import Study
 from parties.commands.output import answering, emit_json, err, out
 from parties.commands.progress import StudyProgress
-from parties.commands.results import write_results
+from parties.commands.results import check_folder, write_results
 from parties.coordinator.office import Office, read_scenario
 from parties.report.tables import result_table
 from parties.simulation import Federation
@@ -52,6 +52,7 @@ def simulate(
         started = time.monotonic()
         study, _ = read_scenario(scenario)
         files = data_files(study, data)
+        check_folder(to)
         federation = Federation(root, study)
         with _saying("making keys and certificates, registering data", quiet=json):
             federation.build(
@@ -67,7 +68,7 @@ def simulate(
                 finished = office.run(plan, APPROVAL_S, progress.entered, progress.waiting)
             took = time.monotonic() - began
         plain = true_answers(plan, federation) if truth else None
-        document = write_results(to, finished, plain)
+        document = write_results(to, finished, "simulate again with another --out", plain)
         if json:
             emit_json({**document, "study_s": round(took, 3)})
             return

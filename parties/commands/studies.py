@@ -15,9 +15,10 @@ from rich.text import Text
 from mpc.errors import IntegrityError, ParleyError, PolicyRefusal, UsageError
 from mpc.plan.model import Plan
 from mpc.study.jsonschema import study_json_schema
+from mpc.units import RunId
 from parties.commands.output import answering, emit_json, out
 from parties.commands.progress import StudyProgress
-from parties.commands.results import write_results
+from parties.commands.results import check_folder, write_results
 from parties.coordinator.office import (
     FILE_SIZE_MAX,
     Finished,
@@ -93,10 +94,19 @@ def run(
     with answering(as_json=json):
         office = Office.open(config)
         planned = _planned(office, scenario)
+        check_folder(to, [record.run for record in office.state.runs(planned.digest)])
         parties = tuple(member.id for member in planned.roster.parties)
         with StudyProgress(parties, quiet=json) as progress:
             finished = office.run(planned, wait_s, progress.entered, progress.waiting)
-        show(finished, to, write_results(to, finished), as_json=json)
+        again = _again(finished.verified.run, config)
+        show(finished, to, write_results(to, finished, again), as_json=json)
+
+
+def _again(run: RunId, config: Path) -> str:
+    return (
+        "the study was released and charged;"
+        f" parley status {run[:12]} --config {config} --out DIR writes its results"
+    )
 
 
 def show(finished: Finished, to: Path, document: dict[str, object], *, as_json: bool) -> None:
@@ -123,11 +133,18 @@ def status(
     Example: parley status --config coordinator.yaml
     """
     with answering(as_json=json):
+        if out_directory is not None and not run_prefix:
+            raise UsageError(
+                "--out needs a run to write",
+                hint=f"parley status RUN --config {config} --out {out_directory}",
+            )
         office = Office.open(config)
         records = [office.state.run(run_prefix)] if run_prefix else list(office.state.runs())
+        if out_directory is not None:
+            check_folder(out_directory, [records[0].run])
         settled = [_settled(office, record) for record in records]
         if out_directory is not None:
-            _write_again(office, settled, out_directory)
+            _write_again(office, settled[0], out_directory, _again(settled[0].run, config))
         if json:
             emit_json({"runs": [_record_plain(record) for record in settled]})
             return
@@ -164,11 +181,15 @@ def _settled(office: Office, record: RunRecord) -> RunRecord:
         return record  # still open: a party cannot be reached
 
 
-def _write_again(office: Office, records: list[RunRecord], directory: Path) -> None:
-    if len(records) != 1 or records[0].receipt is None:
-        raise UsageError("--out needs one run that was released")
-    receipt = records[0].receipt
-    write_results(directory, Finished(receipt, office.verify(receipt), (), repeated=True))
+def _write_again(office: Office, record: RunRecord, directory: Path, again: str) -> None:
+    receipt = record.receipt
+    if receipt is None:
+        raise UsageError(
+            f"run {record.run[:12]} was not released: there are no results to write",
+            hint="without --out, parley status says what became of it",
+        )
+    finished = Finished(receipt, office.verify(receipt), (), repeated=True)
+    write_results(directory, finished, again)
 
 
 def _record_plain(record: RunRecord) -> dict[str, object]:
