@@ -15,9 +15,18 @@ from rich.text import Text
 from mpc.errors import ParleyError, UsageError
 
 SCHEMA_VERSION = "1"
+INTERRUPTED = "interrupted before this was done"
 
 out = Console()
 err = Console(stderr=True)
+
+
+class Interrupted(ParleyError):
+    """Whoever waited for a command stopped it; says what became of what was under way."""
+
+    code = "PLY-Q001"
+    exit_code = 130
+    who_acts = "whoever stopped the command"
 
 
 def emit_json(data: Mapping[str, Any]) -> None:
@@ -47,8 +56,11 @@ def fail(error: ParleyError, *, as_json: bool) -> NoReturn:
 
 
 @contextmanager
-def answering(*, as_json: bool = False) -> Iterator[None]:
-    """Run a command's body: our errors become a sentence and an exit code, never a traceback."""
+def answering(*, as_json: bool = False, interrupted: str = INTERRUPTED) -> Iterator[None]:
+    """Run a command's body: our errors become a sentence and an exit code, never a traceback.
+
+    ``interrupted``: what is said when Ctrl-C ends the body.
+    """
     try:
         yield
     except ParleyError as error:
@@ -57,7 +69,7 @@ def answering(*, as_json: bool = False) -> Iterator[None]:
         where = f"{failure.filename}: " if failure.filename else ""
         fail(UsageError(f"{where}{failure.strerror or 'cannot be used'}"), as_json=as_json)
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        fail(Interrupted(interrupted), as_json=as_json)
     except typer.Exit:
         raise
     except Exception as error:

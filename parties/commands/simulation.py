@@ -27,6 +27,7 @@ from parties.report.tables import result_table
 from parties.simulation import Federation
 
 APPROVAL_S = 30.0
+INTERRUPTED = "interrupted; the simulation was stopped, with all of its nodes"
 
 
 def simulate(
@@ -48,7 +49,7 @@ def simulate(
 
     Example: parley simulate scenarios/visits/scenario.yaml --data data --out out --truth
     """
-    with answering(as_json=json), _folder(keep) as root:
+    with answering(as_json=json, interrupted=INTERRUPTED), _folder(keep) as root:
         started = time.monotonic()
         study, _ = read_scenario(scenario)
         files = data_files(study, data)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json as json_text
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +18,7 @@ from mpc.errors import IntegrityError, ParleyError, PolicyRefusal, UsageError
 from mpc.plan.model import Plan
 from mpc.study.jsonschema import study_json_schema
 from mpc.units import RunId
-from parties.commands.output import answering, emit_json, out
+from parties.commands.output import Interrupted, answering, emit_json, out
 from parties.commands.progress import StudyProgress
 from parties.commands.results import check_folder, write_results
 from parties.coordinator.office import (
@@ -96,10 +98,36 @@ def run(
         planned = _planned(office, scenario)
         check_folder(to, [record.run for record in office.state.runs(planned.digest)])
         parties = tuple(member.id for member in planned.roster.parties)
-        with StudyProgress(parties, quiet=json) as progress:
+        with (
+            _interruptible(office, planned, config),
+            StudyProgress(parties, quiet=json) as progress,
+        ):
             finished = office.run(planned, wait_s, progress.entered, progress.waiting)
         again = _again(finished.verified.run, config)
         show(finished, to, write_results(to, finished, again), as_json=json)
+
+
+@contextmanager
+def _interruptible(office: Office, planned: Plan, config: Path) -> Iterator[None]:
+    """Say on Ctrl-C what became of the run. The driver cancelled it before this hears of it."""
+    known = {record.run for record in office.state.runs(planned.digest)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        begun = [each for each in office.state.runs(planned.digest) if each.run not in known]
+        if not begun:
+            raise Interrupted(
+                "interrupted; nothing was computed or charged",
+                hint="requests stay with the parties; approvals that were used must be given again",
+            ) from None
+        run, state = begun[0].run, begun[0].state
+        if state is RunState.RELEASED:
+            raise Interrupted("interrupted", hint=_again(run, config)) from None
+        raise Interrupted(
+            f"interrupted; run {run[:12]} was cancelled wherever it was not over, and approvals"
+            " that were used must be given again",
+            hint=f"parley status {run[:12]} --config {config} tells whether anything was charged",
+        ) from None
 
 
 def _again(run: RunId, config: Path) -> str:

@@ -6,21 +6,25 @@ Two parties: alpha's policy decides by itself and has little budget; at bravo a 
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 from by_hand import ByHand
-from federation import Consortium, build, changed, serving
+from federation import Consortium, build, changed, serving, wait_until
 
 from mpc.errors import AwaitingApproval, IntegrityError
 from mpc.plan.model import Plan
 from mpc.ports import ChargeState
 from parties.coordinator.office import plan_file_bytes
+from parties.node.parts import REQUESTS
+from parties.node.requests import RequestState, RequestStore
 from parties.report.receipt import load_receipt
 from parties.report.verify import verify_receipt
 from parties.simulated_files import DOMAIN
+from parties.system import SystemClock
 from protos import control_pb2 as wire
 
 COMMITTED = (ChargeState.COMMITTED,)
@@ -117,6 +121,25 @@ def test_person_who_refuses_ends_the_study_with_their_reason(
     message = json.loads(done.stdout)["message"]
     assert "bravo" in message
     assert "refused by M. Okafor: no ethics vote" in message
+    assert strict.ledgers() == before
+    assert strict.office.state.runs(plan.digest) == ()
+
+
+def test_run_interrupted_while_a_person_decides_says_that_nothing_was_charged(
+    strict: Consortium, tmp_path: Path
+) -> None:
+    plan, before = strict.plan("0.05"), strict.ledgers()
+    file = tmp_path / "plan.json"
+    file.write_bytes(plan_file_bytes(plan))
+    config, to = strict.federation.coordinator_config, tmp_path / "results"
+    command = strict.start_command("run", file, "--config", config, "--out", to, "--json")
+    store = RequestStore(strict.node("bravo").directory / "state" / REQUESTS, SystemClock())
+    wait_until(lambda: plan.digest in str(store.list(RequestState.PENDING)), 30.0, "bravo is asked")
+    command.send_signal(signal.SIGINT)
+    out, _ = command.communicate(timeout=30.0)
+    said = json.loads(out)
+    assert (command.returncode, said["code"]) == (130, "PLY-Q001")
+    assert said["message"] == "interrupted; nothing was computed or charged"
     assert strict.ledgers() == before
     assert strict.office.state.runs(plan.digest) == ()
 

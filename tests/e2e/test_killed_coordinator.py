@@ -109,6 +109,11 @@ def test_run_interrupted_by_its_user_is_cancelled_everywhere(
     command.send_signal(signal.SIGINT)
     _out, said = command.communicate(timeout=STOPPED_S)
     assert command.returncode == 130, said
+    run = consortium.record(plan).run[:12]
+    told = " ".join(said.split())
+    assert f"interrupted; run {run} was cancelled" in told
+    assert "approvals that were used must be given again" in told
+    assert f"parley status {run} --config" in told
     for party in consortium.parties:
         assert consortium.runs_under_way(party) == 0
         assert consortium.charges(plan)[party] in (RELEASED, ())
