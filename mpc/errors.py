@@ -109,6 +109,21 @@ class PlanRefusal(ParleyError):
         super().__init__(f"{question}: {what}" if question else what, hint=hint)
 
 
+@dataclass(frozen=True)
+class RefusalReason:
+    """Why one party refuses a plan, and what would be allowed there. Texts are the party's own."""
+
+    party: str
+    code: str
+    what: str
+    allowed: str = ""
+
+    def render(self) -> str:
+        """``code what (allowed: …)``."""
+        tail = f" (allowed: {self.allowed})" if self.allowed else ""
+        return f"{self.code} {self.what}{tail}".strip()
+
+
 class PolicyRefusal(ParleyError):
     """A party's own policy, or a person there, says no. Nothing was computed or spent."""
 
@@ -116,7 +131,10 @@ class PolicyRefusal(ParleyError):
     exit_code = 3
     who_acts = "the owner named, or the author of the scenario"
 
-    def __init__(self, party: str, what: str, *, hint: str = "") -> None:
+    def __init__(
+        self, party: str, what: str, *, hint: str = "", reasons: tuple[RefusalReason, ...] = ()
+    ) -> None:
+        self.reasons = reasons
         super().__init__(what, party=party, hint=hint)
 
 
@@ -126,6 +144,17 @@ class BudgetRefusal(ParleyError):
     code = "PLY-B001"
     exit_code = 4
     who_acts = "the owner named, or the author of the scenario"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        party: str = "",
+        hint: str = "",
+        reasons: tuple[RefusalReason, ...] = (),
+    ) -> None:
+        self.reasons = reasons
+        super().__init__(what, party=party, hint=hint)
 
 
 class IdentityError(ParleyError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +23,10 @@ COMMANDS = {
     "requests": "parties.commands.requests:app",
     "coordinator": "parties.commands.coordinator:app",
 }
+
+
+_MisusedError: Any = typer.BadParameter.__mro__[2]
+"""Typer's error of a command line it cannot take, by its only public name: a missing option."""
 
 
 class LazyGroup(TyperGroup):
@@ -51,3 +57,26 @@ class LazyGroup(TyperGroup):
             command = typer.main.get_command(single)
         command.name = cmd_name
         return command
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **settings: Any) -> Any:
+        """Run a command. With ``--json``, a command line that cannot be read is told in JSON."""
+        given = list(sys.argv[1:] if args is None else args)
+        if "--json" not in given or not settings.get("standalone_mode", True):
+            return super().main(args, *more, **settings)
+        try:
+            code = super().main(given, *more, **{**settings, "standalone_mode": False})
+        except _MisusedError as misuse:
+            code = _told(misuse)
+        sys.exit(code or 0)
+
+
+def _told(misuse: Any) -> int:
+    from mpc.errors import UsageError
+    from parties.commands.output import fail
+
+    asked = misuse.ctx.command_path if misuse.ctx else "parley"
+    error = UsageError(misuse.format_message(), hint=f"{asked} --help")
+    try:
+        fail(error, as_json=True)
+    except typer.Exit as ended:
+        return ended.exit_code

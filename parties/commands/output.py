@@ -6,13 +6,20 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from mpc.errors import ParleyError, UsageError
+from mpc.errors import (
+    BudgetRefusal,
+    FileFaults,
+    ParleyError,
+    PolicyRefusal,
+    UsageError,
+)
 
 SCHEMA_VERSION = "1"
 INTERRUPTED = "interrupted before this was done"
@@ -29,24 +36,43 @@ class Interrupted(ParleyError):
     who_acts = "whoever stopped the command"
 
 
-def emit_json(data: Mapping[str, Any]) -> None:
-    """One JSON object on stdout, in the envelope every ``--json`` has."""
-    envelope = {"schema_version": SCHEMA_VERSION, "status": "ok", "data": data}
+def emit_json(data: Mapping[str, Any], *, status: str = "ok") -> None:
+    """One JSON object on stdout, in the envelope every ``--json`` has.
+
+    ``status``: ``ok``, or ``refused`` for the plan of a study that a party refuses.
+    """
+    envelope = {"schema_version": SCHEMA_VERSION, "status": status, "data": data}
     sys.stdout.write(json.dumps(envelope, indent=2, default=str) + "\n")
 
 
-def fail(error: ParleyError, *, as_json: bool) -> NoReturn:
-    """Say what is wrong, who must act, and leave with the error's exit code."""
+def details(error: ParleyError) -> dict[str, object]:
+    """What an error says in parts, for programs: the party, a file's faults, each reason."""
+    parts: dict[str, object] = {"party": error.party} if error.party else {}
+    if isinstance(error, FileFaults):
+        parts["faults"] = [{"file": error.file, **asdict(fault)} for fault in error.faults]
+    if isinstance(error, PolicyRefusal | BudgetRefusal):
+        parts["reasons"] = [asdict(reason) for reason in error.reasons]
+    return parts
+
+
+def fail(error: ParleyError, *, as_json: bool, data: Mapping[str, Any] | None = None) -> NoReturn:
+    """Say what is wrong, who must act, and leave with the error's exit code.
+
+    ``data``: what was found all the same, beside the error in JSON.
+    """
     if as_json:
-        envelope = {
+        envelope: dict[str, object] = {
             "schema_version": SCHEMA_VERSION,
             "status": "error",
             "code": error.code,
             "message": error.message,
             "hint": error.hint,
             "who_acts": error.who_acts,
+            **details(error),
         }
-        sys.stdout.write(json.dumps(envelope, indent=2) + "\n")
+        if data is not None:
+            envelope["data"] = data
+        sys.stdout.write(json.dumps(envelope, indent=2, default=str) + "\n")
     else:
         err.print(Text(error.message, style="bold red"), soft_wrap=True)
         if error.hint:

@@ -14,13 +14,14 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from mpc.errors import IntegrityError, ParleyError, PolicyRefusal, UsageError
+from mpc.errors import IntegrityError, ParleyError, UsageError
 from mpc.plan.model import Plan
 from mpc.study.jsonschema import study_json_schema
 from mpc.units import RunId
 from parties.commands.output import Interrupted, answering, emit_json, out
 from parties.commands.progress import StudyProgress
 from parties.commands.results import check_folder, write_results
+from parties.coordinator.asking import refusal
 from parties.coordinator.office import (
     FILE_SIZE_MAX,
     Finished,
@@ -32,7 +33,6 @@ from parties.coordinator.state import RunRecord, RunState
 from parties.file_reading import read_bounded
 from parties.report.pins import load_pins
 from parties.report.receipt import RECEIPT_SIZE_MAX, load_receipt
-from parties.report.standing import Decision
 from parties.report.tables import plan_document, plan_table, result_table
 from parties.report.verify import verify_receipt
 
@@ -62,7 +62,7 @@ def plan(
 ) -> None:
     """Ask every party about a scenario, and show cost and expected error. Spends nothing.
 
-    Exits 3 with each party's reasons if any refuses.
+    Exits 3 with each party's reasons if any refuses, 4 if only a budget speaks against it.
 
     Example: parley plan scenario.yaml --config coordinator.yaml -o plan.json
     """
@@ -72,12 +72,13 @@ def plan(
         verdicts = office.verdicts(planned)
         if output is not None:
             output.write_bytes(plan_file_bytes(planned))
+        against = refusal(verdicts)
         if json:
-            emit_json(plan_document(planned, verdicts))
+            emit_json(plan_document(planned, verdicts), status="refused" if against else "ok")
         else:
             out.print(plan_table(planned, verdicts))
-        if any(verdict.decision is Decision.DENY for verdict in verdicts):
-            raise typer.Exit(PolicyRefusal.exit_code)
+        if against:
+            raise typer.Exit(against.exit_code)
 
 
 def run(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
 from mpc.canonical import canonical_bytes
-from mpc.errors import AwaitingApproval, BudgetRefusal, PolicyRefusal
+from mpc.errors import AwaitingApproval, BudgetRefusal, PolicyRefusal, RefusalReason
 from mpc.plan.model import Plan
 from mpc.study.canonical import study_to_plain
 from mpc.units import PartyId, RhoPico
@@ -86,32 +86,32 @@ def verdict(party: PartyId, judgement: wire.Judgement) -> PartyVerdict:
     )
 
 
+def refusal(verdicts: Iterable[PartyVerdict]) -> PolicyRefusal | BudgetRefusal | None:
+    """The refusal that ``verdicts`` add up to, naming who and why; None if nobody refuses.
+
+    It is a BudgetRefusal if nothing but budgets speaks against the plan.
+    """
+    reasons = tuple(
+        RefusalReason(verdict.party, reason.code, reason.what, reason.allowed)
+        for verdict in verdicts
+        if verdict.decision is Decision.DENY
+        for reason in verdict.reasons or (VerdictReason("", "refused without a reason"),)
+    )
+    if not reasons:
+        return None
+    first, *others = reasons
+    text = "\n".join((first.render(), *(f"{each.party}: {each.render()}" for each in others)))
+    hint = "nothing was computed or spent"
+    if all(reason.code.startswith(BUDGET_CODES) for reason in reasons):
+        return BudgetRefusal(text, party=first.party, hint=hint, reasons=reasons)
+    return PolicyRefusal(first.party, text, hint=hint, reasons=reasons)
+
+
 def raise_if_refused(judgements: Mapping[PartyId, wire.Judgement]) -> None:
     """Raise PolicyRefusal (BudgetRefusal if nothing else speaks against it), naming who and why."""
-    said: list[tuple[PartyId, str]] = []
-    codes: list[str] = []
-    for party, judgement in judgements.items():
-        if verdict(party, judgement).decision is not Decision.DENY:
-            continue
-        codes.extend(reason.code for reason in judgement.reasons)
-        said.extend(
-            (
-                party,
-                f"{reason.code} {reason.what}"
-                + (f" (allowed: {reason.allowed})" if reason.allowed else ""),
-            )
-            for reason in judgement.reasons
-        )
-        if not judgement.reasons:
-            said.append((party, "refused without a reason"))
-    if not said:
-        return
-    (first, what), *others = said
-    text = "\n".join((what, *(f"{party}: {other}" for party, other in others)))
-    hint = "nothing was computed or spent"
-    if codes and all(code.startswith(BUDGET_CODES) for code in codes):
-        raise BudgetRefusal(text, party=first, hint=hint)
-    raise PolicyRefusal(first, text, hint=hint)
+    against = refusal(verdict(party, judgement) for party, judgement in judgements.items())
+    if against is not None:
+        raise against
 
 
 def wait_for_all(
