@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from mpc.errors import ParleyError, PeerError
-from parties.commands.output import answering, emit_json, out
+from mpc.units import PartyId
+from parties.commands.output import answering, emit_json, fail, out
+
+if TYPE_CHECKING:
+    from parties.coordinator.surveying import Answer
 
 app = typer.Typer(no_args_is_help=True, help="A coordinator: make its files, ask its parties.")
 
@@ -58,29 +63,68 @@ def health(config: Config, json: Json = False) -> None:
 
     Example: parley coordinator health --config coordinator.yaml
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     from parties.coordinator.office import Office
-    from parties.coordinator.surveying import Answer, survey
-
-    def line(party: str, found: Answer | ParleyError) -> str:
-        if isinstance(found, ParleyError):
-            return found.what if found.party == party else found.message
-        return found.text
+    from parties.coordinator.surveying import Answer, missed, survey_all
+    from parties.report.tables import plain_text
 
     with answering(as_json=json):
-        office = Office.open(config)
-        with ThreadPoolExecutor(max_workers=16) as pool:
-            parties = tuple(office.config.parties)
-            answers = dict(
-                zip(parties, pool.map(lambda each: survey(office, each), parties), strict=True)
-            )
-        silent = [party for party, found in answers.items() if isinstance(found, ParleyError)]
-        if json and not silent:
-            emit_json({"parties": {party: line(party, found) for party, found in answers.items()}})
-        if not json:
-            for party, found in answers.items():
-                style = "red" if isinstance(found, ParleyError) else "green"
-                out.print(Text.assemble((f"{party}  ", style), line(party, found)), soft_wrap=True)
-        if silent:
-            raise PeerError(", ".join(silent), "cannot take part now")
+        answers = survey_all(Office.open(config))
+        for party, found in () if json else answers.items():
+            answered = isinstance(found, Answer)
+            style = "green" if answered else "red"
+            said = found.text if isinstance(found, Answer) else missed(party, found)
+            out.print(Text.assemble((f"{party}  ", style), plain_text(said)), soft_wrap=True)
+        _end(answers, as_json=json)
+
+
+@app.command()
+def tables(config: Config, json: Json = False) -> None:
+    """Show what every party publishes of its tables: versions, capacities, columns, bounds, levels.
+
+    It is what scenarios have to fit. Exits 5 if a party cannot be reached.
+
+    Example: parley coordinator tables --config coordinator.yaml
+    """
+    from parties.coordinator.office import Office
+    from parties.coordinator.surveying import Answer, column_text, missed, survey_all
+    from parties.report.tables import plain_text
+
+    with answering(as_json=json):
+        answers = survey_all(Office.open(config))
+        for party, found in () if json else answers.items():
+            if not isinstance(found, Answer):
+                line = Text.assemble((f"{party}  ", "red"), plain_text(missed(party, found)))
+                out.print(line, soft_wrap=True)
+                continue
+            out.print(plain_text(f"{party}  {found.organization}", "green"), soft_wrap=True)
+            for table, offer in found.tables.items():
+                out.print(plain_text(f"  {table}: {offer.text}"), soft_wrap=True)
+                for column, fields in offer.columns.items():
+                    line = plain_text(f"    {column}: {column_text(fields)}")
+                    out.print(line, soft_wrap=True)
+        _end(answers, as_json=json)
+
+
+def _end(answers: Mapping[PartyId, Answer | ParleyError], *, as_json: bool) -> None:
+    """All parties as JSON if asked for, and exit 5 if one of them gave no answer."""
+    from parties.coordinator.surveying import missed
+
+    parties: dict[str, object] = {}
+    for party, found in answers.items():
+        if isinstance(found, ParleyError):
+            why = {"code": found.code, "what": missed(party, found)}
+            parties[party] = {"ready": False, "tables": {}, "error": why}
+        else:
+            parties[party] = {
+                "ready": True,
+                "organization": found.organization,
+                "software": found.software,
+                "tables": {name: offer.to_plain() for name, offer in found.tables.items()},
+                "error": None,
+            }
+    silent = [party for party, found in answers.items() if isinstance(found, ParleyError)]
+    if silent:
+        error = PeerError(", ".join(silent), "cannot take part now")
+        fail(error, as_json=as_json, data={"parties": parties})
+    if as_json:
+        emit_json({"parties": parties})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from federation import Consortium
 from typer.testing import CliRunner
@@ -17,6 +19,8 @@ def test_running_node_is_healthy_and_a_killed_one_is_not(consortium: Consortium)
     asked = ["node", "health", "--config", str(node.config)]
     survey = ["coordinator", "health", "--config", str(consortium.federation.coordinator_config)]
     assert CliRunner().invoke(app, asked).exit_code == 0
+    sound = json.loads(CliRunner().invoke(app, [*survey, "--json"]).stdout)["data"]["parties"]
+    assert {party: each["ready"] for party, each in sound.items()} == dict.fromkeys(sound, True)
     everyone = CliRunner().invoke(app, survey)
     assert everyone.exit_code == 0
     assert all(party in everyone.output for party in consortium.federation.nodes)
@@ -26,6 +30,27 @@ def test_running_node_is_healthy_and_a_killed_one_is_not(consortium: Consortium)
     assert missing.exit_code == 5
     assert "alpha  cannot be reached" in missing.output.replace("\n", " ")
     assert "bravo  cannot" not in missing.output
+    told = CliRunner().invoke(app, [*survey, "--json"])
+    said = json.loads(told.stdout)
+    assert (told.exit_code, said["status"], said["party"]) == (5, "error", "alpha")
+    found = said["data"]["parties"]
+    assert found["bravo"] == sound["bravo"]
+    assert found["alpha"]["error"]["code"] == "PLY-N002"
+    assert f"alpha  {found['alpha']['error']['what']}" in missing.output
+
+
+def test_coordinator_is_shown_the_tables_that_every_party_publishes(consortium: Consortium) -> None:
+    asked = ["coordinator", "tables", "--config", str(consortium.federation.coordinator_config)]
+    shown = CliRunner().invoke(app, asked)
+    assert shown.exit_code == 0
+    for words in ("people: version 1, at most 1,000 rows", "age: number, cells may be missing",
+                  "place: text, cells may be missing"):  # fmt: skip
+        assert shown.output.count(words) == len(consortium.parties), shown.output
+    found = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)["data"]["parties"]
+    for party in consortium.parties:
+        offered = found[party]["tables"]["people"]
+        assert (offered["version"], offered["rows_max"]) == (consortium.announced(party), 1000)
+        assert offered["columns"]["age"]["type"] == "number"
 
 
 def test_node_asks_itself_for_health_and_is_refused_everything_else(consortium: Consortium) -> None:
