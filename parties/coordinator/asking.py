@@ -26,7 +26,7 @@ Reply = TypeVar("Reply")
 _DECISIONS = {
     wire.Judgement.APPROVED: Decision.ALLOW,
     wire.Judgement.ACCEPTABLE: Decision.ALLOW,
-    wire.Judgement.REFUSED: Decision.DENY,
+    wire.Judgement.REFUSED: Decision.REFUSE,
     wire.Judgement.PENDING: Decision.ASK,
     wire.Judgement.RELEASED: Decision.RELEASED,
 }
@@ -73,7 +73,7 @@ def budget_of(party: PartyId, budget: wire.Budget) -> PartyBudget | None:
 
 def verdict(party: PartyId, judgement: wire.Judgement) -> PartyVerdict:
     """One party's judgement, for people."""
-    decision = _DECISIONS.get(judgement.verdict, Decision.DENY)
+    decision = _DECISIONS.get(judgement.verdict, Decision.REFUSE)
     if decision is Decision.ALLOW and judgement.manual:
         decision = Decision.ASK
     return PartyVerdict(
@@ -94,7 +94,7 @@ def refusal(verdicts: Iterable[PartyVerdict]) -> PolicyRefusal | BudgetRefusal |
     reasons = tuple(
         RefusalReason(verdict.party, reason.code, reason.what, reason.allowed)
         for verdict in verdicts
-        if verdict.decision is Decision.DENY
+        if verdict.decision is Decision.REFUSE
         for reason in verdict.reasons or (VerdictReason("", "refused without a reason"),)
     )
     if not reasons:

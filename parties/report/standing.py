@@ -15,7 +15,7 @@ class Decision(StrEnum):
 
     ALLOW = "allow"
     ASK = "ask"  # its policy passes the plan to a person
-    DENY = "deny"
+    REFUSE = "refuse"
     RELEASED = "released"  # released before; asking again costs nothing
 
 

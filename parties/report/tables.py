@@ -34,11 +34,15 @@ CELLS_SHOWN_MAX = 40  # of one question; files have all
 TRUTH_HEAD = f"plain answer ({LABEL})"
 TRUTH_STYLE = "magenta"
 
-_DECISIONS = {
-    Decision.ALLOW: Text("allow", style="green"),
-    Decision.ASK: Text("a person decides", style="yellow"),
-    Decision.DENY: Text("DENY", style="bold red"),
-    Decision.RELEASED: Text("released before", style="cyan"),
+_VERDICT_STYLES = {
+    Decision.ALLOW: "green",
+    Decision.ASK: "yellow",
+    Decision.REFUSE: "bold red",
+    Decision.RELEASED: "cyan",
+}
+_VERDICT_MEANINGS = {
+    Decision.ASK: "ask: its policy allows the study, and a person there decides",
+    Decision.RELEASED: "released: this very study was released before; again, it costs nothing",
 }
 
 
@@ -257,21 +261,24 @@ def _verdict_table(verdicts: Sequence[PartyVerdict]) -> RenderableType:
         left = NOT_AVAILABLE
         if budget is not None:
             left = f"{rho_figure(budget.rho_left)} of {rho_figure(budget.rho_cap)}"
-        table.add_row(plain_text(verdict.party), _DECISIONS[verdict.decision], left)
-    return table
+        word = Text(verdict.decision.value, style=_VERDICT_STYLES[verdict.decision])
+        table.add_row(plain_text(verdict.party), word, left)
+    said = {verdict.decision for verdict in verdicts}
+    meanings = [Text(text) for each, text in _VERDICT_MEANINGS.items() if each in said]
+    return Group(table, *meanings)
 
 
 def _reason_lines(verdicts: Sequence[PartyVerdict]) -> list[Text]:
     lines = []
     for verdict in verdicts:
         for reason in verdict.reasons:
-            style = "red" if verdict.decision is Decision.DENY else "yellow"
+            style = "red" if verdict.decision is Decision.REFUSE else "yellow"
             lines.append(plain_text(f"{verdict.party}: {reason.code} {reason.what}", style))
             if reason.allowed:
                 lines.append(plain_text(f"    {reason.allowed}", "dim"))
-    denied = sum(verdict.decision is Decision.DENY for verdict in verdicts)
-    if denied:
-        refusals = "1 party refuses" if denied == 1 else f"{denied} parties refuse"
+    refused = sum(verdict.decision is Decision.REFUSE for verdict in verdicts)
+    if refused:
+        refusals = "1 party refuses" if refused == 1 else f"{refused} parties refuse"
         lines.append(
             Text(f"Not runnable: {refusals}. Nothing was computed or spent.", style="bold red")
         )
@@ -295,7 +302,7 @@ def plan_document(plan: Plan, verdicts: Sequence[PartyVerdict]) -> dict[str, obj
         "cost": plan.cost.to_plain(),
         "verdicts": [_verdict_document(verdict) for verdict in verdicts],
         "runnable": bool(verdicts)
-        and all(verdict.decision is not Decision.DENY for verdict in verdicts),
+        and all(verdict.decision is not Decision.REFUSE for verdict in verdicts),
     }
 
 
@@ -314,7 +321,7 @@ def _question_document(plan: Plan, question: PlannedQuestion) -> Mapping[str, ob
 def _verdict_document(verdict: PartyVerdict) -> Mapping[str, object]:
     return {
         "party": verdict.party,
-        "decision": verdict.decision.value,
+        "verdict": verdict.decision.value,
         "reasons": [
             {"code": reason.code, "what": reason.what, "allowed": reason.allowed}
             for reason in verdict.reasons

@@ -21,7 +21,7 @@ POLICY = VerdictReason("PLY-R014", "recipient not allowed", "coordinator")
 
 
 def refused(party: str, *reasons: VerdictReason) -> PartyVerdict:
-    return PartyVerdict(PartyId(party), Decision.DENY, reasons)
+    return PartyVerdict(PartyId(party), Decision.REFUSE, reasons)
 
 
 def test_every_fault_of_a_file_is_told_with_its_place(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_markup_and_control_characters_from_outside_are_plain_text(members: Fede
     assert "[red]x[/red]" in text
     assert "[bold red]T[/bold red] [link=a]b[/link]" in text
     reason = VerdictReason("PLY-R014", "\x1b[2J[red]no\x07", "ask\n[/]")
-    verdict = PartyVerdict(PartyId("north"), Decision.DENY, (reason,))
+    verdict = PartyVerdict(PartyId("north"), Decision.REFUSE, (reason,))
     shown = printed(plan_table(run.plan, (verdict,)))
     assert "\x1b[2J" not in shown
     assert "\x07" not in shown
@@ -101,10 +101,11 @@ def test_plan_shows_costs_columns_errors_and_each_verdict(run: Run) -> None:
     verdicts = (
         PartyVerdict(PartyId("north"), Decision.ALLOW, (), BUDGET),
         PartyVerdict(PartyId("south"), Decision.ASK),
-        PartyVerdict(PartyId("west"), Decision.DENY, (reason,)),
+        PartyVerdict(PartyId("west"), Decision.REFUSE, (reason,)),
     )
     text = printed(plan_table(run.plan, verdicts), width=160)
-    for part in ("visits [0, 77]", "±", "allow", "a person decides", "DENY", "PLY-R014",
+    assert "a person there decides" in text
+    for part in ("visits [0, 77]", "±", "allow", "ask", "refuse", "PLY-R014",
                  "drop visits", "0.75 of 1", "1 party refuses", run.plan.digest):  # fmt: skip
         assert part in text
 
@@ -116,8 +117,9 @@ def test_plan_as_json_holds_the_same_with_every_digit(run: Run) -> None:
     assert document["runnable"] is True
     assert [q["name"] for q in document["questions"]] == [q.name for q in run.plan.questions]
     assert document["verdicts"][0]["budget"]["rho_left"] == "0.75"
-    denied = plan_document(run.plan, (PartyVerdict(PartyId("west"), Decision.DENY),))
-    assert denied["runnable"] is False
+    assert document["verdicts"][0]["verdict"] == "allow"
+    refused = plan_document(run.plan, (PartyVerdict(PartyId("west"), Decision.REFUSE),))
+    assert (refused["runnable"], refused["verdicts"][0]["verdict"]) == (False, "refuse")  # type: ignore[index]
     assert plan_document(run.plan, ())["runnable"] is False
 
 
