@@ -18,8 +18,8 @@ from parties.report.pins import pins_json
 from parties.report.receipt import RECEIPT_SIZE_MAX, load_receipt
 from parties.report.results import results_csv, results_document, results_json
 
-RECEIPT, REPORT, RESULTS, TABLE, ROSTER = (
-    "receipt.json", "report.html", "results.json", "results.csv", "roster.json",
+RECEIPT, REPORT, RESULTS, TABLE, FINGERPRINTS = (
+    "receipt.json", "report.html", "results.json", "results.csv", "receipt-fingerprints.json",
 )  # fmt: skip
 OTHER_FOLDER = "name another folder with --out; nothing was proposed or spent"
 
@@ -79,7 +79,7 @@ def write_results(
         (directory / RECEIPT).write_bytes(finished.receipt)
         (directory / RESULTS).write_bytes(results_json(document))
         (directory / TABLE).write_text(results_csv(verified.answers, truth), encoding="utf-8")
-        (directory / ROSTER).write_bytes(pins_json(verified.plan.roster))
+        (directory / FINGERPRINTS).write_bytes(pins_json(verified.plan.roster))
         page = render_report(verified, budgets=finished.budgets, truth=truth)
         (directory / REPORT).write_text(page, encoding="utf-8")
     except UsageError as refusal:

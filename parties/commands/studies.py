@@ -6,6 +6,7 @@ import datetime
 import json as json_text
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -32,13 +33,15 @@ from parties.coordinator.office import (
 from parties.coordinator.state import RunRecord, RunState
 from parties.file_reading import read_bounded
 from parties.report.pins import load_pins
-from parties.report.receipt import RECEIPT_SIZE_MAX, load_receipt
-from parties.report.tables import plan_document, plan_table, result_table
-from parties.report.verify import verify_receipt
+from parties.report.receipt import RECEIPT_SIZE_MAX, Receipt, load_receipt
+from parties.report.tables import plain_text, plan_document, plan_table, result_table
+from parties.report.verify import CheckState, verify_receipt
 
 Scenario = Annotated[Path, typer.Argument(help="A scenario file, or a plan file (.json).")]
 Config = Annotated[Path, typer.Option("--config", help="The coordinator's file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+NOT_PINNED = "the receipt is consistent; whose keys these are was not checked"
 
 
 def _planned(office: Office, scenario: Path) -> Plan:
@@ -251,11 +254,7 @@ def verify(
         pins = (
             None if roster is None else load_pins(read_bounded(roster, FILE_SIZE_MAX), str(roster))
         )
-        try:
-            document = load_receipt(read_bounded(receipt, RECEIPT_SIZE_MAX))
-        except IntegrityError as fault:
-            raise IntegrityError(f"{receipt} is no receipt: {fault.message}") from None
-        verified = verify_receipt(document, pins)
+        verified = verify_receipt(_receipt(receipt), pins)
         if json:
             emit_json(
                 {
@@ -263,17 +262,36 @@ def verify(
                     "plan_digest": verified.plan.digest,
                     "run": verified.run,
                     "pinned": verified.pinned,
-                    "checks": [{"name": c.name, "detail": c.detail} for c in verified.checks],
+                    "checks": [asdict(check) for check in verified.checks],
                     "warnings": list(verified.warnings),
                 }
             )
             return
         for check in verified.checks:
-            line = Text.assemble(("✓ ", "green"), f"{check.name}: {check.detail}")
-            out.print(line, soft_wrap=True)
+            passed = check.state is CheckState.PASSED
+            mark = ("✓ ", "green") if passed else ("– ", "yellow")
+            out.print(Text.assemble(mark, f"{check.name}: {check.detail}"), soft_wrap=True)
         for warning in verified.warnings:
             out.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
-        out.print(Text(f"the receipt holds: {verified.plan.study.title}", style="bold"))
+        if verified.pinned:
+            out.print(plain_text(f"the receipt holds: {verified.plan.study.title}", "bold"))
+        else:
+            out.print(Text(NOT_PINNED, style="bold"), soft_wrap=True)
+
+
+def _receipt(path: Path) -> Receipt:
+    """The receipt at ``path``. Raises UsageError if it is another kind of file."""
+    data = read_bounded(path, RECEIPT_SIZE_MAX)
+    try:
+        content = json_text.loads(data)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or "signature" not in content:
+        raise UsageError(f"{path}: this is no receipt", hint="parley run writes receipt.json")
+    try:
+        return load_receipt(data)
+    except IntegrityError as fault:
+        raise IntegrityError(f"{path} is no valid receipt: {fault.message}") from None
 
 
 def schema() -> None:

@@ -160,7 +160,9 @@ class Office:
     def verify(self, receipt: bytes) -> Verification:
         """``receipt`` against the pins here and this coordinator's own certificates."""
         pins = {**self.config.pins, self.identity.member.id: self.identity.member.fingerprint}
-        return verify_receipt(load_receipt(receipt), pins, build=self._build)
+        return verify_receipt(
+            load_receipt(receipt), pins, pinned_in="the coordinator's own file", build=self._build
+        )
 
     def settle(self, record: RunRecord) -> RunRecord:
         """Find out what became of a run that was under way when this coordinator stopped.

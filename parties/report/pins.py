@@ -1,7 +1,8 @@
 """The roster file of ``parley verify --roster``: whose keys a reader trusts, by fingerprint.
 
-``roster.json`` is a mapping ``id: fingerprint`` in JSON or YAML. It is worth something only if the
-fingerprints came from the owners and not from whoever sent the receipt.
+It is a mapping ``id: fingerprint`` in JSON or YAML, and worth something only if the fingerprints
+came from the owners and not from whoever sent the receipt. ``receipt-fingerprints.json`` has the
+same form, and says whose keys a receipt claims.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ PINS_MAX = 1000
 
 
 def pins_json(roster: Roster) -> bytes:
-    """The roster file of all members of ``roster``, the coordinator's too."""
+    """A file of the form of a roster: all members of ``roster``, the coordinator too."""
     pins = {member.id: member.fingerprint for member in roster}
     return json.dumps(pins, indent=2).encode("ascii") + b"\n"
 

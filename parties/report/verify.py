@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeVar
 
 from mpc.canonical import canonical_bytes
@@ -27,6 +28,7 @@ from parties.identity.bundle import check_member
 from parties.identity.certificates import parse_der
 from parties.report.receipt import CONTEXT, Receipt
 
+ROSTER_FILE = "the roster file"
 NO_PINS = (
     "Trust in the keys is not established: no roster file was given. Whoever sent this receipt "
     "could have made up all of its parties. Get their fingerprints from the parties themselves."
@@ -35,19 +37,27 @@ NO_PINS = (
 Found = TypeVar("Found")
 
 
+class CheckState(StrEnum):
+    """Whether a thing was looked at at all."""
+
+    PASSED = "passed"
+    SKIPPED = "skipped"  # there was nothing to compare it with
+
+
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: what, and what was found."""
+    """One thing that was to be looked at: what, and what was found. Failed ones are raised."""
 
     name: str
     detail: str
+    state: CheckState = CheckState.PASSED
 
 
 @dataclass(frozen=True)
 class Verification:
     """A receipt that holds, and what it says. Made by :func:`verify_receipt` and nothing else.
 
-    ``pinned``: every party's certificates are those of the reader's own roster file. Without that
+    ``pinned``: every party's certificates are those of the reader's own pins. Without that
     the receipt is only known to be consistent, and ``warnings`` says so.
     """
 
@@ -104,6 +114,11 @@ class _Examination:
         self.passed.append(Check(name, detail))
         return found
 
+    def skip(self, why: str) -> None:
+        """The next step cannot be made; what it would have shown stays open."""
+        self.passed.append(Check(self.steps[self._reached], why, CheckState.SKIPPED))
+        self._reached += 1
+
     def demand(self, look: Callable[[], tuple[str, Found]]) -> Found:
         """A step without which no later one means anything."""
         found = self.check(look)
@@ -119,7 +134,7 @@ _STEPS = (
     "plan",
     "coordinator's signature",
     "certificates",
-    "roster file",
+    "roster",
     "times",
     "approvals",
     "handshake",
@@ -133,12 +148,14 @@ def verify_receipt(
     receipt: Receipt,
     roster_pins: Mapping[PartyId, str] | None,
     *,
+    pinned_in: str = ROSTER_FILE,
     build: str = BUILD,
 ) -> Verification:
     """Everything a receipt claims, worked out or verified again. No network, no clock.
 
     ``roster_pins``: id → fingerprint, from the parties by another way (:mod:`parties.report.pins`);
-    None: only consistency is shown, and the result says so. ``build``: the mechanism that the
+    None: only consistency is shown, and the result says so. ``pinned_in``: whose pins these are, in
+    words. ``build``: the mechanism that the
     Hellos must name; only tests of others pass one.
     Raises ReceiptRefused, which names each check that failed and the party.
     """
@@ -146,7 +163,11 @@ def verify_receipt(
     plan = look.demand(lambda: _plan(receipt))
     look.check(lambda: _signature(receipt, plan))
     look.check(lambda: _certificates(receipt, plan))
-    warnings = look.check(lambda: _pins(plan, roster_pins)) or ()
+    warnings: tuple[str, ...] = (NO_PINS,)
+    if roster_pins is None:
+        look.skip("not checked")
+    else:
+        warnings = look.check(lambda: _pins(plan, roster_pins, pinned_in)) or ()
     look.check(lambda: _times(receipt))
     look.check(lambda: _approvals(receipt, plan))
     look.check(lambda: _handshake(receipt, plan, build))
@@ -229,18 +250,16 @@ def _certificates(receipt: Receipt, plan: Plan) -> tuple[str, int]:
     return f"those of {count} participants are of one authority and were valid at the time", count
 
 
-def _pins(plan: Plan, pins: Mapping[PartyId, str] | None) -> tuple[str, tuple[str, ...]]:
-    if pins is None:
-        return "none given: trust in the keys is not established", (NO_PINS,)
+def _pins(plan: Plan, pins: Mapping[PartyId, str], pinned_in: str) -> tuple[str, tuple[str, ...]]:
     faults = []
     for member in plan.roster.parties:
         if member.id not in pins:
-            faults.append(f"{member.id}: not in the roster file")
+            faults.append(f"{member.id}: not in {pinned_in}")
     for member in plan.roster:
         if member.id in pins and pins[member.id] != member.fingerprint:
             faults.append(
                 f"{member.id}: its certificates have the fingerprint {member.fingerprint}, "
-                f"the roster file has {pins[member.id]}"
+                f"{pinned_in} has {pins[member.id]}"
             )
     if faults:
         raise IntegrityError("; ".join(faults))
@@ -248,11 +267,11 @@ def _pins(plan: Plan, pins: Mapping[PartyId, str] | None) -> tuple[str, tuple[st
     count = len(plan.roster.parties)
     if coordinator not in pins:
         warning = (
-            f"The coordinator {coordinator} is not in the roster file: the times in the receipt "
+            f"The coordinator {coordinator} is not in {pinned_in}: the times in the receipt "
             "rest on a key that is not pinned. The results do not."
         )
-        return f"all {count} parties have the pinned keys", (warning,)
-    return f"all {count} parties and the coordinator have the pinned keys", ()
+        return f"all {count} parties have the keys pinned in {pinned_in}", (warning,)
+    return f"all {count} parties and the coordinator have the keys pinned in {pinned_in}", ()
 
 
 def _times(receipt: Receipt) -> tuple[str, int]:

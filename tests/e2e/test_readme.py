@@ -120,7 +120,7 @@ def test_readme_commands_run_in_order(session: Path, tmp_path: Path) -> None:
         found = json.loads((tour / results / "results.json").read_text())
         assert found["study"] == "length-of-stay"
         assert len(found["answers"]) == 3
-        for name in ("report.html", "results.csv", "receipt.json", "roster.json"):
+        for name in ("report.html", "results.csv", "receipt.json", "receipt-fingerprints.json"):
             assert (tour / results / name).stat().st_size > 100
     assert "has yet to decide" in told
     assert "Nothing was computed or spent" not in told

@@ -347,14 +347,14 @@ def test_made_up_parties_are_refused_with_the_roster_file_and_each_is_named(
     with pytest.raises(ReceiptRefused) as raised:
         verify_receipt(made_up.receipt(), run.members.pins)
     (failure,) = raised.value.failures
-    assert failure.name == "roster file"
+    assert failure.name == "roster"
     for party in PARTIES:
         assert f"{party}: its certificates have the fingerprint" in failure.detail
 
 
 def test_one_made_up_party_among_real_ones_is_named(run: Run, made_up: Run) -> None:
     pins = {**made_up.members.pins, "south": run.members.pins["south"]}  # type: ignore[dict-item]
-    with pytest.raises(ReceiptRefused, match="roster file: south: ") as raised:
+    with pytest.raises(ReceiptRefused, match="roster: south: ") as raised:
         verify_receipt(made_up.receipt(), pins)
     assert "north: " not in str(raised.value)
 

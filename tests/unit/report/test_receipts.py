@@ -22,7 +22,7 @@ def test_genuine_receipt_holds_and_gives_the_answers(run: Run) -> None:
     assert verified.pinned
     assert verified.warnings == ()
     assert [check.name for check in verified.checks] == [
-        "plan", "coordinator's signature", "certificates", "roster file", "times", "approvals",
+        "plan", "coordinator's signature", "certificates", "roster", "times", "approvals",
         "handshake", "shares", "sum", "answers",
     ]  # fmt: skip
 

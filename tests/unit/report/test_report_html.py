@@ -123,7 +123,7 @@ def test_page_says_who_agreed_what_it_cost_and_how_to_check_it(
     plan = verified.plan
     expected = [plan.study.title, plan.study.purpose, plan.study.lead.email, plan.digest,
                 verified.receipt_digest, verified.run, verified.session.hex(),
-                "parley verify receipt.json --roster roster.json", "visits >= 1",
+                "parley verify receipt.json --roster owners.json", "visits >= 1",
                 "75 %"]  # fmt: skip
     expected += [member.fingerprint for member in plan.roster]
     expected += [share.commitment_text for share in verified.shares]
