@@ -77,7 +77,8 @@ def simulate(
         whole = time.monotonic() - started
         out.print(
             Text(
-                f"the study took {took:.1f} s of {whole:.1f} s; {to / 'report.html'},"
+                f"the study itself took {took:.1f} s; with making keys and starting nodes,"
+                f" {whole:.1f} s; {to / 'report.html'},"
                 f" {to / 'receipt.json'}"
             ),
             soft_wrap=True,

@@ -220,7 +220,7 @@ def _write_again(office: Office, record: RunRecord, directory: Path, again: str)
             f"run {record.run[:12]} was not released: there are no results to write",
             hint="without --out, parley status says what became of it",
         )
-    finished = Finished(receipt, office.verify(receipt), (), repeated=True)
+    finished = Finished(receipt, office.verify(receipt), None, repeated=True)
     write_results(directory, finished, again)
 
 

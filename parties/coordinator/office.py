@@ -40,11 +40,14 @@ _PLAN_FIELDS = ("format", "plan_digest", "study")
 
 @dataclass(frozen=True)
 class Finished:
-    """A released result: the receipt's bytes, what they verify to, and what parties have left."""
+    """A released result: the receipt's bytes, what they verify to, and what parties have left.
+
+    ``budgets``: of those that publish theirs; None if nobody was asked.
+    """
 
     receipt: bytes
     verified: Verification
-    budgets: tuple[PartyBudget, ...]
+    budgets: tuple[PartyBudget, ...] | None
     repeated: bool  # released before, and charged only then
 
 

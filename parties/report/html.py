@@ -45,14 +45,16 @@ from parties.report.wording import (
     domain_text,
     estimate_text,
     question_text,
+    rows_text,
     rules_text,
     unit_text,
     uses_text,
 )
 from parties.system import SOFTWARE_VERSION
 
+POLICY = "policy"  # who approved, where a node's written rules decided alone
 _HERE = Path(__file__).parent
-_STATISTICS = {"n": "Rows", "s1": "Sum", "s2": "Sum of squares"}
+_STATISTICS = {"s1": "Sum", "s2": "Sum of squares"}
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,12 @@ class _Moment:
 def render_report(
     verified: Verification,
     *,
-    budgets: Sequence[PartyBudget] = (),
+    budgets: Sequence[PartyBudget] | None = None,
     truth: Sequence[Answer] | None = None,
 ) -> str:
     """The whole page as text. ``truth``: plain answers, in simulation only, labelled so.
 
+    ``budgets``: what owners publish of theirs; None if they were not asked.
     Raises nothing of its own: a :class:`Verification` exists only for a receipt that holds.
     """
     truths = Truths(truth)
@@ -94,7 +97,9 @@ def render_report(
         else f"any {plan.parties - plan.coalition} of them",
         cost=_cost(plan),
         statement=privacy_statement(plan),
-        budgets=[_budget(budget) for budget in budgets],
+        budgets=_budgets(budgets, plan),
+        sampling=any(_sampled(answer) for answer in verified.answers),
+        by_policy=any(approval.approved_by == POLICY for approval in verified.approvals),
         started=_moment(verified.started_at),
         released=_moment(verified.released_at),
         receipt_digest=verified.receipt_digest,
@@ -168,7 +173,7 @@ def _parties(verified: Verification) -> list[Mapping[str, object]]:
 def _question(plan: Plan, answer: Answer, truths: Truths) -> Mapping[str, object]:
     planned = plan.question(answer.question)
     declared = plan.study.questions[answer.question]
-    estimates = [estimate for cell in answer.cells for estimate in cell.estimates]
+    counted = rows_text(plan, answer.question)
     chart = chart_of(plan, answer, truths)
     drawn = shown(chart)
     return {
@@ -182,7 +187,7 @@ def _question(plan: Plan, answer: Answer, truths: Truths) -> Mapping[str, object
         "noise": _noise_text(planned),
         "blocks": [
             {
-                "name": _STATISTICS.get(block.name, block.name),
+                "name": counted if block.name == "n" else _STATISTICS.get(block.name, block.name),
                 "sensitivity": significant_text(math.sqrt(block.sensitivity_squared), 4),
                 "noise_sd": significant_text(math.sqrt(block.total_variance), 4),
             }
@@ -190,8 +195,8 @@ def _question(plan: Plan, answer: Answer, truths: Truths) -> Mapping[str, object
         ],
         "axes": [axis.column for axis in planned.layout.axes],
         "several": len(answer.cells[0].estimates) > 1 or not planned.layout.axes,
-        "estimate": estimate_text(answer.cells[0].estimates[0].name),
-        "sampling": any(estimate.sampling_low is not None for estimate in estimates),
+        "estimate": estimate_text(answer.cells[0].estimates[0].name, counted),
+        "sampling": _sampled(answer),
         "bars": is_bars(answer.kind),
         "chart": draw(chart),
         "drawn": count_text(drawn),
@@ -201,7 +206,9 @@ def _question(plan: Plan, answer: Answer, truths: Truths) -> Mapping[str, object
             {
                 "labels": [label for _, label in cell.labels],
                 "estimates": [
-                    _estimate(estimate, truths.value(answer.question, index, estimate.name))
+                    _estimate(
+                        estimate, counted, truths.value(answer.question, index, estimate.name)
+                    )
                     for estimate in cell.estimates
                 ],
             }
@@ -211,10 +218,17 @@ def _question(plan: Plan, answer: Answer, truths: Truths) -> Mapping[str, object
     }
 
 
-def _estimate(estimate: Estimate, truth: float | None) -> Mapping[str, str]:
+def _sampled(answer: Answer) -> bool:
+    """Whether an interval with sampling is printed for any of its estimates."""
+    return any(
+        estimate.sampling_low is not None for cell in answer.cells for estimate in cell.estimates
+    )
+
+
+def _estimate(estimate: Estimate, counted: str, truth: float | None) -> Mapping[str, str]:
     decimals = decimals_for(estimate.noise_sd)
     return {
-        "name": estimate_text(estimate.name),
+        "name": estimate_text(estimate.name, counted),
         "value": number_text(estimate.value, decimals),
         "interval": interval_text(estimate.low, estimate.high, decimals),
         "noise_sd": significant_text(estimate.noise_sd, 2),
@@ -258,6 +272,17 @@ def _columns(plan: Plan) -> list[Mapping[str, str]]:
         }
         for name, column in plan.study.table.columns.items()
     ]
+
+
+def _budgets(
+    budgets: Sequence[PartyBudget] | None, plan: Plan
+) -> list[Mapping[str, object]] | None:
+    """A row for every owner, whether or not it publishes its budget; None if nobody was asked."""
+    if budgets is None:
+        return None
+    published = {budget.party: _budget(budget) for budget in budgets}
+    parties = [member.id for member in plan.roster.parties]
+    return [published.get(party, {"party": party, "left": None}) for party in parties]
 
 
 def _budget(budget: PartyBudget) -> Mapping[str, str]:

@@ -41,7 +41,7 @@ _CSV_HEAD = (
 def results_document(
     plan: Plan,
     answers: Sequence[Answer],
-    budgets: Sequence[PartyBudget],
+    budgets: Sequence[PartyBudget] | None,
     *,
     run: RunId,
     receipt_digest: str,
@@ -68,7 +68,7 @@ def results_document(
             {**answer.to_plain(), "epsilon": f"{plan.question(answer.question).epsilon:f}"}
             for answer in answers
         ],
-        "budgets": [budget.to_plain() for budget in budgets],
+        "budgets": [budget.to_plain() for budget in budgets or ()],
     }
     if truth is not None:
         document["truth"] = {"label": LABEL, "answers": [answer.to_plain() for answer in truth]}

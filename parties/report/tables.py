@@ -12,7 +12,7 @@ from rich.text import Text
 
 from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.answer import Answer, Estimate
-from mpc.units import RHO_UNIT
+from mpc.units import RHO_UNIT, PartyId
 from parties.report.figures import (
     NOT_AVAILABLE,
     bytes_text,
@@ -28,7 +28,14 @@ from parties.report.figures import (
 from parties.report.narrow import Fitting, Section, Sections
 from parties.report.standing import Decision, PartyBudget, PartyVerdict
 from parties.report.truths import LABEL, Truths
-from parties.report.wording import columns_text, estimate_text, short_cell_text, unit_text
+from parties.report.wording import (
+    COMPOSITION,
+    columns_text,
+    estimate_text,
+    rows_text,
+    short_cell_text,
+    unit_text,
+)
 
 CELLS_SHOWN_MAX = 40  # of one question; files have all
 TRUTH_HEAD = f"plain answer ({LABEL})"
@@ -54,11 +61,12 @@ def plain_text(text: str, style: str = "") -> Text:
 def result_table(
     answers: Sequence[Answer],
     plan: Plan,
-    budgets: Sequence[PartyBudget],
+    budgets: Sequence[PartyBudget] | None,
     truth: Sequence[Answer] | None = None,
 ) -> RenderableType:
     """Released values with their 95 % noise intervals and epsilon, then what each party has left.
 
+    ``budgets``: what parties publish of theirs; None if they were not asked.
     ``truth`` (answers computed in plain text) may exist in simulation only, and is labelled so.
     """
     truths = Truths(truth)
@@ -71,7 +79,9 @@ def result_table(
         for answer in answers
         for warning in answer.warnings
     )
-    parts.append(budget_table(budgets))
+    parts.append(plain_text(COMPOSITION, "dim"))
+    if budgets is not None:
+        parts.append(budget_table(budgets, [member.id for member in plan.roster.parties]))
     return Group(*parts)
 
 
@@ -87,7 +97,7 @@ def _wide_results(answers: Sequence[Answer], plan: Plan, truths: Truths) -> Tabl
     for answer in answers:
         name = plain_text(answer.question, "bold")
         spent = Text(epsilon_text(plan.question(answer.question).epsilon))
-        for row in _rows(answer, truths):
+        for row in _rows(answer, plan, truths):
             table.add_row(name, *row, spent)
             name, spent = Text(""), Text("")
         table.add_section()
@@ -104,7 +114,7 @@ def _narrow_results(answers: Sequence[Answer], plan: Plan, truths: Truths) -> Re
         Section(
             plain_text(answer.question, "bold"),
             Text(f"ε {epsilon_text(plan.question(answer.question).epsilon)}"),
-            tuple(_rows(answer, truths, TRUTH_STYLE)),
+            tuple(_rows(answer, plan, truths, TRUTH_STYLE)),
         )
         for answer in answers
     ]
@@ -119,12 +129,15 @@ def _at(plan: Plan) -> str:
     return f"δ {small_text(plan.delta)}"
 
 
-def _rows(answer: Answer, truths: Truths, style: str = "") -> Iterator[tuple[Text, ...]]:
+def _rows(
+    answer: Answer, plan: Plan, truths: Truths, style: str = ""
+) -> Iterator[tuple[Text, ...]]:
     """Group, estimate, released value, interval and, if known, plain answer of every estimate."""
+    counted = rows_text(plan, answer.question)
     for index, cell in enumerate(answer.cells[:CELLS_SHOWN_MAX]):
         group = plain_text(short_cell_text(cell))
         for estimate in cell.estimates:
-            row = (group, Text(estimate_text(estimate.name)), *_numbers(estimate))
+            row = (group, plain_text(estimate_text(estimate.name, counted)), *_numbers(estimate))
             known = _true_number(truths, answer.question, index, estimate, style)
             yield (*row, known) if truths else row
             group = Text("")
@@ -149,8 +162,8 @@ def _true_number(truths: Truths, question: str, index: int, estimate: Estimate, 
     return Text(number_text(truths.value(question, index, estimate.name), decimals), style)
 
 
-def budget_table(budgets: Sequence[PartyBudget]) -> RenderableType:
-    """What is left for one unit of each party that publishes it."""
+def budget_table(budgets: Sequence[PartyBudget], parties: Sequence[PartyId]) -> RenderableType:
+    """What is left for one unit of each party, as far as it publishes that."""
     if not budgets:
         return Text("No party publishes what is left of its budget.", style="dim")
     table = Table(
@@ -159,9 +172,14 @@ def budget_table(budgets: Sequence[PartyBudget]) -> RenderableType:
     table.add_column("party")
     for head in ("ρ left", "of", "left", "as ε", "at δ"):
         table.add_column(head, justify="right", no_wrap=True)
-    for budget in budgets:
+    published = {budget.party: budget for budget in budgets}
+    for party in parties:
+        budget = published.get(party)
+        if budget is None:
+            table.add_row(plain_text(party), *[NOT_AVAILABLE] * 2, "not published")
+            continue
         table.add_row(
-            plain_text(budget.party),
+            plain_text(party),
             rho_figure(budget.rho_left),
             rho_figure(budget.rho_cap),
             f"{budget.share_left:.0%}",
@@ -181,6 +199,7 @@ def plan_table(plan: Plan, verdicts: Sequence[PartyVerdict]) -> RenderableType:
         plain_text(plan.study.title, "bold"),
         plain_text(heads),
         Fitting(_question_table(plan), _narrow_questions(plan)),
+        plain_text(COMPOSITION, "dim"),
         _verdict_table(verdicts),
     ]
     parts.extend(_reason_lines(verdicts))
@@ -203,7 +222,7 @@ def _question_table(plan: Plan) -> Table:
             count_text(question.size),
             rho_figure(question.rho),
             epsilon_text(question.epsilon),
-            plain_text(expected_text(question)),
+            plain_text(expected_text(plan, question)),
         )
     table.add_section()
     table.add_row(
@@ -225,7 +244,7 @@ def _narrow_questions(plan: Plan) -> RenderableType:
         figure = f"ρ {rho_figure(question.rho)} · ε {epsilon_text(question.epsilon)}"
         used = plain_text(columns_text(plan, question))
         rows = []
-        for name, error in _expected(question):
+        for name, error in _expected(plan, question):
             rows.append((used, plain_text(name), Text(error)))
             used = Text("")
         sections.append(Section(plain_text(question.name, "bold"), Text(figure), tuple(rows)))
@@ -237,16 +256,17 @@ def _narrow_questions(plan: Plan) -> RenderableType:
     return Group(Text(""), Sections(heads, sections), Text(together, "bold"), Text(""))
 
 
-def _expected(question: PlannedQuestion) -> Iterator[tuple[str, str]]:
+def _expected(plan: Plan, question: PlannedQuestion) -> Iterator[tuple[str, str]]:
+    counted = rows_text(plan, question.name)
     for error in question.expected_errors:
         width = error.half_width
         text = "not known" if width is None else f"± {significant_text(width, 2)}"
-        yield estimate_text(error.estimate), text
+        yield estimate_text(error.estimate, counted), text
 
 
-def expected_text(question: PlannedQuestion) -> str:
+def expected_text(plan: Plan, question: PlannedQuestion) -> str:
     """``Rows ± 41; Mean ± 0.02``: half-widths foretold without data."""
-    return "; ".join(f"{name} {error}" for name, error in _expected(question))
+    return "; ".join(f"{name} {error}" for name, error in _expected(plan, question))
 
 
 def _verdict_table(verdicts: Sequence[PartyVerdict]) -> RenderableType:

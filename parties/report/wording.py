@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mpc.columns.model import CategoryColumn, Column, DateColumn, UseLevel, UseValue
+from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn, UseLevel, UseValue
 from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.answer import Cell
 from mpc.questions.count.declare import Count
@@ -21,8 +21,27 @@ ALL_ROWS = "all rows"
 LEVELS_SHOWN_MAX = 12
 
 
-def estimate_text(name: str) -> str:
-    """``standard_deviation`` → ``Standard deviation``; ``count`` → ``Rows``."""
+LEFT_OUT = "left out of the questions that use this column"
+COMPOSITION = (
+    "ε of single questions does not add up: losses add in ρ (composition), and ε together follows"
+    " from their sum"
+)
+
+
+def rows_text(plan: Plan, question: str) -> str:
+    """What a question counts: ``Rows with hba1c`` where rows can be left out for that column."""
+    term = plan.question(question).layout.term
+    column = None if term is None else plan.study.table.columns[term.column]
+    if term is None or not isinstance(column, NumberColumn):
+        return _ESTIMATES["count"]
+    complete = isinstance(column.missing, UseValue) and column.outside == "clip"
+    return _ESTIMATES["count"] if complete else f"Rows with {term.column}"
+
+
+def estimate_text(name: str, rows: str = _ESTIMATES["count"]) -> str:
+    """``standard_deviation`` → ``Standard deviation``; ``count`` → ``rows`` as given."""
+    if name == "count":
+        return rows
     return _ESTIMATES.get(name, name.replace("_", " ").capitalize())
 
 
@@ -83,12 +102,12 @@ def rules_text(column: Column) -> str:
     elif isinstance(rule, UseLevel):
         missing = f"missing counts as {rule.level}"
     else:
-        missing = "missing: row left out"
+        missing = f"missing: {LEFT_OUT}"
     if isinstance(column, CategoryColumn):
         as_missing = column.unknown_level == "missing"
-        return f"{missing}; other text: {'as missing' if as_missing else 'row left out'}"
+        return f"{missing}; other text: {'as missing' if as_missing else LEFT_OUT}"
     clipped = column.outside == "clip"
-    return f"{missing}; outside: {'clipped to the nearer bound' if clipped else 'row left out'}"
+    return f"{missing}; outside: {'clipped to the nearer bound' if clipped else LEFT_OUT}"
 
 
 def uses_text(uses: frozenset[str]) -> str:

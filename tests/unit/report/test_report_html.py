@@ -202,3 +202,28 @@ def test_cells_without_a_value_say_why(members: Federation) -> None:
     run = run_of(members, totals=totals)
     page = Page(render_report(run.verified()))
     assert "the noisy count is 0 or less" in page.words
+
+
+def test_owners_that_publish_no_budget_are_listed_as_such(
+    verified: Verification, page: Page
+) -> None:
+    assert page.words.count("not published") == len(verified.plan.roster.parties) - 1
+    assert "Budget left" not in render_report(verified)  # nobody was asked
+
+
+def test_sampling_is_explained_only_where_such_an_interval_is_printed(
+    members: Federation, page: Page
+) -> None:
+    assert "with sampling" in page.words
+    counts = study(questions={"people": Count(kind="count", by=("sex",))})
+    assert "with sampling" not in Page(render_report(run_of(members, counts).verified())).words
+
+
+def test_counts_of_rows_with_a_column_are_told_from_rows_of_the_study(page: Page) -> None:
+    assert "Rows with visits" in page.words
+    assert "missing: left out of the questions that use this column" in page.words
+
+
+def test_approval_by_policy_is_explained_and_pins_have_an_owner(page: Page) -> None:
+    assert "“policy” means that the rules" in page.words
+    assert "keys pinned in" in page.words

@@ -126,3 +126,22 @@ def test_plan_as_json_holds_the_same_with_every_digit(run: Run) -> None:
 def test_plan_of_another_study_is_another_document(members: Federation) -> None:
     plan = plan_study(study_with_levels("a", "b"), members.roster)
     assert plan_document(plan, ())["columns"] == {"group": ["group"]}
+
+
+def test_owner_without_a_published_budget_is_listed(verified: Verification) -> None:
+    text = printed(result_table(verified.answers, verified.plan, (BUDGET,)))
+    assert text.count("not published") == len(verified.plan.roster.parties) - 1
+    assert "not published" not in printed(result_table(verified.answers, verified.plan, None))
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_terminal_says_why_epsilons_do_not_add_up_and_which_rows_are_counted(
+    verified: Verification, width: int
+) -> None:
+    for table in (
+        result_table(verified.answers, verified.plan, None),
+        plan_table(verified.plan, ()),
+    ):
+        words = " ".join(printed(table, width).split())
+        assert "losses add in ρ (composition)" in words
+        assert "Rows with visits" in words
