@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 import json as json_text
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +15,11 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from mpc.errors import IntegrityError, ParleyError, UsageError
+from mpc.errors import IntegrityError, ParleyError, PeerError, UsageError
 from mpc.plan.model import Plan
 from mpc.study.jsonschema import study_json_schema
 from mpc.units import RunId
-from parties.commands.output import Interrupted, answering, emit_json, out
+from parties.commands.output import Interrupted, answering, emit_json, fail, out
 from parties.commands.progress import StudyProgress
 from parties.commands.results import check_folder, write_results
 from parties.coordinator.asking import refusal
@@ -32,8 +32,10 @@ from parties.coordinator.office import (
 )
 from parties.coordinator.state import RunRecord, RunState
 from parties.file_reading import read_bounded
+from parties.report.figures import time_text
 from parties.report.pins import load_pins
 from parties.report.receipt import RECEIPT_SIZE_MAX, Receipt, load_receipt
+from parties.report.standing import Decision
 from parties.report.tables import plain_text, plan_document, plan_table, result_table
 from parties.report.verify import CheckState, verify_receipt
 
@@ -65,7 +67,8 @@ def plan(
 ) -> None:
     """Ask every party about a scenario, and show cost and expected error. Spends nothing.
 
-    Exits 3 with each party's reasons if any refuses, 4 if only a budget speaks against it.
+    Exits 3 with each party's reasons if any refuses, 4 if only a budget speaks against it, and else
+    5 if one gives no answer.
 
     Example: parley plan scenario.yaml --config coordinator.yaml -o plan.json
     """
@@ -76,12 +79,17 @@ def plan(
         if output is not None:
             output.write_bytes(plan_file_bytes(planned))
         against = refusal(verdicts)
-        if json:
-            emit_json(plan_document(planned, verdicts), status="refused" if against else "ok")
-        else:
+        document = plan_document(planned, verdicts)
+        silent = [each.party for each in verdicts if each.decision is Decision.NO_ANSWER]
+        if not json:
             out.print(plan_table(planned, verdicts))
+        elif against or not silent:
+            emit_json(document, status="refused" if against else "ok")
         if against:
             raise typer.Exit(against.exit_code)
+        if silent:
+            error = PeerError(", ".join(silent), "gave no answer; nothing was proposed or spent")
+            fail(error, as_json=json, data=document)
 
 
 def run(
@@ -160,7 +168,7 @@ def status(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Say what became of each study; settle those that were under way when this stopped.
+    """Say what became of each study, and which wait or were refused; settle open runs.
 
     Example: parley status --config coordinator.yaml
     """
@@ -177,30 +185,34 @@ def status(
         settled = [_settled(office, record) for record in records]
         if out_directory is not None:
             _write_again(office, settled[0], out_directory, _again(settled[0].run, config))
+        open_ = () if run_prefix else office.state.proposals()
         if json:
-            emit_json({"runs": [_record_plain(record) for record in settled]})
+            runs = [_record_plain(record) for record in settled]
+            emit_json({"runs": runs, "proposals": [asdict(each) for each in open_]})
             return
-        if not settled:
-            out.print("no study was run from here")
-            return
-        out.print(_runs_table(settled))
+        if not settled and not open_:
+            out.print("no study was proposed or run from here")
+        if settled:
+            rows = [(each.run, each.study, each.state, each.started_at) for each in settled]
+            out.print(_table("run", "began", rows))
         for record in settled:
             if record.problem:
-                out.print(Text(f"{record.run[:12]}  {record.problem}"), soft_wrap=True)
+                out.print(plain_text(f"{record.run[:12]}  {record.problem}"), soft_wrap=True)
+        if open_:
+            asked = [(each.plan_digest, each.study, each.state, each.asked_at) for each in open_]
+            out.print(_table("plan", "asked", asked))
+        for proposal in open_:
+            said = proposal.said.replace("\n", "; ")
+            out.print(plain_text(f"{proposal.plan_digest[:12]}  {said}"), soft_wrap=True)
 
 
-def _runs_table(records: list[RunRecord]) -> Table:
+def _table(head: str, when: str, rows: Sequence[tuple[str, str, StrEnum, int]]) -> Table:
+    """Runs or proposals: the first letters of each id, its study, state and time."""
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("run", "study", "state", "began"):
+    for heading in (head, "study", "state", when):
         table.add_column(heading, overflow="fold")
-    for record in records:
-        began = datetime.datetime.fromtimestamp(record.started_at, datetime.UTC)
-        table.add_row(
-            record.run[:12],
-            Text(record.study),
-            record.state.value,
-            f"{began:%Y-%m-%d %H:%M} UTC",
-        )
+    for each, study, state, unix_s in rows:
+        table.add_row(each[:12], plain_text(study), state.value, time_text(unix_s))
     return table
 
 

@@ -9,7 +9,15 @@ from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
 from mpc.canonical import canonical_bytes
-from mpc.errors import AwaitingApproval, BudgetRefusal, PolicyRefusal, RefusalReason
+from mpc.errors import (
+    AwaitingApproval,
+    BudgetRefusal,
+    IdentityError,
+    PeerError,
+    PolicyRefusal,
+    RefusalReason,
+    TransportError,
+)
 from mpc.plan.model import Plan
 from mpc.study.canonical import study_to_plain
 from mpc.units import PartyId, RhoPico
@@ -19,6 +27,7 @@ from protos import control_pb2 as wire
 
 ASK_AGAIN_S = 2.0
 BUDGET_CODES = ("PLY-B",)
+UNREACHED = (PeerError, TransportError, IdentityError)
 
 Clients = Mapping[PartyId, PartyClient]
 Reply = TypeVar("Reply")
@@ -43,14 +52,38 @@ def ask_all(
     plan: Plan, clients: Clients, *, dry_run: bool = False, fresh: bool = False
 ) -> dict[PartyId, wire.Judgement]:
     """Every party's judgement on ``plan``. Computes and spends nothing anywhere."""
-    proposal = wire.Proposal(
+    proposal = _proposal(plan, dry_run=dry_run, fresh=fresh)
+    return each(clients, lambda client: client.propose(proposal))
+
+
+def verdicts_of(plan: Plan, clients: Clients) -> tuple[PartyVerdict, ...]:
+    """What every party would say to ``plan``; NO_ANSWER, and why, for each that cannot be reached.
+
+    Spends and queues nothing anywhere. Raises what a party that was reached answers instead of a
+    judgement.
+    """
+    proposal = _proposal(plan, dry_run=True, fresh=False)
+
+    def judged(client: PartyClient) -> PartyVerdict:
+        party = client.peer.id
+        try:
+            return verdict(party, client.propose(proposal))
+        except UNREACHED as silence:
+            what = silence.what if silence.party == party else silence.message
+            reason = VerdictReason(silence.code, what)
+            return PartyVerdict(party, Decision.NO_ANSWER, (reason,))
+
+    return tuple(each(clients, judged).values())
+
+
+def _proposal(plan: Plan, *, dry_run: bool, fresh: bool) -> wire.Proposal:
+    return wire.Proposal(
         study=canonical_bytes(study_to_plain(plan.study)),
         roster=canonical_bytes(plan.roster.to_plain()),
         plan_digest=plan.digest,
         dry_run=dry_run,
         fresh=fresh,
     )
-    return each(clients, lambda client: client.propose(proposal))
 
 
 def budget_of(party: PartyId, budget: wire.Budget) -> PartyBudget | None:

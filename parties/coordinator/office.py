@@ -20,7 +20,7 @@ from mpc.study.parse import parse_study
 from mpc.units import PartyId, PlanDigest
 from parties.config import CoordinatorConfig, load_coordinator_config
 from parties.coordinator.agreement import RunAgreement
-from parties.coordinator.asking import Clients, ask_all, verdict, wait_for_all
+from parties.coordinator.asking import Clients, verdict, verdicts_of, wait_for_all
 from parties.coordinator.client import PartyClient
 from parties.coordinator.driving import Drive, Outcome, Progress
 from parties.coordinator.state import CoordinatorState, RunRecord
@@ -98,10 +98,9 @@ class Office:
         )
 
     def verdicts(self, plan: Plan) -> tuple[PartyVerdict, ...]:
-        """What every party would say; nothing is signed, computed or spent."""
+        """What every party would say, or that it gave no answer; nothing is signed or spent."""
         with self.clients(plan) as clients:
-            judgements = ask_all(plan, clients, dry_run=True)
-        return tuple(verdict(party, judgement) for party, judgement in judgements.items())
+            return verdicts_of(plan, clients)
 
     def run(
         self,
@@ -115,12 +114,13 @@ class Office:
         Raises what refuses or fails, naming who; see :mod:`parties.coordinator.driving`.
         """
         with self.clients(plan) as clients:
-            judgements = wait_for_all(plan, clients, approval_s, waiting)
-            stored = self._stored(plan, judgements)
-            if stored is not None:
-                return stored
-            if any(each.verdict == wire.Judgement.RELEASED for each in judgements.values()):
-                judgements = wait_for_all(plan, clients, approval_s, waiting, fresh=True)
+            with self.state.remembering(plan.digest, plan.study.id, waiting) as said:
+                judgements = wait_for_all(plan, clients, approval_s, said)
+                stored = self._stored(plan, judgements)
+                if stored is not None:
+                    return stored
+                if any(each.verdict == wire.Judgement.RELEASED for each in judgements.values()):
+                    judgements = wait_for_all(plan, clients, approval_s, said, fresh=True)
             drive = self._drive(clients, progress)
             return self._finish(drive.run(plan, judgements))
 

@@ -8,14 +8,19 @@ the study.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from mpc.errors import UsageError
+from mpc.errors import BudgetRefusal, PolicyRefusal, UsageError
 from mpc.ports import Clock
-from mpc.units import PlanDigest, RunId
+from mpc.units import PartyId, PlanDigest, RunId
 from parties.database import Database
+
+Waiting = Callable[[tuple[PartyId, ...]], None]
+"""Told which parties a person has still to decide at."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS run (
@@ -28,6 +33,13 @@ CREATE TABLE IF NOT EXISTS run (
     problem TEXT NOT NULL DEFAULT '',
     agreement BLOB NOT NULL,
     receipt BLOB
+) STRICT;
+CREATE TABLE IF NOT EXISTS proposal (
+    plan_digest TEXT PRIMARY KEY,
+    study TEXT NOT NULL,
+    state TEXT NOT NULL,
+    said TEXT NOT NULL,
+    asked_at INTEGER NOT NULL
 ) STRICT;
 """
 
@@ -53,6 +65,24 @@ class RunRecord:
     problem: str
     agreement: bytes
     receipt: bytes | None
+
+
+class ProposalState(StrEnum):
+    """How far a plan came that was proposed and has no run."""
+
+    WAITING = "waiting"  # a person at a party had still to decide when it was last asked
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class ProposalRecord:
+    """A plan as parties last answered it; ``said`` names them, with the reasons of a refusal."""
+
+    plan_digest: PlanDigest
+    study: str
+    state: ProposalState
+    said: str
+    asked_at: int
 
 
 class CoordinatorState:
@@ -101,6 +131,49 @@ class CoordinatorState:
             ).fetchall()
         return tuple(
             RunRecord(RunId(row[0]), PlanDigest(row[1]), row[2], RunState(row[3]), *row[4:])
+            for row in rows
+        )
+
+    @contextmanager
+    def remembering(
+        self, plan_digest: PlanDigest, study: str, waiting: Waiting
+    ) -> Iterator[Waiting]:
+        """Keep what parties say while the body asks them; forget it once all agreed.
+
+        The body tells the yielded function, in place of ``waiting``, whom it waits for.
+        """
+
+        def told(parties: tuple[PartyId, ...]) -> None:
+            said = f"a person at {', '.join(parties)} has yet to decide"
+            self._propose(plan_digest, study, ProposalState.WAITING, said)
+            waiting(parties)
+
+        try:
+            yield told
+        except (PolicyRefusal, BudgetRefusal) as refusal:
+            self._propose(plan_digest, study, ProposalState.REFUSED, refusal.message)
+            raise
+        with self._database.transaction() as database:
+            database.execute("DELETE FROM proposal WHERE plan_digest = ?", (plan_digest,))
+
+    def _propose(
+        self, plan_digest: PlanDigest, study: str, state: ProposalState, said: str
+    ) -> None:
+        with self._database.transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO proposal VALUES (?, ?, ?, ?, ?)",
+                (plan_digest, study, state, said, self._clock.unix_s()),
+            )
+
+    def proposals(self) -> tuple[ProposalRecord, ...]:
+        """Plans that wait for a party or were refused, newest first."""
+        with self._database.transaction() as database:
+            rows = database.execute(
+                "SELECT plan_digest, study, state, said, asked_at FROM proposal"
+                " ORDER BY asked_at DESC, rowid DESC"
+            ).fetchall()
+        return tuple(
+            ProposalRecord(PlanDigest(row[0]), row[1], ProposalState(row[2]), *row[3:])
             for row in rows
         )
 

@@ -17,6 +17,7 @@ class Decision(StrEnum):
     ASK = "ask"  # its policy passes the plan to a person
     REFUSE = "refuse"
     RELEASED = "released"  # released before; asking again costs nothing
+    NO_ANSWER = "no answer"  # it could not be asked; not a word of its own
 
 
 @dataclass(frozen=True)

@@ -40,16 +40,19 @@ from parties.report.wording import (
 CELLS_SHOWN_MAX = 40  # of one question; files have all
 TRUTH_HEAD = f"plain answer ({LABEL})"
 TRUTH_STYLE = "magenta"
+NOT_PROPOSED = "not proposed yet: parley run proposes it"
 
 _VERDICT_STYLES = {
     Decision.ALLOW: "green",
     Decision.ASK: "yellow",
     Decision.REFUSE: "bold red",
     Decision.RELEASED: "cyan",
+    Decision.NO_ANSWER: "bold yellow",
 }
 _VERDICT_MEANINGS = {
     Decision.ASK: "ask: its policy allows the study, and a person there decides",
     Decision.RELEASED: "released: this very study was released before; again, it costs nothing",
+    Decision.NO_ANSWER: "no answer: cost and errors are worked out here and hold all the same",
 }
 
 
@@ -203,6 +206,8 @@ def plan_table(plan: Plan, verdicts: Sequence[PartyVerdict]) -> RenderableType:
         _verdict_table(verdicts),
     ]
     parts.extend(_reason_lines(verdicts))
+    if any(verdict.decision is Decision.ASK for verdict in verdicts):
+        parts.append(Text(NOT_PROPOSED))
     parts.append(plain_text(f"plan {plan.digest}", "dim"))
     return Group(*parts)
 
@@ -322,7 +327,7 @@ def plan_document(plan: Plan, verdicts: Sequence[PartyVerdict]) -> dict[str, obj
         "cost": plan.cost.to_plain(),
         "verdicts": [_verdict_document(verdict) for verdict in verdicts],
         "runnable": bool(verdicts)
-        and all(verdict.decision is not Decision.REFUSE for verdict in verdicts),
+        and not {Decision.REFUSE, Decision.NO_ANSWER} & {each.decision for each in verdicts},
     }
 
 

@@ -105,11 +105,21 @@ def test_study_waits_for_a_person_and_the_receipt_names_who_approved(
     assert by[-1] == "M. Okafor"
 
 
+def proposals(consortium: Consortium) -> dict[str, dict[str, str]]:
+    """What ``parley status`` says of plans that have no run, by digest."""
+    config = consortium.federation.coordinator_config
+    told = consortium.command("status", "--config", config, "--json")
+    return {each["plan_digest"]: each for each in json.loads(told.stdout)["data"]["proposals"]}
+
+
 def test_person_who_refuses_ends_the_study_with_their_reason(
     strict: Consortium, tmp_path: Path
 ) -> None:
     plan, before = strict.plan("0.05"), strict.ledgers()
     assert run_command(strict, plan, tmp_path).returncode == 6
+    waits = proposals(strict)[plan.digest]
+    assert (waits["state"], waits["study"]) == ("waiting", plan.study.id)
+    assert waits["said"] == "a person at bravo has yet to decide"
     refused = requests(
         strict, "refuse", plan.digest[:12], "--by", "M. Okafor", "--reason", "no ethics vote"
     )
@@ -123,6 +133,9 @@ def test_person_who_refuses_ends_the_study_with_their_reason(
     assert "refused by M. Okafor: no ethics vote" in message
     assert strict.ledgers() == before
     assert strict.office.state.runs(plan.digest) == ()
+    told = proposals(strict)[plan.digest]
+    assert told["state"] == "refused"
+    assert "no ethics vote" in told["said"]
 
 
 def test_run_interrupted_while_a_person_decides_says_that_nothing_was_charged(
@@ -176,10 +189,16 @@ def test_spent_budget_refuses_the_next_study_and_a_cheaper_one_still_runs(
     said = json.loads(done.stdout)
     assert said["code"] == "PLY-B001"
     assert "alpha: PLY-B010" in said["message"]
+    assert {(each["party"], each["code"]) for each in said["reasons"]} == {("alpha", "PLY-B010")}
+    config = strict.federation.coordinator_config
+    planned = strict.command("plan", tmp_path / "plan.json", "--config", config, "--json")
+    assert (planned.returncode, json.loads(planned.stdout)["status"]) == (4, "refused")
     assert strict.ledgers() == before
     assert strict.charges(dearer) == dict.fromkeys(strict.parties, ())
     with pytest.raises(AwaitingApproval, match="bravo"):
         strict.run(cheap, wait_s=0.0)
+    assert cheap.digest in proposals(strict)
     strict.approve("bravo", cheap, "M. Okafor")
     assert strict.run(cheap).repeated is False
+    assert cheap.digest not in proposals(strict)
     assert strict.charges(cheap) == dict.fromkeys(strict.parties, COMMITTED)

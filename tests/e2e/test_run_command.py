@@ -1,4 +1,4 @@
-"""``parley run`` into a folder it cannot use: refused before any party hears of the study."""
+"""``parley run`` and ``plan`` where something is missing: a usable folder, or a party."""
 
 from __future__ import annotations
 
@@ -29,3 +29,26 @@ def test_run_into_a_file_or_over_another_run_proposes_and_charges_nothing(
     assert consortium.charges(plan) == dict.fromkeys(consortium.parties, ())
     assert consortium.office.state.runs(plan.digest) == ()
     assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_plan_with_a_silent_party_shows_cost_and_error_and_who_gave_no_answer(
+    consortium: Consortium, tmp_path: Path
+) -> None:
+    plan, before = consortium.plan(), consortium.ledgers()
+    (tmp_path / "plan.json").write_bytes(plan_file_bytes(plan))
+    config = consortium.federation.coordinator_config
+    consortium.kill("alpha")
+    asked = ("plan", tmp_path / "plan.json", "--config", config)
+    shown = consortium.command(*asked)
+    words = " ".join(shown.stdout.split())
+    assert shown.returncode == 5, shown.stderr
+    for part in ("±", "no answer", "alpha: PLY-N002 cannot be reached at", plan.digest):
+        assert part in words
+    assert "alpha: gave no answer" in shown.stderr
+    told = consortium.command(*asked, "--json")
+    said = json.loads(told.stdout)
+    assert (told.returncode, said["status"], said["party"]) == (5, "error", "alpha")
+    verdicts = {each["party"]: each["verdict"] for each in said["data"]["verdicts"]}
+    assert verdicts == {"alpha": "no answer", "bravo": "allow", "charlie": "allow"}
+    assert said["data"]["runnable"] is False
+    assert consortium.ledgers() == before
