@@ -65,7 +65,7 @@ echo "uid 10001, read-only root, no capabilities, no shared private key"
 
 say "plan"
 scenario=/src/scenarios/visits/scenario.yaml
-inside coordinator parley plan "$scenario" --config coordinator.yaml --output plan.json
+inside coordinator parley plan "$scenario" --config coordinator.yaml --out plan.json
 say "run"
 inside coordinator parley run plan.json --config coordinator.yaml --out results
 say "check the results, and the receipt against what each party says of itself"

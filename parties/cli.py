@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from parties.commands.lazily import LazyGroup
@@ -21,8 +23,21 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from parties.system import SOFTWARE_VERSION
+
+        typer.echo(SOFTWARE_VERSION.replace("/", " "))
+        raise typer.Exit
+
+
 @app.callback()
-def parley() -> None:
+def parley(
+    _asked: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
     """Joint statistics over data that never leaves its owners."""
 
 

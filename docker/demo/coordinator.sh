@@ -26,11 +26,13 @@ if [ ! -e coordinator.yaml ]; then
     parley coordinator new . --id study-office --organization "$ORGANIZATION" "$@"
 fi
 if [ ! -e "$shared/roster.json" ]; then
-    parley pki approve authority identity/request.pem --to "$shared/study-office.bundle.pem"
+    parley pki approve authority identity/request.pem --again \
+        --out "$shared/study-office.bundle.pem"
     parley pki install identity "$shared/study-office.bundle.pem"
     for party in $parties; do
         await "$shared/$party.request.pem"
-        parley pki approve authority "$shared/$party.request.pem" --to "$shared/$party.bundle.pem"
+        parley pki approve authority "$shared/$party.request.pem" --again \
+            --out "$shared/$party.bundle.pem"
     done
     parley pki roster "$shared"/*.bundle.pem >roster.json
     parley pki trust identity "$shared"/*.bundle.pem --roster roster.json \

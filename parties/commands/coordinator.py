@@ -37,7 +37,7 @@ def new(
     Example: parley coordinator new office --id study-office --organization "Northern University"
     --party hospital-a=mpc.hospital-a.example:7100 --party hospital-b=10.0.0.7:7100
     """
-    from parties.commands.making import make_coordinator
+    from parties.commands.making import coordinator_steps, make_coordinator
 
     with answering(as_json=json):
         request = make_coordinator(directory, id, organization, tuple(party or ()))
@@ -47,9 +47,7 @@ def new(
         out.print(
             Text(
                 f"made in {directory}: coordinator.yaml, identity\n"
-                f"1. parley pki approve {request}, then parley pki install\n"
-                "2. approve the parties' requests; parley pki trust their bundles\n"
-                "3. parley coordinator health; parley plan; parley run"
+                f"{coordinator_steps(directory, id, organization, tuple(party or ()))}"
             ),
             soft_wrap=True,
         )

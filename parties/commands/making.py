@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from parties.identity.store import request
 from parties.new_files import coordinator_text, node_text, policy_text, schema_text
 
 IDENTITY = "identity"
+BUNDLES, TO = "*.bundle.pem", ">"  # words that a shell is to read
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,44 @@ def make_coordinator(
         addresses[party] = address
     text = coordinator_text(coordinator=coordinator, addresses=addresses)
     return _make(directory, {"coordinator.yaml": text}, coordinator, Role.COORDINATOR, organization)
+
+
+def coordinator_steps(
+    directory: Path, coordinator: str, organization: str, parties: tuple[str, ...]
+) -> str:
+    """What to type after :func:`make_coordinator`, in this folder: complete commands, numbered."""
+    own, config = directory / IDENTITY, directory / "coordinator.yaml"
+    bundle = f"{coordinator}.bundle.pem"
+    asked = [entry.partition("=")[0] for entry in parties] or ["PARTY"]
+    return _steps(
+        ("make an authority, if there is none, and have it vouch for this coordinator", [
+            ("pki", "init", "authority", "--organization", organization),
+            ("pki", "approve", "authority", own / "request.pem", "--out", bundle),
+            ("pki", "install", own, bundle),
+        ]),
+        ("approve the request.pem that each party sends; send all bundles to all", [
+            ("pki", "approve", "authority", f"{each}.request.pem", "--out", f"{each}.bundle.pem")
+            for each in asked
+        ]),
+        ("compare the roster with everyone, by telephone; then pin it", [
+            ("pki", "roster", BUNDLES, TO, "roster.json"),
+            ("pki", "trust", own, BUNDLES, "--roster", "roster.json", "--config", config),
+        ]),
+        ("see who is there", [("coordinator", "health", "--config", config)]),
+    )  # fmt: skip
+
+
+def _steps(*steps: tuple[str, Sequence[tuple[str | Path, ...]]]) -> str:
+    """Numbered steps, each with its commands below it, as a shell takes them."""
+    lines = []
+    for number, (what, commands) in enumerate(steps, start=1):
+        lines.append(f"{number}. {what}")
+        lines.extend(f"   parley {' '.join(map(_word, command))}" for command in commands)
+    return "\n".join(lines)
+
+
+def _word(word: str | Path) -> str:
+    return str(word) if word in (BUNDLES, TO) else shlex.quote(str(word))
 
 
 def _check_id(option: str, text: str) -> None:

@@ -64,21 +64,24 @@ def request(
 def approve(
     authority_directory: Annotated[Path, typer.Argument(help="The authority's folder.")],
     request_file: Annotated[Path, typer.Argument(help="What the participant sent.")],
-    to: Annotated[Path, typer.Option("--to", help="The bundle to send back.")],
+    to: Annotated[Path, typer.Option("--out", "-o", help="The bundle to send back.")],
     days: Annotated[int, typer.Option(min=1, max=825, help="How long they are valid.")] = 397,
     replace: Annotated[
         str, typer.Option(help="Fingerprint of the certificates to replace with new keys.")
     ] = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="Issue others to a participant that has some.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Issue certificates for a request; prints the fingerprint to read out to everybody.
 
-    Example: parley pki approve authority hospital-a.request.pem --to hospital-a.bundle.pem
+    Example: parley pki approve authority hospital-a.request.pem --out hospital-a.bundle.pem
     """
     with answering(as_json=json):
         asked = authority.read_request(request_file)
         fingerprint = authority.approve(
-            authority_directory, request_file, to, days, replace=replace
+            authority_directory, request_file, to, days, replace=replace, again=again
         )
         if json:
             emit_json({"bundle": str(to), "fingerprint": fingerprint, "id": asked.names.id})

@@ -33,7 +33,7 @@ INTERRUPTED = "interrupted; the simulation was stopped, with all of its nodes"
 def simulate(
     scenario: Annotated[Path, typer.Argument(help="A scenario file.")],
     data: Annotated[Path, typer.Option(help="Folder with PARTY.csv or PARTY.parquet of each.")],
-    to: Annotated[Path, typer.Option("--out", help="Folder for results, report and receipt.")],
+    to: Annotated[Path, typer.Option("--out", "-o", help="Folder for results and receipt.")],
     truth: Annotated[
         bool, typer.Option("--truth", help="Show plain answers too: possible only in simulation.")
     ] = False,

@@ -61,7 +61,7 @@ def plan(
     scenario: Scenario,
     config: Config,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write a plan file for parley run.")
+        Path | None, typer.Option("--out", "-o", help="Write a plan file for parley run.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -95,7 +95,7 @@ def plan(
 def run(
     scenario: Scenario,
     config: Config,
-    to: Annotated[Path, typer.Option("--out", help="Folder for results, report and receipt.")],
+    to: Annotated[Path, typer.Option("--out", "-o", help="Folder for results and receipt.")],
     wait_s: Annotated[
         float, typer.Option(min=0, help="How long to wait for people who have to approve.")
     ] = 60.0,
@@ -164,7 +164,7 @@ def status(
     config: Config,
     run_prefix: Annotated[str, typer.Argument(help="A run, or its first letters.")] = "",
     out_directory: Annotated[
-        Path | None, typer.Option("--out", help="With a run: write its results again.")
+        Path | None, typer.Option("--out", "-o", help="With a run: write its results again.")
     ] = None,
     json: Json = False,
 ) -> None:

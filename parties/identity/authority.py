@@ -104,12 +104,15 @@ def approve(
     days: int = 397,
     *,
     replace: str = "",
+    again: bool = False,
     clock: Clock = SYSTEM_CLOCK,
 ) -> str:
     """Issue both certificates for ``request_file`` into ``out``; returns their fingerprint.
 
     An id that was issued to other keys or another organization is refused, unless ``replace`` is
-    the fingerprint of the identity it supersedes. Show :func:`read_request` to a person first.
+    the fingerprint of the identity it supersedes. Keys that were issued certificates before are
+    refused too (UsageError), unless ``again``: everyone pinned those. Show :func:`read_request` to
+    a person first.
     """
     asked = read_request(request_file)
     key = files.tls_key_of(files.read_private(ca_directory / AUTHORITY_KEY), AUTHORITY_KEY)
@@ -117,7 +120,14 @@ def approve(
     check_validity(authority, "this authority's certificate", clock)
     record = ca_directory / ISSUED / f"{asked.names.id}.pem"
     if record.exists():
-        _refuse_takeover(asked, read_bundle(record), replace)
+        issued = read_bundle(record)
+        _refuse_takeover(asked, issued, replace)
+        if _same_keys(asked, issued) and not again:
+            raise UsageError(
+                f"{asked.names.id} was issued certificates before ({issued.member.fingerprint});"
+                " --again issues others",
+                hint="everyone who pinned that fingerprint would have to pin the new one",
+            )
     elif replace:
         raise UsageError(f"{asked.names.id} was never issued here: there is nothing to replace")
     bundle = Bundle(
@@ -132,13 +142,17 @@ def approve(
 
 def _refuse_takeover(asked: CertificateRequest, issued: Bundle, replace: str) -> None:
     """An id belongs to the keys it was first issued to."""
-    same = asked.names == issued.names and asked.fingerprint == keys_fingerprint(
-        issued.tls.public_key(),  # type: ignore[arg-type] # read_bundle checked the kinds
-        issued.signing.public_key(),  # type: ignore[arg-type]
-    )
-    if not same and replace != issued.member.fingerprint:
+    if not _same_keys(asked, issued) and replace != issued.member.fingerprint:
         raise IdentityError(
             f"{asked.names.id} was issued before, to {issued.names} with other keys or names"
             f" ({issued.member.fingerprint})",
             hint="if it is really superseded, name that fingerprint as the one to replace",
         )
+
+
+def _same_keys(asked: CertificateRequest, issued: Bundle) -> bool:
+    """Whether the same participant asks again, with the keys it has."""
+    return asked.names == issued.names and asked.fingerprint == keys_fingerprint(
+        issued.tls.public_key(),  # type: ignore[arg-type] # read_bundle checked the kinds
+        issued.signing.public_key(),  # type: ignore[arg-type]
+    )

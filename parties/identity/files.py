@@ -21,10 +21,13 @@ _OTHERS = 0o077  # permission bits of everyone but the owner
 
 
 def make_directory(directory: Path) -> None:
-    """``directory`` for its owner alone; one that others may enter is refused."""
+    """``directory`` for its owner alone. Raises UsageError naming one that others may enter."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     if directory.stat().st_mode & _OTHERS:
-        raise IdentityError(f"{directory} can be entered by others", hint=f"chmod 700 {directory}")
+        raise UsageError(
+            f"{directory} can be entered by others: no key is put there",
+            hint=f"name a new folder, or chmod 700 {directory}",
+        )
 
 
 def write_private(path: Path, data: bytes) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -75,7 +78,7 @@ def office(tmp_path: Path) -> Member:
     assert parley("pki", "init", authority, "--organization", "Office").exit_code == 0
     make_coordinator(folder, "study-office", "Office", ("hospital-a=[::1]:7100", "b=b.example:1"))
     request = folder / "identity" / "request.pem"
-    assert parley("pki", "approve", authority, request, "--to", bundle).exit_code == 0
+    assert parley("pki", "approve", authority, request, "--out", bundle).exit_code == 0
     assert parley("pki", "install", folder / "identity", bundle).exit_code == 0
     return read_bundle(bundle).member
 
@@ -87,7 +90,7 @@ def hospital(tmp_path: Path, office: Member) -> Member:
     folder, bundle = tmp_path / "hospital-a", tmp_path / "hospital-a.bundle.pem"
     request = make_node(new(tmp_path), None)
     authority = tmp_path / "authority"
-    assert parley("pki", "approve", authority, request, "--to", bundle).exit_code == 0
+    assert parley("pki", "approve", authority, request, "--out", bundle).exit_code == 0
     assert parley("pki", "install", folder / "identity", bundle).exit_code == 0
     return read_bundle(bundle).member
 
@@ -298,3 +301,43 @@ def test_trust_without_a_comparison_is_refused(tmp_path: Path, hospital: Member)
 def test_wrong_command_is_answered_with_the_nearest() -> None:
     assert "Did you mean 'plan'" in parley("plann").output
     assert parley("--help").exit_code == 0
+
+
+def test_steps_that_a_new_coordinator_prints_work_as_printed(tmp_path: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def shell(commands: str) -> str:
+        done = subprocess.run(
+            ["sh", "-euc", commands], cwd=tmp_path, env=environment,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    told = shell(
+        "parley coordinator new 'my office' --id study-office --organization 'Northern University'"
+        " --party hospital-a=127.0.0.1:7100 --party hospital-b=127.0.0.1:7200"
+    )
+    for party in ("hospital-a", "hospital-b"):
+        request = make_node(new(tmp_path, directory=tmp_path / party, party=party), None)
+        (tmp_path / f"{party}.request.pem").write_bytes(request.read_bytes())
+    commands = [line.strip() for line in told.splitlines() if line.startswith("   ")]
+    assert commands[0].startswith("parley pki init authority")
+    assert commands.pop().startswith("parley coordinator health --config")  # nobody listens yet
+    shell("\n".join(commands))
+    config = load_coordinator_config(tmp_path / "my office" / "coordinator.yaml")
+    assert set(config.pins) == {"hospital-a", "hospital-b"}
+
+
+def test_version_is_told() -> None:
+    told = parley("--version")
+    assert (told.exit_code, told.output.split()[0]) == (0, "parley")
+
+
+def test_authority_is_not_made_in_a_folder_that_others_may_enter(tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir(mode=0o755)
+    told = parley("pki", "init", folder, "--organization", "Office")
+    assert told.exit_code == 2
+    assert str(folder) in told.output.replace("\n", "")
+    assert list(folder.iterdir()) == []

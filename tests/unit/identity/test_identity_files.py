@@ -92,8 +92,10 @@ def test_folder_that_others_can_enter_takes_no_keys(tmp_path: Path) -> None:
     folder = tmp_path / "open"
     folder.mkdir(mode=0o755)
 
-    with pytest.raises(IdentityError, match="can be entered by others"):
+    with pytest.raises(UsageError, match=r"open can be entered by others"):
         request(folder, A, Role.PARTY, "A")
+    with pytest.raises(UsageError, match=r"open can be entered by others"):
+        authority_init(folder, "Office")
     assert files_of(folder) == {}
 
 
@@ -175,11 +177,23 @@ def test_folder_without_certificates_says_what_to_do(tmp_path: Path) -> None:
         load_identity(tmp_path / A)
 
 
+def test_second_certificates_for_the_same_keys_are_refused_unless_asked_for(
+    federation: Federation, tmp_path: Path
+) -> None:
+    issued = files_of(federation.authority)
+    asked = request(federation.of(A), A, Role.PARTY, f"{A} Ltd")
+    with pytest.raises(UsageError, match="--again issues others") as refused:
+        approve(federation.authority, asked, tmp_path / "second.pem")
+    assert f"certificates before ({federation.fingerprints[A]})" in refused.value.message
+    assert files_of(federation.authority) == issued
+    assert not (tmp_path / "second.pem").exists()
+
+
 def test_renewal_keeps_the_keys(federation: Federation, tmp_path: Path) -> None:
     keys = {name: (federation.of(A) / name).read_bytes() for name in ("tls.key", "sign.key")}
 
     asked = request(federation.of(A), A, Role.PARTY, f"{A} Ltd")
-    renewed = approve(federation.authority, asked, tmp_path / "renewed.pem")
+    renewed = approve(federation.authority, asked, tmp_path / "renewed.pem", again=True)
     install(federation.of(A), tmp_path / "renewed.pem", renewed)
 
     assert {name: (federation.of(A) / name).read_bytes() for name in keys} == keys
