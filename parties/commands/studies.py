@@ -18,7 +18,7 @@ from rich.text import Text
 from mpc.errors import IntegrityError, ParleyError, PeerError, UsageError
 from mpc.plan.model import Plan
 from mpc.study.jsonschema import study_json_schema
-from mpc.units import RunId
+from mpc.units import PlanDigest, RunId
 from parties.commands.output import Interrupted, answering, emit_json, fail, out
 from parties.commands.progress import StudyProgress
 from parties.commands.results import check_folder, write_results
@@ -30,7 +30,7 @@ from parties.coordinator.office import (
     plan_file_bytes,
     read_scenario,
 )
-from parties.coordinator.state import RunRecord, RunState
+from parties.coordinator.state import CoordinatorState, RunRecord, RunState
 from parties.file_reading import read_bounded
 from parties.report.figures import time_text
 from parties.report.pins import load_pins
@@ -110,30 +110,28 @@ def run(
         planned = _planned(office, scenario)
         check_folder(to, [record.run for record in office.state.runs(planned.digest)])
         parties = tuple(member.id for member in planned.roster.parties)
-        with (
-            _interruptible(office, planned, config),
-            StudyProgress(parties, quiet=json) as progress,
-        ):
-            finished = office.run(planned, wait_s, progress.entered, progress.waiting)
-        again = _again(finished.verified.run, config)
-        show(finished, to, write_results(to, finished, again), as_json=json)
+        with _interruptible(office.state, planned.digest, config):
+            with StudyProgress(parties, quiet=json) as progress:
+                finished = office.run(planned, wait_s, progress.entered, progress.waiting)
+            document = write_results(to, finished, _again(finished.verified.run, config))
+        show(finished, to, document, as_json=json)
 
 
 @contextmanager
-def _interruptible(office: Office, planned: Plan, config: Path) -> Iterator[None]:
+def _interruptible(state: CoordinatorState, digest: PlanDigest, config: Path) -> Iterator[None]:
     """Say on Ctrl-C what became of the run. The driver cancelled it before this hears of it."""
-    known = {record.run for record in office.state.runs(planned.digest)}
+    known = {record.run for record in state.runs(digest)}
     try:
         yield
     except KeyboardInterrupt:
-        begun = [each for each in office.state.runs(planned.digest) if each.run not in known]
+        begun = [each for each in state.runs(digest) if each.run not in known]
         if not begun:
             raise Interrupted(
                 "interrupted; nothing was computed or charged",
                 hint="requests stay with the parties; approvals that were used must be given again",
             ) from None
-        run, state = begun[0].run, begun[0].state
-        if state is RunState.RELEASED:
+        run = begun[0].run
+        if begun[0].state is RunState.RELEASED:
             raise Interrupted("interrupted", hint=_again(run, config)) from None
         raise Interrupted(
             f"interrupted; run {run[:12]} was cancelled wherever it was not over, and approvals"
