@@ -100,7 +100,8 @@ class Desk:
                 return wire.Judgement(verdict=verdict, manual=True, budget=budget)
             if asked.state is RequestState.REFUSED:
                 what = f"refused by {asked.decided_by}: {asked.reason}"
-                return self._refused([wire.Reason(code=PERSON, what=what)], budget)
+                allowed = "a changed study; or this one, if they reconsider"
+                return self._refused([wire.Reason(code=PERSON, what=what, allowed=allowed)], budget)
             approver = asked.decided_by
         return wire.Judgement(
             verdict=wire.Judgement.APPROVED,
