@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from parties.commands.budget import budget
 from parties.commands.output import answering, emit_json, out
 
 app = typer.Typer(no_args_is_help=True, help="A party's node: make its files, start it, ask it.")
@@ -79,6 +80,9 @@ def start(config: Config) -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=LOG_FORMAT)
     with answering():
         serve(load_node_config(config))
+
+
+app.command()(budget)
 
 
 @app.command()

@@ -7,10 +7,8 @@ out what was committed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
-from mpc.accounting.conversion import epsilon_from_rho
 from mpc.canonical import Plain
 from mpc.errors import (
     IdentityError,
@@ -24,11 +22,11 @@ from mpc.plan.model import Plan
 from mpc.ports import Balance, ChargeState
 from mpc.roster import Roster
 from mpc.session.approval import NONCE_SIZE, Approval
-from mpc.units import PartyId, PlanDigest, RunId, rho_text
+from mpc.units import PartyId, PlanDigest, RunId
 from parties.node.parts import NodeParts
 from parties.node.proposals import Planner, Proposed
 from parties.node.requests import RequestState
-from parties.policy.charge import charge
+from parties.node.summary import request_summary
 from parties.policy.evaluate import LIFETIME_BUDGET, Reason, Standing, evaluate
 from protos import control_pb2 as wire
 
@@ -92,7 +90,7 @@ class Desk:
                 plan.digest,
                 plan.study.id,
                 asker,
-                request_summary(plan, self._cost(plan)),
+                self._summary(plan),
                 self._policy.value.approval_expires_s,
             )
             if asked.state is RequestState.PENDING:
@@ -151,18 +149,10 @@ class Desk:
     def _own(self, code: str, what: str, allowed: str) -> Reason:
         return Reason(code, what, allowed, self._config.file.name, 1)
 
-    def _cost(self, plan: Plan) -> str:
-        """What the plan takes from this party's budget, for the unit that the budget protects."""
-        table = self._config.tables.get(plan.study.table.name)
-        domain = self._policy.value.domains.get(table.domain) if table else None
-        if domain is None:
-            return "not known"
-        rho = charge(plan, domain)
-        epsilon = epsilon_from_rho(rho, domain.delta)
-        return (
-            f"rho {rho_text(rho)}, epsilon {epsilon:f} at delta {domain.delta:f}, for"
-            f" {domain.rows_max} rows, {domain.adjacency.value}"
-        )
+    def _summary(self, plan: Plan) -> str:
+        """The plan in words, and what it takes from this party's budget."""
+        table = self._config.tables[plan.study.table.name]  # else there was a reason to refuse
+        return request_summary(plan, table.domain, self._policy.value.domains.get(table.domain))
 
     def _approval(self, plan: Plan, approver: str) -> Approval:
         nonce = self._randomness.random_bytes(NONCE_SIZE)
@@ -240,24 +230,3 @@ class Desk:
 def _wire_reason(reason: Reason) -> wire.Reason:
     what = f"{reason.what} ({reason.file}:{reason.line})"
     return wire.Reason(code=reason.code, what=what, allowed=reason.allowed)
-
-
-def request_summary(plan: Plan, cost: str) -> str:
-    """What a person has to decide on, as text. ``cost`` is for the unit of the owner's domain."""
-    study = plan.study
-    lines = {
-        "title": study.title,
-        "purpose": study.purpose,
-        "lead": f"{study.lead.name}, {study.lead.organization}",
-        "recipients": ", ".join(study.recipients),
-        "parties": ", ".join(study.parties),
-        "questions": {question.name: question.kind for question in plan.questions},
-        "columns": {name: sorted(uses) for name, uses in plan.columns_used.items()},
-        "where": study.table.where or "every row",
-        "coordinator": plan.roster.coordinator.id,
-        "protects": f"{study.table.unit.rows_max} rows, {study.privacy.adjacency.value}",
-        "epsilon": f"{plan.epsilon_total:f} at delta {plan.delta:f}",
-        "costs_here": cost,
-        "coalition": plan.coalition,
-    }
-    return json.dumps(lines, indent=2, ensure_ascii=False)

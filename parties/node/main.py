@@ -24,8 +24,8 @@ from parties.data.catalogue import Catalogue
 from parties.identity.credentials import server_credentials, server_options
 from parties.identity.store import load_identity
 from parties.identity.trust import load_trust
-from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
+from parties.node.account import ledger_limits
 from parties.node.desk import Desk
 from parties.node.parts import LEDGER, REQUESTS, TEMPORARY, NodeParts
 from parties.node.requests import RequestStore
@@ -42,16 +42,6 @@ STOP_S = 3.0
 LOG_FORMAT = "%(asctime)s %(name)s %(message)s"
 
 _log = logging.getLogger("parley.node")
-
-
-def ledger_limits(policy: PolicyFile) -> PartnerLimits:
-    """What the policy lets one partner hold."""
-    said = policy.value.limits
-    return PartnerLimits(
-        reserved_max=said.reserved_max,
-        aborts_max=said.aborts_max,
-        reserve_s=said.reserve_s,
-    )
 
 
 def open_ledger(config: NodeConfig, policy: PolicyFile) -> SqliteLedger:

@@ -139,12 +139,14 @@ class RequestStore:
                 ),
             )
             database.execute(
-                "UPDATE request SET state = ?, asked_by = ?, asked_at = ?, decided_by = '',"
+                "UPDATE request SET state = ?, asked_by = ?, asked_at = ?, summary = ?,"
+                " decided_by = '',"
                 " decided_at = 0, reason = '' WHERE plan_digest = ? AND state = ?",
                 (
                     RequestState.PENDING,
                     asked_by,
                     self._clock.unix_s(),
+                    summary,
                     plan_digest,
                     RequestState.USED,
                 ),
