@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
-from mpc.canonical import canonical_bytes
+from mpc.canonical import canonical_bytes, is_short_text
 from mpc.errors import AwaitingApproval, BudgetRefusal, PolicyRefusal
 from mpc.plan.model import Plan
 from mpc.study.canonical import study_to_plain
@@ -19,6 +19,7 @@ from protos import control_pb2 as wire
 
 ASK_AGAIN_S = 2.0
 BUDGET_CODES = ("PLY-B",)
+CONTACT_LENGTH_MAX = 1100
 
 Clients = Mapping[PartyId, PartyClient]
 Reply = TypeVar("Reply")
@@ -83,6 +84,7 @@ def verdict(party: PartyId, judgement: wire.Judgement) -> PartyVerdict:
             VerdictReason(reason.code, reason.what, reason.allowed) for reason in judgement.reasons
         ),
         budget=budget_of(party, judgement.budget),
+        contact=judgement.contact if is_short_text(judgement.contact, CONTACT_LENGTH_MAX) else "",
     )
 
 
@@ -90,9 +92,13 @@ def raise_if_refused(judgements: Mapping[PartyId, wire.Judgement]) -> None:
     """Raise PolicyRefusal (BudgetRefusal if nothing else speaks against it), naming who and why."""
     said: list[tuple[PartyId, str]] = []
     codes: list[str] = []
+    hints = ["nothing was computed or spent"]
     for party, judgement in judgements.items():
-        if verdict(party, judgement).decision is not Decision.DENY:
+        standing = verdict(party, judgement)
+        if standing.decision is not Decision.DENY:
             continue
+        if standing.contact:
+            hints.append(f"{party}: ask {standing.contact}")
         codes.extend(reason.code for reason in judgement.reasons)
         said.extend(
             (
@@ -108,7 +114,7 @@ def raise_if_refused(judgements: Mapping[PartyId, wire.Judgement]) -> None:
         return
     (first, what), *others = said
     text = "\n".join((what, *(f"{party}: {other}" for party, other in others)))
-    hint = "nothing was computed or spent"
+    hint = "; ".join(hints)
     if codes and all(code.startswith(BUDGET_CODES) for code in codes):
         raise BudgetRefusal(text, party=first, hint=hint)
     raise PolicyRefusal(first, text, hint=hint)

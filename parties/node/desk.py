@@ -222,9 +222,17 @@ class Desk:
             delta=f"{granted.delta:f}",
         )
 
-    @staticmethod
-    def _refused(reasons: list[wire.Reason], budget: wire.Budget | None = None) -> wire.Judgement:
-        return wire.Judgement(verdict=wire.Judgement.REFUSED, reasons=reasons, budget=budget)
+    def _refused(
+        self, reasons: list[wire.Reason], budget: wire.Budget | None = None
+    ) -> wire.Judgement:
+        """No, why, and whom the policy names to be asked about it."""
+        owner = self._policy.value.owner
+        return wire.Judgement(
+            verdict=wire.Judgement.REFUSED,
+            reasons=reasons,
+            budget=budget,
+            contact="" if owner is None else owner.contact,
+        )
 
 
 def _wire_reason(reason: Reason) -> wire.Reason:

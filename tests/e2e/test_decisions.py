@@ -116,7 +116,9 @@ def test_person_who_refuses_ends_the_study_with_their_reason(
     assert second.returncode == 2  # decided is decided
     done = run_command(strict, plan, tmp_path)
     assert done.returncode == 3
-    message = json.loads(done.stdout)["message"]
+    said = json.loads(done.stdout)
+    message = said["message"]
+    assert "bravo: ask Simulated owner <owner@simulation.example>" in said["hint"]
     assert "bravo" in message
     assert "refused by M. Okafor: no ethics vote" in message
     assert strict.ledgers() == before
