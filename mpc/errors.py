@@ -57,12 +57,12 @@ class FileFaults(ParleyError):
     exit_code = 2
     who_acts = "the author of the file"
 
-    def __init__(self, file: str, faults: tuple[Fault, ...]) -> None:
+    def __init__(self, file: str, faults: tuple[Fault, ...], *, hint: str = "") -> None:
         if not faults:
             raise ValueError("FileFaults needs at least one fault")
         self.file = file
         self.faults = faults
-        super().__init__("\n".join(fault.render(file) for fault in faults))
+        super().__init__("\n".join(fault.render(file) for fault in faults), hint=hint)
 
     def __str__(self) -> str:
         return self.message
