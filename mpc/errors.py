@@ -155,6 +155,13 @@ class PeerError(ParleyError):
         super().__init__(what, party=party, hint=hint)
 
 
+class ListenError(TransportError):
+    """The address that a node is to listen on cannot be bound: most often its port is taken."""
+
+    code = "PLY-N003"
+    who_acts = "the operator of this node"
+
+
 class AwaitingApproval(ParleyError):
     """A person has yet to decide, or a deadline passed."""
 

@@ -73,7 +73,10 @@ def start(config: Config) -> None:
     Example: parley node start --config node.yaml
     """
     import logging
+    import os
 
+    # Before gRPC is imported. What it would say of ports and peers, errors and the node's log say.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from parties.config import load_node_config
     from parties.node.main import LOG_FORMAT, serve
 
