@@ -100,24 +100,30 @@ def check(
 def show(config: Config, json: Json = False) -> None:
     """Show what this node publishes of its tables: columns, levels, bounds, versions. No counts.
 
+    Tells you alone why a table has no version for studies now.
+
     Example: parley data show --config node.yaml
     """
     from parties.config import load_node_config
     from parties.data.catalogue import Catalogue
 
     with answering(as_json=json):
-        published = Catalogue(load_node_config(config)).published()
+        catalogue = Catalogue(load_node_config(config))
+        published = catalogue.published()
+        offline = {table: why for table in published if (why := catalogue.why_offline(table))}
         if json:
-            emit_json({"tables": published})
+            emit_json({"tables": published, "offline": offline})
             return
         for name, table in published.items():
             if not isinstance(table, dict) or not isinstance(table["columns"], dict):
                 continue
-            version = table["version"] or "none registered"
+            version = table["version"] or "none announced"
             out.print(Text(f"{name}: version {version}, at most {table['rows_max']} rows"))
             for column, field in table["columns"].items():
                 if isinstance(field, dict):
                     out.print(Text(f"  {column}: {field['type']}{_limits(field)}"), soft_wrap=True)
+        for why in offline.values():
+            out.print(Text(f"told you only: {why}", style="yellow"), soft_wrap=True)
 
 
 def _telling(every: bool) -> Telling:

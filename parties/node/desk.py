@@ -7,6 +7,7 @@ out what was committed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 from mpc.canonical import Plain
@@ -38,6 +39,8 @@ UNPLANNABLE = "PLY-R034"
 
 PLANS_KEPT_MAX = 100  # approved and not yet started
 
+_log = logging.getLogger("parley.node")
+
 
 class Desk:
     """One party's judgement on plans, and its approvals. Safe from several threads."""
@@ -53,6 +56,7 @@ class Desk:
         self._randomness = parts.randomness
         self._planner = Planner()
         self._agreed: dict[PlanDigest, Plan] = {}
+        self._told: dict[str, str | None] = {}
 
     def published(self) -> dict[str, Plain]:
         """Each table's published schema and announced version. No counts."""
@@ -131,12 +135,25 @@ class Desk:
             return  # the policy's own reason names the table
         entry = plan.study.parties.get(self._config.party)
         announced = self._catalogue.announced(name)
+        self._log_offline(name)
         if entry is not None and entry.version != announced:
             allowed = "none is registered" if announced is None else f"version {announced}"
             what = f"version {entry.version} of table {name} is not the announced one"
             yield self._own(VERSION, what, allowed)
         for misfit in self._catalogue.misfits(plan.study.table):
             yield self._own(SCHEMA, misfit, "what parley data show publishes")
+
+    def _log_offline(self, table: str) -> None:
+        """Tell the owner in the node's log, once, why studies find no version of ``table``."""
+        why = self._catalogue.why_offline(table)
+        if why is not None and self._told.get(table) != why:
+            _log.warning("%s", why)
+        self._told[table] = why
+
+    def log_offline(self) -> None:
+        """Tell the owner in the node's log of every table that studies cannot use, and why."""
+        for table in self._config.tables:
+            self._log_offline(table)
 
     def _stranger(self, roster: Roster) -> Reason | None:
         """Why not everybody of ``roster`` is known here, or None if all are."""

@@ -162,6 +162,7 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
         _log.info("%s is ready", config.party)
+        studies.desk.log_offline()
         stopped.wait()
         studies.stop()
         server.stop(STOP_S).wait()
