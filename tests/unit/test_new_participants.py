@@ -347,3 +347,64 @@ def test_trust_without_a_comparison_is_refused(tmp_path: Path, hospital: Member)
 def test_wrong_command_is_answered_with_the_nearest() -> None:
     assert "Did you mean 'plan'" in parley("plann").output
     assert parley("--help").exit_code == 0
+
+
+PIN_LINE = "  study-office: sha256:"
+
+
+@pytest.mark.parametrize(
+    ("peers", "kept"),
+    [
+        ("peers: {}", ["peers:"]),
+        ("peers: {} # by telephone", ["peers: # by telephone"]),
+        ("peers:", ["peers:"]),
+        (f"peers:\n  hospital-z: 'sha256:{'5' * 64}' # the last", ["peers:", "# the last"]),
+        (f"peers: {{hospital-z: 'sha256:{'5' * 64}'}}", ["hospital-z"]),
+    ],
+)
+def test_pin_is_a_line_behind_the_others_and_every_comment_stays_where_it_was(
+    tmp_path: Path, office: Member, peers: str, kept: list[str]
+) -> None:
+    make_node(new(tmp_path), None)
+    file = tmp_path / "hospital-a" / "node.yaml"
+    file.write_text(file.read_text().replace("peers: {}", peers))
+    before = file.read_text().splitlines()
+    pin(file, office)
+    after = file.read_text().splitlines()
+    assert load_node_config(file).peers["study-office"] == office.fingerprint
+    assert all(any(part in line for line in after) for part in kept)
+    if PIN_LINE in file.read_text():  # not in braces
+        (place,) = [at for at, line in enumerate(after) if line.startswith(PIN_LINE)]
+        end = before.index(peers.splitlines()[-1])
+        assert place == end + 1
+        assert (after[:end], after[place + 1 :]) == (before[:end], before[end + 1 :])
+
+
+def test_two_pins_stand_one_behind_the_other(tmp_path: Path, office: Member) -> None:
+    make_node(new(tmp_path), None)
+    file = tmp_path / "hospital-a" / "node.yaml"
+    other = Member(PartyId("hospital-b"), Role.PARTY, "B", b"tls", b"sign")
+    pin(file, office)
+    pin(file, other)
+    lines = file.read_text().splitlines()
+    place = lines.index("peers:")
+    assert [line.split(":")[0] for line in lines[place + 1 : place + 4]] == [
+        "  study-office", "  hospital-b", "",
+    ]  # fmt: skip
+
+
+def test_nobody_pins_itself_or_a_peer_in_the_file_of_another(
+    tmp_path: Path, office: Member, hospital: Member
+) -> None:
+    folder = tmp_path / "hospital-a"
+    with pytest.raises(UsageError, match="nobody pins itself"):
+        pin(folder / "node.yaml", hospital)
+    before = snapshot(tmp_path)
+    refused = parley(
+        "pki", "trust", tmp_path / "office" / "identity", tmp_path / "hospital-a.bundle.pem",
+        "--fingerprint", hospital.fingerprint, "--config", folder / "node.yaml",
+    )  # fmt: skip
+    assert refused.exit_code == 2
+    assert "is not the file of" in refused.output
+    assert snapshot(tmp_path) == before
+    assert office.fingerprint not in (folder / "node.yaml").read_text()
