@@ -37,6 +37,11 @@ def from_canonical(data: bytes, size_max: int = SIZE_MAX) -> Plain:
     return value
 
 
+def is_short_text(text: str, length_max: int) -> bool:
+    """Whether ``text`` has 1 to ``length_max`` characters, all printable: what records take."""
+    return 0 < len(text) <= length_max and text.isprintable()
+
+
 def _refuse_number(_text: str) -> Plain:
     raise ValueError("no floats")
 
@@ -72,7 +77,7 @@ class Record:
     def text(self, name: str, length_max: int) -> str:
         """Printable text of 1 to ``length_max`` characters."""
         found = self._value[name]
-        if isinstance(found, str) and 0 < len(found) <= length_max and found.isprintable():
+        if isinstance(found, str) and is_short_text(found, length_max):
             return found
         raise self._fault(name, f"text of 1 to {length_max} printable characters")
 

@@ -57,12 +57,12 @@ class FileFaults(ParleyError):
     exit_code = 2
     who_acts = "the author of the file"
 
-    def __init__(self, file: str, faults: tuple[Fault, ...]) -> None:
+    def __init__(self, file: str, faults: tuple[Fault, ...], *, hint: str = "") -> None:
         if not faults:
             raise ValueError("FileFaults needs at least one fault")
         self.file = file
         self.faults = faults
-        super().__init__("\n".join(fault.render(file) for fault in faults))
+        super().__init__("\n".join(fault.render(file) for fault in faults), hint=hint)
 
     def __str__(self) -> str:
         return self.message
@@ -182,6 +182,13 @@ class PeerError(ParleyError):
 
     def __init__(self, party: str, what: str, *, hint: str = "") -> None:
         super().__init__(what, party=party, hint=hint)
+
+
+class ListenError(TransportError):
+    """The address that a node is to listen on cannot be bound: most often its port is taken."""
+
+    code = "PLY-N003"
+    who_acts = "the operator of this node"
 
 
 class AwaitingApproval(ParleyError):

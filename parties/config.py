@@ -134,11 +134,16 @@ _HINTS = {
 
 @dataclass(frozen=True)
 class TableConfig:
-    """A table this node offers: its schema file, its privacy domain, its published capacity."""
+    """A table this node offers: its schema file, its privacy domain, its published capacity.
+
+    ``file`` and ``line`` are where the capacity stands, for errors.
+    """
 
     schema_file: Path
     domain: str
     rows_max: int
+    file: str = "node.yaml"
+    line: int = 1
 
 
 @dataclass(frozen=True)
@@ -186,7 +191,8 @@ class CoordinatorConfig:
 
 def load_node_config(path: Path) -> NodeConfig:
     """``path`` as a node's file. Raises ConfigFaults with all its faults; no other file is read."""
-    said = read_yaml(path, _NodeFile, _HINTS, _node_misfits).value
+    written = read_yaml(path, _NodeFile, _HINTS, _node_misfits)
+    said = written.value
     folder = path.resolve().parent
     return NodeConfig(
         file=path,
@@ -199,7 +205,13 @@ def load_node_config(path: Path) -> NodeConfig:
         peers={PartyId(peer): pin for peer, pin in said.peers.items()},
         exchange=said.exchange,
         tables={
-            name: TableConfig(folder / table.schema_file, table.domain, table.rows_max)
+            name: TableConfig(
+                schema_file=folder / table.schema_file,
+                domain=table.domain,
+                rows_max=table.rows_max,
+                file=path.name,
+                line=written.line("tables", name, "rows_max"),
+            )
             for name, table in said.tables.items()
         },
         workers=said.workers,

@@ -15,7 +15,8 @@ DOMAIN = "population"
 ROWS_MAX = 1_000_000
 
 _NODE = """\
-# A party's node. Paths are relative to this file; README.md explains each part.
+# A party's node. Paths are relative to this file. What starts with # and no blank is a setting at
+# its default: take the # off to change it. The file is read when the node starts.
 version: 1
 party: {party}
 listen: {listen} # the control plane: where the coordinator calls
@@ -35,9 +36,16 @@ peers: {{}}
 exchange:
   host: {host} # what the other parties dial
   bind: {bind}
-  ports: [{first}, {last}]
+  ports: [{first}, {last}] # first and last; one study takes one
   keepalive_s: 3
   timeout_s: 4
+#  wait_s: 60 # bound of every single wait for a message
+
+# What studies may take of this machine: threads and memory of each, and how many at once.
+#workers:
+#  threads: 2
+#  memory_mb: 2048
+#  at_once: 4
 
 # rows_max is published: a number that the table will never exceed. Studies are proved to fit it.
 tables:
@@ -52,14 +60,17 @@ _POLICY = """\
 # study is. Take the # off the settings you want, change them, and start the node again.
 version: 1
 
-# Whom a refused researcher may ask; sent with every refusal.
+# Whom a refused researcher may ask; sent to the coordinator with every refusal.
 #owner: {{name: Data protection officer, email: dpo@example.org}}
 
 # manual: a person decides on what the rules below allow (parley requests list, approve, refuse).
 # automatic: the rules decide alone.
 approval: manual
+# A yes is good for one run, which has to start within so many seconds (60 to 2592000).
+#approval_expires_s: 86400
 
-# Who may propose studies, whose studies (organizations of their leads), and who gets results.
+# Who may propose studies, whose studies (organizations of their leads, as certificates and studies
+# spell them), and who gets results: coordinator, or ids of parties.
 #coordinators: [{coordinator}]
 #partners: [Northern University]
 #recipients: [coordinator]
@@ -69,14 +80,15 @@ approval: manual
 #  health-services-research:
 #    kinds: [count, sum, mean, variance, histogram]
 
-# Columns, and what each may be used for: to select rows, to split them, to be summed. A column
-# that is not named is denied.
+# Columns, and what each may be used for: filter (to select rows), group (to split them: by, and
+# every histogram, whose bins split the column that it is of), aggregate (to be summed: sum, mean,
+# variance). A column that is not named is denied.
 #tables:
 #  {table}:
 #    columns:
 #      age: [filter]
 #      sex: [group]
-#      days: [aggregate, filter]
+#      days: [aggregate, group, filter]
 
 # At least so many parties in a study, and the promise must hold when so many of them pool what
 # they know (all others, if there are fewer).
@@ -85,17 +97,32 @@ approval: manual
 
 # Noise that you accept: own is drawn here, so that nobody else can weaken it.
 #noises: [own]
-# What the promise compares: tables with one unit more or less, or with one replaced.
+# What the promise compares: tables with one unit more or less (add_or_remove_one), or with one
+# unit's rows replaced by others (replace_one).
 #adjacencies: [add_or_remove_one]
 
-# The most that one study may cost a person, and what all studies together may, for ever. Losses
-# add up in the ledger; the cap may be raised later, what was spent never comes back.
+# The most that one study may cost one unit, and what all studies together may, for ever. Losses
+# add up in the ledger (parley node budget shows it); the cap may be raised later, what was spent
+# never comes back. delta lies far below one over the population.
 #study_budget: {{epsilon: 1, delta: 0.000001}}
+# A domain is a population with one budget. Its unit is so many rows (rows_max) at most, under its
+# adjacency, and stays so for ever; a study that protects less is charged more.
 #domains:
-#  {domain}: {{epsilon: 4, delta: 0.000001}}
+#  {domain}:
+#    epsilon: 4
+#    delta: 0.000001
+#    rows_max: 1
+#    adjacency: add_or_remove_one
 
 # Whether coordinators are told what is left.
 #budget_published: true
+
+# What one partner may hold of a budget without using it: a study's price for so many seconds, so
+# many studies at once, and so many aborted ones within 24 hours. These are the defaults.
+#limits:
+#  reserve_s: 900
+#  reserved_max: 4
+#  aborts_max: 20
 """
 
 _SCHEMA = """\

@@ -48,7 +48,7 @@ class Reason(_message.Message):
     def __init__(self, code: _Optional[str] = ..., what: _Optional[str] = ..., allowed: _Optional[str] = ...) -> None: ...
 
 class Judgement(_message.Message):
-    __slots__ = ("verdict", "approval", "reasons", "run", "manual", "budget")
+    __slots__ = ("verdict", "approval", "reasons", "run", "manual", "budget", "contact")
     class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         VERDICT_UNSPECIFIED: _ClassVar[Judgement.Verdict]
@@ -69,13 +69,15 @@ class Judgement(_message.Message):
     RUN_FIELD_NUMBER: _ClassVar[int]
     MANUAL_FIELD_NUMBER: _ClassVar[int]
     BUDGET_FIELD_NUMBER: _ClassVar[int]
+    CONTACT_FIELD_NUMBER: _ClassVar[int]
     verdict: Judgement.Verdict
     approval: bytes
     reasons: _containers.RepeatedCompositeFieldContainer[Reason]
     run: str
     manual: bool
     budget: Budget
-    def __init__(self, verdict: _Optional[_Union[Judgement.Verdict, str]] = ..., approval: _Optional[bytes] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., run: _Optional[str] = ..., manual: _Optional[bool] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ...) -> None: ...
+    contact: str
+    def __init__(self, verdict: _Optional[_Union[Judgement.Verdict, str]] = ..., approval: _Optional[bytes] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., run: _Optional[str] = ..., manual: _Optional[bool] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., contact: _Optional[str] = ...) -> None: ...
 
 class Budget(_message.Message):
     __slots__ = ("published", "rho_cap_pico", "rho_left_pico", "delta")

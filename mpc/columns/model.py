@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mpc.columns.text import printable
 
@@ -54,15 +54,27 @@ class NumberColumn(Frozen):
     missing: Literal["exclude"] | UseValue = "exclude"
     outside: Literal["clip", "exclude"] = "clip"
 
+    @field_validator("bounds")
+    @classmethod
+    def _bounds_rise(cls, bounds: tuple[Decimal, Decimal]) -> tuple[Decimal, Decimal]:
+        if not all(bound.is_finite() for bound in bounds):
+            raise ValueError("bounds must be finite")
+        if bounds[0] >= bounds[1]:
+            raise ValueError("bounds must be [lower, upper] with lower < upper")
+        return bounds
+
+    @field_validator("step")
+    @classmethod
+    def _step_is_positive(cls, step: Decimal) -> Decimal:
+        if not step.is_finite():
+            raise ValueError("step must be finite")
+        if step <= 0:
+            raise ValueError("step must be above 0")
+        return step
+
     @model_validator(mode="after")
     def _grid_is_exact(self) -> NumberColumn:
         low, high = self.bounds
-        if not (low.is_finite() and high.is_finite() and self.step.is_finite()):
-            raise ValueError("bounds and step must be finite")
-        if self.step <= 0:
-            raise ValueError("step must be above 0")
-        if low >= high:
-            raise ValueError("bounds must be [lower, upper] with lower < upper")
         if max(abs(low), abs(high)) / self.step > STEPS_MAX:
             raise ValueError("bounds exceed the exact range: at most 2^52 steps from zero")
         if low % self.step or high % self.step:
@@ -104,11 +116,12 @@ class CategoryColumn(Frozen):
     missing: Literal["exclude"] | UseLevel = "exclude"
     unknown_level: Literal["missing", "exclude"] = "exclude"
 
-    @model_validator(mode="after")
-    def _levels_are_distinct(self) -> CategoryColumn:
+    @field_validator("levels")
+    @classmethod
+    def _levels_are_distinct(cls, levels: tuple[str, ...]) -> tuple[str, ...]:
         import unicodedata
 
-        normal = [unicodedata.normalize("NFC", level) for level in self.levels]
+        normal = [unicodedata.normalize("NFC", level) for level in levels]
         if any(not level or level.strip() != level for level in normal):
             raise ValueError("levels must be non-empty and without outer blanks")
         if any(len(level) > LEVEL_LENGTH_MAX for level in normal):
@@ -117,8 +130,12 @@ class CategoryColumn(Frozen):
             printable(level)
         if len(set(normal)) != len(normal):
             raise ValueError("levels must be distinct (after Unicode NFC)")
-        if list(self.levels) != normal:
+        if list(levels) != normal:
             raise ValueError("levels must be written in Unicode NFC")
+        return levels
+
+    @model_validator(mode="after")
+    def _missing_is_a_level(self) -> CategoryColumn:
         if isinstance(self.missing, UseLevel) and self.missing.level not in self.levels:
             raise ValueError("missing level must be a declared level")
         return self
@@ -132,11 +149,12 @@ class DateColumn(Frozen):
     missing: Literal["exclude"] = "exclude"
     outside: Literal["clip", "exclude"] = "exclude"
 
-    @model_validator(mode="after")
-    def _bounds_are_ordered(self) -> DateColumn:
-        if self.bounds[0] >= self.bounds[1]:
+    @field_validator("bounds")
+    @classmethod
+    def _bounds_rise(cls, bounds: tuple[date, date]) -> tuple[date, date]:
+        if bounds[0] >= bounds[1]:
             raise ValueError("bounds must be [first, last] with first < last")
-        return self
+        return bounds
 
     @property
     def low(self) -> int:

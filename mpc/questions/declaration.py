@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mpc.columns.model import CategoryColumn, Column, Frozen, NumberColumn
 from mpc.layout import CELLS_MAX, Axis, Block, Layout, Term
@@ -46,12 +46,17 @@ class Declaration(Frozen):
     weight: Weight | None = None
     rho: Rho | None = None
 
+    @field_validator("by")
+    @classmethod
+    def _by_is_distinct(cls, by: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(by)) != len(by):
+            raise ValueError("by names each column once")
+        return by
+
     @model_validator(mode="after")
     def _budget_is_said_once(self) -> Declaration:
         if self.weight is not None and self.rho is not None:
             raise ValueError("give weight or rho, not both")
-        if len(set(self.by)) != len(self.by):
-            raise ValueError("by names each column once")
         return self
 
     def column_names(self) -> tuple[str, ...]:

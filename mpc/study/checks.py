@@ -6,11 +6,16 @@ misspelled recipient.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from mpc.columns.model import Column
-from mpc.questions.declaration import Declaration
+from mpc.questions.declaration import (
+    Complaint,
+    Declaration,
+    by_complaints,
+    missing_column,
+)
 from mpc.study.codes import (
     COALITION,
     NOT_ALLOWED,
@@ -41,7 +46,11 @@ class Misfit:
 
 @dataclass(frozen=True)
 class Parts:
-    """The readable parts of a study. ``parties`` are all names written; None: unreadable."""
+    """The readable parts of a study. ``party_names`` are all that are written.
+
+    ``faulty_columns`` are names that mean a column which cannot be read; nothing is said of what
+    uses them. ``faulty_questions`` have what could be read of each of their keys.
+    """
 
     party_names: tuple[str, ...]
     parties: Mapping[str, PartyEntry]
@@ -51,6 +60,7 @@ class Parts:
     faulty_columns: frozenset[str]
     questions: Mapping[str, Declaration]
     where: str
+    faulty_questions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 def parts_of(study: Study) -> Parts:
@@ -113,14 +123,28 @@ def _coalition(parts: Parts) -> Iterator[Misfit]:
 
 def _questions(parts: Parts) -> Iterator[Misfit]:
     for name, question in parts.questions.items():
-        if parts.faulty_columns.isdisjoint(question.column_names()):
-            for complaint in question.complaints(parts.columns):
-                within = [int(p) if p.isdigit() else p for p in complaint.path.split(".")]
-                what = complaint.what
-                if what.startswith("no column"):
-                    asked = next(iter(set(question.column_names()) - set(parts.columns)), "")
-                    what += nearest(asked, parts.columns) if repr(asked) in what else ""
-                yield Misfit(QUESTION, ("questions", name, *within), what, complaint.allowed)
+        yield from _complaints(parts, name, question.complaints(parts.columns))
+    for name, said in parts.faulty_questions.items():
+        found: list[Complaint] = []
+        by, column = said.get("by"), said.get("column")
+        if isinstance(by, tuple) and all(isinstance(each, str) for each in by):
+            found.extend(by_complaints(by, parts.columns))
+        if isinstance(column, str) and column not in parts.columns:
+            found.append(missing_column("column", column, parts.columns))
+        yield from _complaints(parts, name, found)
+
+
+def _complaints(parts: Parts, question: str, found: Iterable[Complaint]) -> Iterator[Misfit]:
+    """``found`` without those that follow from a column whose own fault is told."""
+    followed = {missing_column("", name, parts.columns).what for name in parts.faulty_columns}
+    for complaint in found:
+        if complaint.what in followed:
+            continue
+        within = [int(part) if part.isdigit() else part for part in complaint.path.split(".")]
+        what = complaint.what
+        if what.startswith("no column "):
+            what += nearest(what.removeprefix("no column ").strip("'"), parts.columns)
+        yield Misfit(QUESTION, ("questions", question, *within), what, complaint.allowed)
 
 
 def _where(parts: Parts) -> Iterator[Misfit]:

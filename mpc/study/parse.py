@@ -19,7 +19,7 @@ from mpc.questions.registry import Question
 from mpc.study.checks import Misfit, Parts, misfits
 from mpc.study.codes import FAMILY, FAULTY, fault_at
 from mpc.study.document import Document, in_order, read_document
-from mpc.study.model import PartyEntry, Study
+from mpc.study.model import PartyEntry, Study, Table
 from mpc.study.source import Block, Leaf, Listing, Mark, Node
 from mpc.study.wording import mark_of
 
@@ -64,17 +64,21 @@ def _parts(document: Document[Study]) -> Parts:
     coalition = _block(values.get("privacy")).get("coalition")
     where = table.get("where")
     readable = isinstance(table.get("columns"), dict)
-    questions: dict[str, Declaration] = dict(
-        _valid(_QUESTION, _block(values.get("questions"))) if readable else {}
-    )
+    raw_questions = _block(values.get("questions")) if readable else {}
+    questions: dict[str, Declaration] = _valid(_QUESTION, raw_questions)
+    unread = [name for name in raw_columns if name not in columns]
+    unread += set(_keys_at(document.tree, "table")) - set(Table.model_fields)  # one indent too few
     return Parts(
         party_names=tuple(raw_parties),
         parties=_valid(TypeAdapter(PartyEntry), raw_parties),
         recipients=recipients if _is_texts(recipients) else (),
         coalition=coalition if isinstance(coalition, int) else None,
         columns=columns,
-        faulty_columns=frozenset(raw_columns) - frozenset(columns),
+        faulty_columns=frozenset((*unread, *map(_as_name, unread))),
         questions=questions,
+        faulty_questions={
+            name: _block(raw) for name, raw in raw_questions.items() if name not in questions
+        },
         where=where if isinstance(where, str) and len(where) <= 2000 and readable else "",
     )
 
@@ -93,6 +97,17 @@ def _valid(adapter: TypeAdapter[Any], raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _block(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _as_name(text: str) -> str:
+    """The name that somebody means who writes ``text``: ``Age (y)`` is ``age_y``."""
+    return "_".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+def _keys_at(tree: Node | None, name: str) -> tuple[str, ...]:
+    """The keys of the block ``name`` as they are written, known or not."""
+    entry = tree.entries.get(name) if isinstance(tree, Block) else None
+    return tuple(entry.value.entries) if entry and isinstance(entry.value, Block) else ()
 
 
 def _is_texts(value: Any) -> bool:

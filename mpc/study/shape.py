@@ -8,14 +8,15 @@ by :data:`mpc.study.codes.FAULTY`, so that everything else can still be judged i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
+from pydantic.fields import FieldInfo
 
 from mpc.errors import Fault
 from mpc.study.codes import (
@@ -72,14 +73,7 @@ class Shaper:
         for key, entry in node.entries.items():
             field = model.model_fields.get(key)
             if field is None:
-                guess = nearest(key, model.model_fields)
-                self._fault(
-                    UNKNOWN_KEY,
-                    entry.key.mark,
-                    path,
-                    f"unknown key {shown(key)}{guess}",
-                    f"allowed: {listed(model.model_fields)}",
-                )
+                self._unknown(key, entry, path, model.model_fields)
                 continue
             annotation = (
                 Annotated[field.annotation, field] if field.discriminator else field.annotation
@@ -171,13 +165,39 @@ class Shaper:
         if not isinstance(node, Block):
             return self._misfit(node, path, f"a block with {tag}: {listed(models)}")
         entry = node.entries.get(tag)
+        chosen = FAULTY
         if entry is None:
             self._fault(REQUIRED, anchor, path, f"{tag} required", f"one of {listed(models)}")
-            return FAULTY
-        chosen = self._value(Literal[tuple(models)], entry.value, (*path, tag), entry.key.mark)
+        else:
+            chosen = self._entry(Literal[tuple(models)], entry, (*path, tag))
         if chosen is FAULTY:
-            return FAULTY
+            return {tag: FAULTY, **self._shared(tag, models, node, path, anchor)}
         return self.model(models[chosen], node, path, anchor)
+
+    def _shared(
+        self, tag: str, models: dict[str, type[BaseModel]], node: Block, path: Path, anchor: Mark
+    ) -> dict[str, Any]:
+        """What can be judged of a block of no known kind: keys that all kinds read alike.
+
+        A key that kinds read differently is passed over.
+        """
+        known = dict.fromkeys((tag, *(key for m in models.values() for key in m.model_fields)))
+        alike = {key: field for key in known if key != tag and (field := _alike(key, models))}
+        values: dict[str, Any] = {}
+        for key, entry in node.entries.items():
+            if key in alike:
+                values[key] = self._entry(alike[key].annotation, entry, (*path, key))
+            elif key not in known:
+                self._unknown(key, entry, path, known)
+        fields: dict[str, Any] = {key: (alike[key].annotation, alike[key]) for key in values}
+        probe: type[BaseModel] = create_model("Shared", **fields)
+        _, faults = constraint_faults(probe, values, node, path, anchor, self._family)
+        self.faults.extend(faults)
+        return values
+
+    def _unknown(self, key: str, entry: Entry, path: Path, known: Iterable[str]) -> None:
+        what = f"unknown key {shown(key)}{nearest(key, known)}"
+        self._fault(UNKNOWN_KEY, entry.key.mark, path, what, f"allowed: {listed(known)}")
 
     def _dict(self, bare: Any, node: Node, path: Path) -> Any:
         if not isinstance(node, Block):
@@ -311,6 +331,13 @@ class Shaper:
 
     def _fault(self, code: str, mark: Mark, path: Path, what: str, allowed: str) -> None:
         self.faults.append(fault_at(mark, self._family, code, path, what, allowed))
+
+
+def _alike(key: str, models: Mapping[str, type[BaseModel]]) -> FieldInfo | None:
+    """The field ``key``, if all models that have it read it in one way."""
+    fields = [model.model_fields[key] for model in models.values() if key in model.model_fields]
+    rules = [(field.annotation, field.metadata) for field in fields]
+    return fields[0] if all(rule == rules[0] for rule in rules) else None
 
 
 def is_exact(value: Decimal) -> bool:

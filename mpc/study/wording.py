@@ -60,6 +60,8 @@ _COMPARISONS = {
     "less_than": ("lt", "below"), "less_than_equal": ("le", "at most"),
 }  # fmt: skip
 
+_OF_TAGS = ("union_tag_invalid", "union_tag_not_found")  # told with the tag itself
+
 _PLURALS = {"by": "columns", "bounds": "values"}
 
 
@@ -77,10 +79,10 @@ def constraint_faults(
     faults = []
     for detail in details:
         place = _place(values, detail["loc"])
-        if place is None or _is_counted_wrong(detail, values, place):
+        if place is None or detail["type"] in _OF_TAGS or _is_counted_wrong(detail, values, place):
             continue
         field, code, what, allowed = wording(detail, place)
-        if field:
+        if field and place[-1:] != (field,):
             place = (*place, field)
         if what == TWICE:
             place, what = _second(values, place)
@@ -150,6 +152,8 @@ def wording(detail: Any, place: Path) -> tuple[str, str, str, str]:
     if kind == "value_error":
         message = str(context.get("error", detail["msg"]))
         field, what, allowed = _rule(message)
+        if not field and message in _RULES:
+            code = NOT_ALLOWED  # a rule of all text, wherever it stands
         return field, _FIELD_CODES.get(field, code), what, allowed
     if kind in ("too_short", "too_long"):
         return "", *_counted(kind, name, context, code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -12,12 +12,22 @@ from rich.text import Text
 from mpc.canonical import Plain
 from parties.commands.output import answering, emit_json, out
 
+if TYPE_CHECKING:
+    from parties.data.faults import Telling
+
 app = typer.Typer(
     no_args_is_help=True, help="An owner's tables: check, register, show what is published."
 )
 
 Config = Annotated[Path, typer.Option("--config", help="The node's file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Every = Annotated[
+    bool, typer.Option("--all", help="Tell every faulty line, not one line a column and fault.")
+]
+ACCEPTED = (
+    "Accepted: a cell that cannot be read is what a study's rule for missing says; one outside the"
+    " bounds or levels here, what its rules for outside and unknown_level say."
+)
 
 
 @app.command()
@@ -28,9 +38,11 @@ def register(
         bool,
         typer.Option(
             "--accept-cells",
-            help="Announce in spite of faulty cells: studies count them by their declared rules.",
+            help="Announce in spite of faulty cells: every study treats them as its rules for"
+            " missing, outside and unknown_level say.",
         ),
     ] = False,
+    every: Every = False,
     json: Json = False,
 ) -> None:
     """Hold a table to its schema, cell by cell, and announce its version.
@@ -45,7 +57,9 @@ def register(
     from parties.data.register import register_table
 
     with answering(as_json=json):
-        registered = register_table(load_node_config(config), table, accept_cells=accept_cells)
+        registered = register_table(
+            load_node_config(config), table, accept_cells=accept_cells, telling=_telling(every)
+        )
         number, accepted = registered.version.number, registered.accepted
         faults = [] if accepted is None else accepted.message.splitlines()
         if json:
@@ -53,15 +67,16 @@ def register(
                 {"table": table, "version": number, "rows": registered.rows, "accepted": faults}
             )
         else:
-            for fault in faults:
-                out.print(Text(fault), soft_wrap=True)
             line = f"{table}: version {number} is announced; {registered.rows} rows (told you only)"
-            out.print(Text(line))
+            out.print(Text(line), soft_wrap=True)
+            for fault in [ACCEPTED, *faults] if faults else []:
+                out.print(Text(fault), soft_wrap=True)
 
 
 @app.command()
 def check(
     schema: Annotated[Path, typer.Argument(help="A table's schema file.")],
+    every: Every = False,
     json: Json = False,
 ) -> None:
     """Hold a table's files to its schema, cell by cell, and announce nothing. Needs no node.
@@ -73,7 +88,7 @@ def check(
 
     with answering(as_json=json):
         written = load_schema(schema)
-        _files, _header, rows = check_data(written)
+        _files, _header, rows = check_data(written, _telling(every))
         if json:
             emit_json({"table": written.value.table, "rows": rows})
         else:
@@ -85,24 +100,36 @@ def check(
 def show(config: Config, json: Json = False) -> None:
     """Show what this node publishes of its tables: columns, levels, bounds, versions. No counts.
 
+    Tells you alone why a table has no version for studies now.
+
     Example: parley data show --config node.yaml
     """
     from parties.config import load_node_config
     from parties.data.catalogue import Catalogue
 
     with answering(as_json=json):
-        published = Catalogue(load_node_config(config)).published()
+        catalogue = Catalogue(load_node_config(config))
+        published = catalogue.published()
+        offline = {table: why for table in published if (why := catalogue.why_offline(table))}
         if json:
-            emit_json({"tables": published})
+            emit_json({"tables": published, "offline": offline})
             return
         for name, table in published.items():
             if not isinstance(table, dict) or not isinstance(table["columns"], dict):
                 continue
-            version = table["version"] or "none registered"
+            version = table["version"] or "none announced"
             out.print(Text(f"{name}: version {version}, at most {table['rows_max']} rows"))
             for column, field in table["columns"].items():
                 if isinstance(field, dict):
                     out.print(Text(f"  {column}: {field['type']}{_limits(field)}"), soft_wrap=True)
+        for why in offline.values():
+            out.print(Text(f"told you only: {why}", style="yellow"), soft_wrap=True)
+
+
+def _telling(every: bool) -> Telling:
+    from parties.data.faults import Telling
+
+    return Telling.EVERY if every else Telling.GROUPED
 
 
 def _limits(field: Mapping[str, Plain]) -> str:

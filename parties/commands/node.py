@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from parties.commands.budget import budget
 from parties.commands.output import answering, emit_json, out
 
 app = typer.Typer(no_args_is_help=True, help="A party's node: make its files, start it, ask it.")
@@ -72,13 +73,19 @@ def start(config: Config) -> None:
     Example: parley node start --config node.yaml
     """
     import logging
+    import os
 
+    # Before gRPC is imported. What it would say of ports and peers, errors and the node's log say.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from parties.config import load_node_config
     from parties.node.main import LOG_FORMAT, serve
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=LOG_FORMAT)
     with answering():
         serve(load_node_config(config))
+
+
+app.command()(budget)
 
 
 @app.command()

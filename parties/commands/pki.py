@@ -14,7 +14,7 @@ from mpc.units import Role
 from parties.commands.output import answering, emit_json, out
 from parties.identity import authority, files, store, trust
 from parties.identity.bundle import check_fingerprint, read_bundle
-from parties.pinning import pin
+from parties.pinning import check_identity, pin
 
 app = typer.Typer(no_args_is_help=True, help="Keys and certificates. Private keys never move.")
 
@@ -138,6 +138,8 @@ def trust_(
     Example: parley pki trust identity *.bundle.pem --roster roster.json --config node.yaml
     """
     with answering(as_json=json):
+        if config is not None:
+            check_identity(config, directory)
         peers = _compared(directory, bundles, fingerprint, roster)
         for path, expected in peers.items():
             member = trust.trust_peer(directory, path, expected)

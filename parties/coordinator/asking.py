@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
-from mpc.canonical import canonical_bytes
+from mpc.canonical import canonical_bytes, is_short_text
 from mpc.errors import (
     AwaitingApproval,
     BudgetRefusal,
@@ -28,6 +28,7 @@ from protos import control_pb2 as wire
 ASK_AGAIN_S = 2.0
 BUDGET_CODES = ("PLY-B",)
 UNREACHED = (PeerError, TransportError, IdentityError)
+CONTACT_LENGTH_MAX = 1100
 
 Clients = Mapping[PartyId, PartyClient]
 Reply = TypeVar("Reply")
@@ -116,10 +117,11 @@ def verdict(party: PartyId, judgement: wire.Judgement) -> PartyVerdict:
             VerdictReason(reason.code, reason.what, reason.allowed) for reason in judgement.reasons
         ),
         budget=budget_of(party, judgement.budget),
+        contact=judgement.contact if is_short_text(judgement.contact, CONTACT_LENGTH_MAX) else "",
     )
 
 
-def refusal(verdicts: Iterable[PartyVerdict]) -> PolicyRefusal | BudgetRefusal | None:
+def refusal(verdicts: Sequence[PartyVerdict]) -> PolicyRefusal | BudgetRefusal | None:
     """The refusal that ``verdicts`` add up to, naming who and why; None if nobody refuses.
 
     It is a BudgetRefusal if nothing but budgets speaks against the plan.
@@ -134,7 +136,8 @@ def refusal(verdicts: Iterable[PartyVerdict]) -> PolicyRefusal | BudgetRefusal |
         return None
     first, *others = reasons
     text = "\n".join((first.render(), *(f"{each.party}: {each.render()}" for each in others)))
-    hint = "nothing was computed or spent"
+    asked = (f"{each.party}: ask {each.contact}" for each in verdicts if each.contact)
+    hint = "; ".join(("nothing was computed or spent", *asked))
     if all(reason.code.startswith(BUDGET_CODES) for reason in reasons):
         return BudgetRefusal(text, party=first.party, hint=hint, reasons=reasons)
     return PolicyRefusal(first.party, text, hint=hint, reasons=reasons)
@@ -142,7 +145,7 @@ def refusal(verdicts: Iterable[PartyVerdict]) -> PolicyRefusal | BudgetRefusal |
 
 def raise_if_refused(judgements: Mapping[PartyId, wire.Judgement]) -> None:
     """Raise PolicyRefusal (BudgetRefusal if nothing else speaks against it), naming who and why."""
-    against = refusal(verdict(party, judgement) for party, judgement in judgements.items())
+    against = refusal([verdict(party, judgement) for party, judgement in judgements.items()])
     if against is not None:
         raise against
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from mpc.canonical import Plain
 from mpc.errors import ConfigFaults, Fault, StudyAborted
@@ -60,6 +61,30 @@ class Catalogue:
         version = self._current(table)
         return None if version is None else version.number
 
+    def why_offline(self, table: str) -> str | None:
+        """Why no version of ``table`` is announced and what to do, for its owner alone.
+
+        It names files. None if a version is announced. A file that was touched is not hashed
+        again for whoever asks: that reads all of it, and registering the same bytes keeps their
+        number.
+        """
+        offered, version = self._config.tables[table], self._versions.latest(table)
+        register = f"parley data register {table}"
+        if version is None:
+            return f"table {table}: no version is registered: {register}"
+        begun = f"table {table}: version {version.number} was registered"
+        for state in version.files:
+            if not state.is_unchanged():
+                gone = not Path(state.path).exists()
+                fate = "is gone" if gone else "changed since (or was written anew)"
+                return f"{begun}; {Path(state.path).name} {fate}: {register}"
+        if _is_lower(offered.rows_max, version.rows_max):
+            return (
+                f"{begun}; rows_max is {offered.rows_max} ({offered.file}:{offered.line}), lower"
+                f" than the {version.rows_max} of then: raise it, or {register}"
+            )
+        return None
+
     def misfits(self, table: Table) -> Iterator[str]:
         """Why a study's columns cannot be read from the table. By schema alone."""
         if table.name in self._written:
@@ -81,6 +106,10 @@ class Catalogue:
         offered = self._config.tables.get(table)
         if version is None or offered is None or not version.unchanged:
             return None
-        if version.rows_max is not None and version.rows_max > offered.rows_max:
+        if _is_lower(offered.rows_max, version.rows_max):
             return None  # its rows were counted against a larger capacity
         return version
+
+
+def _is_lower(rows_max: int, registered: int | None) -> bool:
+    return registered is not None and registered > rows_max

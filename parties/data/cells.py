@@ -82,13 +82,13 @@ def _no_number(text: str, notation: Notation) -> tuple[str, str]:
     """What is wrong with the spelling, and what is allowed; the usual slips by name."""
     if notation.whole:
         if re.fullmatch(r"[+-]?[0-9]+[.,][0-9]*", text):
-            return "a fraction in a column of whole numbers", "digits and sign"
-        return expectations.NO_WHOLE, "digits and sign"
+            return "a fraction in a column of whole numbers", expectations.signs_allowed(notation)
+        return expectations.NO_WHOLE, expectations.signs_allowed(notation)
     other = "," if notation.decimal == "." else "."
     if re.fullmatch(rf"[+-]?[0-9]+[{other}][0-9]+", text):
         what = f"a number with {other!r}, which the schema does not declare"
         return what, f"decimal: {notation.decimal!r}, thousands: {notation.thousands!r}"
-    return expectations.NO_NUMBER, "digits and sign"
+    return expectations.NO_NUMBER, expectations.signs_allowed(notation)
 
 
 def _date_fault(text: str, field: DateField, pattern: re.Pattern[str]) -> Found | None:

@@ -37,6 +37,12 @@ def read_header(path: Path, source: CsvSource) -> list[str] | None:
     return None
 
 
+def first_line(path: Path, source: CsvSource) -> str:
+    """The first line of a CSV file as text, uncut; of a very long one, its beginning."""
+    with path.open(encoding=CODECS[source.encoding], errors="replace") as stream:
+        return stream.readline(CELL_SIZE_MAX)
+
+
 def check_csv(
     path: Path, schema: TableSchema, header: Sequence[str], found: FaultList, temporary: Path
 ) -> int:
@@ -70,7 +76,7 @@ def check_csv(
         found.add(str(path), Fault(faults.STRUCTURE, "file", what, allowed))
     else:
         for (name, each), number in zip(expected, counts[1:], strict=True):
-            found.count(str(path), each.code, name, number)
+            found.count(str(path), Fault(each.code, name, each.what, each.allowed), number)
     return read
 
 

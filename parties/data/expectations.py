@@ -75,6 +75,13 @@ NOT_FINITE = ("not a finite number", "a number, or a declared null marker")
 NO_DATE = "not a date of the declared format"
 
 
+def signs_allowed(notation: Notation) -> str:
+    """The signs that a number may have beside its digits, as the schema says."""
+    thousands = repr(notation.thousands) if notation.thousands else "no sign"
+    decimal = "" if notation.whole else f", decimal {notation.decimal!r}"
+    return f"digits and sign{decimal}, {thousands} between thousands"
+
+
 def _expected(
     schema: TableSchema, field: DataField, cell: str, sql_type: str, absent: str
 ) -> Iterator[Expectation]:
@@ -91,7 +98,7 @@ def _expected(
         number = f"coalesce({notation.is_number(cell)}, TRUE)"
         wrong = f"(CASE WHEN {number} THEN FALSE ELSE NOT {absent} END)"
         what = NO_WHOLE if notation.whole else NO_NUMBER
-        yield Expectation(faults.NOT_A_NUMBER, what, "digits and sign", wrong)
+        yield Expectation(faults.NOT_A_NUMBER, what, signs_allowed(notation), wrong)
     elif sql_type in FLOAT_TYPES:
         wrong = f"coalesce(NOT isfinite({cell}), FALSE)"
         yield Expectation(faults.NOT_FINITE, *NOT_FINITE, wrong)

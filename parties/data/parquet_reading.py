@@ -59,11 +59,12 @@ def check_parquet(
     try:
         (counts,) = rows(engine, f"SELECT {', '.join(sums)} FROM {_relation(path)}")
         for (name, place, each), count in zip(expected, counts[1:-1], strict=True):
-            listed = min(int(count), found.room)
+            listed = min(int(count), max(found.room, faults.LINES_MAX))
             for (line,) in _places(engine, path, each.failed, listed):
                 fault = Fault(each.code, name, each.what, each.allowed, int(line) + 1, place)
                 found.add(str(path), fault)
-            found.count(str(path), each.code, name, int(count) - listed)
+            rest = Fault(each.code, name, each.what, each.allowed)
+            found.count(str(path), rest, int(count) - listed)
     except EngineFailed:
         what = "a file that the engine cannot read to its end"
         found.add(str(path), Fault(faults.NOT_PARQUET, "file", what, "a whole Parquet file"))

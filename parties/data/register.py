@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from mpc.errors import DataFaults, Fault, UsageError
 from mpc.study.spelling import listed, nearest, shown
@@ -22,14 +23,17 @@ from parties.data.csv_reading import (
     READING_THREADS,
     check_csv,
     encoding_fault,
+    first_line,
     read_header,
 )
-from parties.data.faults import FaultList
+from parties.data.faults import FaultList, Telling
 from parties.data.parquet_reading import check_parquet, parquet_types
 from parties.data.sandbox import GLOB_SIGNS, sandboxed
 from parties.data.schema import CsvSource, SchemaFile, TableSchema, load_schema
 from parties.data.versions import FileState, RegisteredVersion, VersionStore
 from parties.system import SystemClock
+
+ONE_COLUMN = "one column found"
 
 
 @dataclass(frozen=True)
@@ -51,20 +55,26 @@ class Checked:
     found: FaultList
 
 
-def register_table(config: NodeConfig, table: str, *, accept_cells: bool = False) -> Registered:
+def register_table(
+    config: NodeConfig,
+    table: str,
+    *,
+    accept_cells: bool = False,
+    telling: Telling = Telling.LISTED,
+) -> Registered:
     """Check the files of ``table`` and announce their version.
 
     Raises DataFaults with everything that is wrong, and then announces nothing. With
     ``accept_cells`` faults of single cells do not stop it: every study reads a cell that does not
     parse as missing, and one beyond the schema's bounds or levels by its own rules. Registering
-    unchanged files again returns the version they have.
+    unchanged files again returns the version they have. ``telling`` is how its faults are told.
     """
     if table not in config.tables:
         raise UsageError(f"{config.file} offers no table {table}")
     written = load_schema(config.tables[table].schema_file)
     temporary = config.state / "registering"
     temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
-    checked = hold_to_schema(written, temporary)
+    checked = hold_to_schema(written, temporary, telling)
     error = checked.found.error()
     if error is not None and not (accept_cells and checked.found.only_of_cells):
         raise error
@@ -83,20 +93,24 @@ def register_table(config: NodeConfig, table: str, *, accept_cells: bool = False
     return Registered(version, checked.rows, error)
 
 
-def check_data(written: SchemaFile) -> tuple[tuple[FileState, ...], tuple[str, ...], int]:
+def check_data(
+    written: SchemaFile, telling: Telling = Telling.LISTED
+) -> tuple[tuple[FileState, ...], tuple[str, ...], int]:
     """The files of a schema, held to it: their state, their header, their rows together.
 
-    Raises DataFaults with everything that is wrong.
+    Raises DataFaults with everything that is wrong, as ``telling`` says.
     """
     with tempfile.TemporaryDirectory(prefix="parley-") as folder:
-        checked = hold_to_schema(written, Path(folder))
+        checked = hold_to_schema(written, Path(folder), telling)
     error = checked.found.error()
     if error is not None:
         raise error
     return checked.states, checked.header, checked.rows
 
 
-def hold_to_schema(written: SchemaFile, temporary: Path) -> Checked:
+def hold_to_schema(
+    written: SchemaFile, temporary: Path, telling: Telling = Telling.LISTED
+) -> Checked:
     """Read every file of a schema whole and gather what is wrong.
 
     Raises UsageError if a file cannot be read, or changed meanwhile. ``temporary`` is where the
@@ -109,7 +123,8 @@ def hold_to_schema(written: SchemaFile, temporary: Path) -> Checked:
         if GLOB_SIGNS & set(str(path)):
             raise UsageError(f"{path}: a path with *, ? or [ cannot be read", hint="rename it")
     states = tuple(FileState.of(path) for path in paths)
-    found = FaultList()
+    of_text = isinstance(schema.source, CsvSource)
+    found = FaultList(telling, places="lines" if of_text else "rows")
     if isinstance(schema.source, CsvSource):
         header, rows = _check_csv_files(paths, schema, schema.source, found, temporary)
     else:
@@ -130,7 +145,9 @@ def _check_csv_files(
     rows = 0
     for path in paths:
         header = _csv_header(path, source, found)
-        if header is None or not _is_whole(path, header, schema, found):
+        if header is None or not _is_split(path, header, schema, source, found):
+            continue
+        if not _is_whole(path, header, schema, found):
             continue
         if first is not None and header != first:
             what = f"another header than {paths[0].name}"
@@ -149,6 +166,9 @@ def _csv_header(path: Path, source: CsvSource, found: FaultList) -> list[str] | 
         return None
     except csv.Error:
         what, allowed = "a header that cannot be read", 'quotes as "…", doubled within'
+        others = _other_delimiters(first_line(path, source), source)
+        if others:
+            what, allowed = ONE_COLUMN, _ask_delimiter(others, source)
         found.add(str(path), Fault(faults.STRUCTURE, "header", what, allowed, 1, 1))
         return None
     if not header:
@@ -156,6 +176,33 @@ def _csv_header(path: Path, source: CsvSource, found: FaultList) -> list[str] | 
         found.add(str(path), Fault(faults.NO_HEADER, "file", what, "a header line", 1, 1))
         return None
     return header
+
+
+def _is_split(
+    path: Path, header: Sequence[str], schema: TableSchema, source: CsvSource, found: FaultList
+) -> bool:
+    """Whether the header is more than one cell that another delimiter would split."""
+    if len(header) != 1 or schema.header(next(iter(schema.columns))) == header[0]:
+        return True
+    others = _other_delimiters(header[0], source)
+    if not others:
+        return True
+    allowed = _ask_delimiter(others, source)
+    found.add(str(path), Fault(faults.MISSING_COLUMN, "header", ONE_COLUMN, allowed, 1, 1))
+    return False
+
+
+def _other_delimiters(line: str, source: CsvSource) -> list[str]:
+    """Delimiters that ``line`` has and the schema does not say, if it has none of the schema's."""
+    if source.delimiter in line:
+        return []
+    return [each for each in get_args(CsvSource.model_fields["delimiter"].annotation)
+            if each in line]  # fmt: skip
+
+
+def _ask_delimiter(others: Sequence[str], source: CsvSource) -> str:
+    asked = " or ".join(repr(each) for each in others)
+    return f"is the delimiter {asked}? the schema says {source.delimiter!r}"
 
 
 def _is_whole(path: Path, header: Sequence[str], schema: TableSchema, found: FaultList) -> bool:

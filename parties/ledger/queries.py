@@ -7,7 +7,7 @@ import sqlite3
 from mpc.errors import BudgetRefusal
 from mpc.ports import Balance, ChargeRequest, ChargeState
 from mpc.units import Adjacency, DeltaAtto, ProtectedUnit, RhoPico, RunId
-from parties.ledger.records import PartnerLimits
+from parties.ledger.records import PartnerEntry, PartnerLimits
 
 
 def state_of(connection: sqlite3.Connection, run: RunId) -> ChargeState | None:
@@ -81,6 +81,20 @@ def release_expired(connection: sqlite3.Connection, now: int) -> None:
         " WHERE state = 'reserved' AND expires_unix_s <= ?",
         (now, now),
     )
+
+
+def partners_of(
+    connection: sqlite3.Connection, limits: PartnerLimits, now: int
+) -> tuple[PartnerEntry, ...]:
+    """Every partner that was ever charged. What expired by ``now`` counts as aborted already."""
+    rows = connection.execute(
+        "SELECT partner, count(*) FILTER (WHERE state = 'reserved' AND expires_unix_s > ?),"
+        " count(*) FILTER (WHERE (state = 'released' AND settled_unix_s > ?)"
+        " OR (state = 'reserved' AND expires_unix_s <= ?))"
+        " FROM charge GROUP BY partner ORDER BY partner",
+        (now, now - limits.aborts_window_s, now),
+    )
+    return tuple(PartnerEntry(*row) for row in rows)
 
 
 def check_partner(

@@ -59,6 +59,15 @@ class ChargeEntry:
 
 
 @dataclass(frozen=True)
+class PartnerEntry:
+    """What one organization holds now, and how many of its studies were aborted in the window."""
+
+    partner: str
+    reserved: int
+    aborts: int
+
+
+@dataclass(frozen=True)
 class History:
     """All of one domain, oldest first."""
 

@@ -19,10 +19,11 @@ from parties.ledger.queries import (
     balance_of,
     charged_rho,
     check_partner,
+    partners_of,
     release_expired,
     state_of,
 )
-from parties.ledger.records import CapEntry, ChargeEntry, History, PartnerLimits
+from parties.ledger.records import CapEntry, ChargeEntry, History, PartnerEntry, PartnerLimits
 from parties.ledger.tables import TABLES
 
 CURRENCY = "zcdp"
@@ -96,6 +97,19 @@ class SqliteLedger:
                 "SELECT unit_rows_max, unit_adjacency FROM domain WHERE name = ?", (domain,)
             ).fetchone()
         return None if row is None else ProtectedUnit(int(row[0]), Adjacency(row[1]))
+
+    def domains(self) -> dict[str, ProtectedUnit]:
+        """Every domain that was ever created, and whom it protects."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                "SELECT name, unit_rows_max, unit_adjacency FROM domain ORDER BY name"
+            ).fetchall()
+        return {str(row[0]): ProtectedUnit(int(row[1]), Adjacency(row[2])) for row in rows}
+
+    def partners(self) -> tuple[PartnerEntry, ...]:
+        """What every partner holds here, and its aborts within the limits' window."""
+        with self._database.transaction() as connection:
+            return partners_of(connection, self._limits, self._clock.unix_s())
 
     def balance(self, domain: str) -> Balance:
         """Caps, spent and held. Raises BudgetRefusal if there is no such domain."""

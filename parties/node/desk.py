@@ -7,10 +7,9 @@ out what was committed.
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Iterator
 
-from mpc.accounting.conversion import epsilon_from_rho
 from mpc.canonical import Plain
 from mpc.errors import (
     IdentityError,
@@ -24,11 +23,11 @@ from mpc.plan.model import Plan
 from mpc.ports import Balance, ChargeState
 from mpc.roster import Roster
 from mpc.session.approval import NONCE_SIZE, Approval
-from mpc.units import PartyId, PlanDigest, RunId, rho_text
+from mpc.units import PartyId, PlanDigest, RunId
 from parties.node.parts import NodeParts
 from parties.node.proposals import Planner, Proposed
 from parties.node.requests import RequestState
-from parties.policy.charge import charge
+from parties.node.summary import request_summary
 from parties.policy.evaluate import LIFETIME_BUDGET, Reason, Standing, evaluate
 from protos import control_pb2 as wire
 
@@ -39,6 +38,8 @@ PERSON = "PLY-R033"
 UNPLANNABLE = "PLY-R034"
 
 PLANS_KEPT_MAX = 100  # approved and not yet started
+
+_log = logging.getLogger("parley.node")
 
 
 class Desk:
@@ -55,6 +56,7 @@ class Desk:
         self._randomness = parts.randomness
         self._planner = Planner()
         self._agreed: dict[PlanDigest, Plan] = {}
+        self._told: dict[str, str | None] = {}
 
     def published(self) -> dict[str, Plain]:
         """Each table's published schema and announced version. No counts."""
@@ -92,7 +94,7 @@ class Desk:
                 plan.digest,
                 plan.study.id,
                 asker,
-                request_summary(plan, self._cost(plan)),
+                self._summary(plan),
                 self._policy.value.approval_expires_s,
             )
             if asked.state is RequestState.PENDING:
@@ -100,7 +102,8 @@ class Desk:
                 return wire.Judgement(verdict=verdict, manual=True, budget=budget)
             if asked.state is RequestState.REFUSED:
                 what = f"refused by {asked.decided_by}: {asked.reason}"
-                return self._refused([wire.Reason(code=PERSON, what=what)], budget)
+                allowed = "a changed study; or this one, if they reconsider"
+                return self._refused([wire.Reason(code=PERSON, what=what, allowed=allowed)], budget)
             approver = asked.decided_by
         return wire.Judgement(
             verdict=wire.Judgement.APPROVED,
@@ -132,12 +135,25 @@ class Desk:
             return  # the policy's own reason names the table
         entry = plan.study.parties.get(self._config.party)
         announced = self._catalogue.announced(name)
+        self._log_offline(name)
         if entry is not None and entry.version != announced:
             allowed = "none is registered" if announced is None else f"version {announced}"
             what = f"version {entry.version} of table {name} is not the announced one"
             yield self._own(VERSION, what, allowed)
         for misfit in self._catalogue.misfits(plan.study.table):
             yield self._own(SCHEMA, misfit, "what parley data show publishes")
+
+    def _log_offline(self, table: str) -> None:
+        """Tell the owner in the node's log, once, why studies find no version of ``table``."""
+        why = self._catalogue.why_offline(table)
+        if why is not None and self._told.get(table) != why:
+            _log.warning("%s", why)
+        self._told[table] = why
+
+    def log_offline(self) -> None:
+        """Tell the owner in the node's log of every table that studies cannot use, and why."""
+        for table in self._config.tables:
+            self._log_offline(table)
 
     def _stranger(self, roster: Roster) -> Reason | None:
         """Why not everybody of ``roster`` is known here, or None if all are."""
@@ -150,18 +166,10 @@ class Desk:
     def _own(self, code: str, what: str, allowed: str) -> Reason:
         return Reason(code, what, allowed, self._config.file.name, 1)
 
-    def _cost(self, plan: Plan) -> str:
-        """What the plan takes from this party's budget, for the unit that the budget protects."""
-        table = self._config.tables.get(plan.study.table.name)
-        domain = self._policy.value.domains.get(table.domain) if table else None
-        if domain is None:
-            return "not known"
-        rho = charge(plan, domain)
-        epsilon = epsilon_from_rho(rho, domain.delta)
-        return (
-            f"rho {rho_text(rho)}, epsilon {epsilon:f} at delta {domain.delta:f}, for"
-            f" {domain.rows_max} rows, {domain.adjacency.value}"
-        )
+    def _summary(self, plan: Plan) -> str:
+        """The plan in words, and what it takes from this party's budget."""
+        table = self._config.tables[plan.study.table.name]  # else there was a reason to refuse
+        return request_summary(plan, table.domain, self._policy.value.domains.get(table.domain))
 
     def _approval(self, plan: Plan, approver: str) -> Approval:
         nonce = self._randomness.random_bytes(NONCE_SIZE)
@@ -231,32 +239,19 @@ class Desk:
             delta=f"{granted.delta:f}",
         )
 
-    @staticmethod
-    def _refused(reasons: list[wire.Reason], budget: wire.Budget | None = None) -> wire.Judgement:
-        return wire.Judgement(verdict=wire.Judgement.REFUSED, reasons=reasons, budget=budget)
+    def _refused(
+        self, reasons: list[wire.Reason], budget: wire.Budget | None = None
+    ) -> wire.Judgement:
+        """No, why, and whom the policy names to be asked about it."""
+        owner = self._policy.value.owner
+        return wire.Judgement(
+            verdict=wire.Judgement.REFUSED,
+            reasons=reasons,
+            budget=budget,
+            contact="" if owner is None else owner.contact,
+        )
 
 
 def _wire_reason(reason: Reason) -> wire.Reason:
     what = f"{reason.what} ({reason.file}:{reason.line})"
     return wire.Reason(code=reason.code, what=what, allowed=reason.allowed)
-
-
-def request_summary(plan: Plan, cost: str) -> str:
-    """What a person has to decide on, as text. ``cost`` is for the unit of the owner's domain."""
-    study = plan.study
-    lines = {
-        "title": study.title,
-        "purpose": study.purpose,
-        "lead": f"{study.lead.name}, {study.lead.organization}",
-        "recipients": ", ".join(study.recipients),
-        "parties": ", ".join(study.parties),
-        "questions": {question.name: question.kind for question in plan.questions},
-        "columns": {name: sorted(uses) for name, uses in plan.columns_used.items()},
-        "where": study.table.where or "every row",
-        "coordinator": plan.roster.coordinator.id,
-        "protects": f"{study.table.unit.rows_max} rows, {study.privacy.adjacency.value}",
-        "epsilon": f"{plan.epsilon_total:f} at delta {plan.delta:f}",
-        "costs_here": cost,
-        "coalition": plan.coalition,
-    }
-    return json.dumps(lines, indent=2, ensure_ascii=False)

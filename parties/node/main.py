@@ -1,7 +1,8 @@
 """A party's node as a process: ``parley node start``, or ``python -m parties.node.main NODE.yaml``.
 
 It prints one line on stdout, ``{"listening": "host:port", …}``, and then serves until it is told
-to stop. Its log goes to stderr. The zygote is started first: it forks, and gRPC does not like that.
+to stop. Its log goes to stderr. Files are read and the address is tried first, so that what is
+wrong there is all that is told; then, before gRPC, the zygote is started, for it forks.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import logging
 import shutil
 import signal
+import socket
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +19,16 @@ from pathlib import Path
 
 import grpc
 
-from mpc.errors import ConfigFaults, Fault, ParleyError, TransportError
+from mpc.errors import ConfigFaults, Fault, ListenError, ParleyError
 from mpc.units import ProtectedUnit
 from parties.config import NodeConfig, load_node_config
 from parties.data.catalogue import Catalogue
 from parties.identity.credentials import server_credentials, server_options
+from parties.identity.probe import split_address
 from parties.identity.store import load_identity
 from parties.identity.trust import load_trust
-from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
+from parties.node.account import ledger_limits
 from parties.node.desk import Desk
 from parties.node.parts import LEDGER, REQUESTS, TEMPORARY, NodeParts
 from parties.node.requests import RequestStore
@@ -39,19 +42,10 @@ from protos.control_pb2_grpc import add_PartyServicer_to_server
 
 CALLS_MAX = 32  # at once, beside those that watch a run
 STOP_S = 3.0
+TAKEN = "does this node run already, or another process at that address? its file says listen:"
 LOG_FORMAT = "%(asctime)s %(name)s %(message)s"
 
 _log = logging.getLogger("parley.node")
-
-
-def ledger_limits(policy: PolicyFile) -> PartnerLimits:
-    """What the policy lets one partner hold."""
-    said = policy.value.limits
-    return PartnerLimits(
-        reserved_max=said.reserved_max,
-        aborts_max=said.aborts_max,
-        reserve_s=said.reserve_s,
-    )
 
 
 def open_ledger(config: NodeConfig, policy: PolicyFile) -> SqliteLedger:
@@ -111,12 +105,32 @@ def release_orphans(parts: NodeParts) -> int:
     return sum(parts.ledger.release(run) for run in parts.ledger.reserved())
 
 
+def check_address(listen: str) -> None:
+    """Raise ListenError if ``listen`` cannot be bound now. Nothing stays bound."""
+    host, port = split_address(listen)
+    why = ""
+    try:
+        for family, _type, _protocol, _name, place in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            try:
+                socket.create_server(place[:2], family=family).close()
+            except OSError as failure:
+                why = failure.strerror or why
+            else:
+                return
+    except socket.gaierror as failure:
+        why = failure.strerror or why
+    raise ListenError(f"cannot listen on {listen}: {why}", hint=TAKEN)
+
+
 def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
     """Run a node until SIGTERM or SIGINT. ``zygote_module`` is what its workers are forked from."""
     keep_no_core()
+    parts = open_parts(config)
+    check_address(config.listen)
     zygote = Zygote(zygote_module)
     try:
-        parts = open_parts(config)
         studies = Studies(parts, Desk(parts), zygote)
         calls_max = CALLS_MAX + WATCHERS_MAX * config.workers.at_once
         server = grpc.server(
@@ -133,7 +147,7 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
         except RuntimeError:
             port = 0
         if not port:
-            raise TransportError(f"cannot listen on {config.listen}", hint="is the port taken?")
+            raise ListenError(f"cannot listen on {config.listen}", hint=TAKEN)
         # The port is ours, so no other life of this node is under way.
         shutil.rmtree(config.state / TEMPORARY, ignore_errors=True)
         released = release_orphans(parts)
@@ -148,6 +162,7 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
         _log.info("%s is ready", config.party)
+        studies.desk.log_offline()
         stopped.wait()
         studies.stop()
         server.stop(STOP_S).wait()

@@ -19,6 +19,7 @@ from parties.database import Database
 
 REQUESTS_PENDING_MAX = 20  # of one coordinator
 APPROVALS_OPEN_MAX = 1000
+RECONSIDER = "parley requests reconsider takes a decision back until a run has used it"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS request (
     plan_digest TEXT PRIMARY KEY,
@@ -30,6 +31,13 @@ CREATE TABLE IF NOT EXISTS request (
     decided_by TEXT NOT NULL DEFAULT '',
     decided_at INTEGER NOT NULL DEFAULT 0,
     reason TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE IF NOT EXISTS decision (
+    plan_digest TEXT NOT NULL,
+    state TEXT NOT NULL,
+    decided_by TEXT NOT NULL,
+    decided_at INTEGER NOT NULL,
+    reason TEXT NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS approval (
     nonce TEXT PRIMARY KEY,
@@ -66,6 +74,16 @@ class Request:
     asked_at: int
     state: RequestState
     summary: str
+    decided_by: str
+    decided_at: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision as it was made: approved, refused, or taken back (``pending`` again)."""
+
+    state: RequestState
     decided_by: str
     decided_at: int
     reason: str
@@ -121,12 +139,14 @@ class RequestStore:
                 ),
             )
             database.execute(
-                "UPDATE request SET state = ?, asked_by = ?, asked_at = ?, decided_by = '',"
-                " decided_at = 0 WHERE plan_digest = ? AND state = ?",
+                "UPDATE request SET state = ?, asked_by = ?, asked_at = ?, summary = ?,"
+                " decided_by = '',"
+                " decided_at = 0, reason = '' WHERE plan_digest = ? AND state = ?",
                 (
                     RequestState.PENDING,
                     asked_by,
                     self._clock.unix_s(),
+                    summary,
                     plan_digest,
                     RequestState.USED,
                 ),
@@ -145,7 +165,7 @@ class RequestStore:
     def decide(
         self, plan_digest: PlanDigest, state: RequestState, decided_by: str, reason: str
     ) -> Request:
-        """A person's decision, once; a second decision is refused."""
+        """A person's decision, once; a second one is refused until it is reconsidered."""
         with self._database.transaction() as database:
             changed = database.execute(
                 "UPDATE request SET state = ?, decided_by = ?, decided_at = ?, reason = ?"
@@ -161,8 +181,51 @@ class RequestStore:
             ).rowcount
             request = self._get(database, plan_digest)
             if not changed:
-                raise UsageError(f"request {plan_digest[:12]} is {request.state} already")
+                raise UsageError(
+                    f"request {plan_digest[:12]} is {request.state} already", hint=RECONSIDER
+                )
+            _record(database, request.plan_digest, _decision_of(request))
             return request
+
+    def reconsider(self, plan_digest: PlanDigest, taken_back_by: str, reason: str) -> Request:
+        """Take back a decision that no run has used: the request waits for a person again.
+
+        Approvals that were signed for it start nothing from now on. What was decided, and that it
+        was taken back, by whom and why, stays among its :meth:`decisions`. Raises UsageError if
+        the request is pending, or its approval was used.
+        """
+        with self._database.transaction() as database:
+            request = self._get(database, plan_digest)
+            if request.state not in (RequestState.APPROVED, RequestState.REFUSED):
+                raise UsageError(
+                    f"request {plan_digest[:12]} is {request.state}; nothing can be taken back"
+                )
+            database.execute(
+                "UPDATE request SET state = ?, decided_by = '', decided_at = 0, reason = ''"
+                " WHERE plan_digest = ?",
+                (RequestState.PENDING, plan_digest),
+            )
+            database.execute(
+                "DELETE FROM approval WHERE used = 0 AND plan_digest = ?"
+                " AND approved_by != 'policy'",
+                (plan_digest,),
+            )
+            _record(
+                database,
+                plan_digest,
+                Decision(RequestState.PENDING, taken_back_by, self._clock.unix_s(), reason),
+            )
+            return self._get(database, plan_digest)
+
+    def decisions(self, plan_digest: PlanDigest) -> tuple[Decision, ...]:
+        """Every decision on this plan, also those taken back, the oldest first."""
+        with self._database.transaction() as database:
+            rows = database.execute(
+                "SELECT state, decided_by, decided_at, reason FROM decision WHERE plan_digest = ?"
+                " ORDER BY rowid",
+                (plan_digest,),
+            ).fetchall()
+        return tuple(Decision(RequestState(row[0]), *row[1:]) for row in rows)
 
     @staticmethod
     def _get(database: sqlite3.Connection, plan_digest: str) -> Request:
@@ -208,13 +271,16 @@ class RequestStore:
     def use_up(self, nonce: str, begun: BegunRun) -> str:
         """Use the approval's nonce for a run, once and for ever; returns who approved.
 
-        Raises IntegrityError if it is unknown here, for another plan, expired or used.
+        Raises IntegrityError if it is unknown here, for another plan, expired, used, or taken back
+        by the person who gave it.
         """
         with self._database.transaction() as database:
             row = database.execute(
                 "UPDATE approval SET used = 1 WHERE nonce = ? AND plan_digest = ? AND used = 0"
-                " AND expires_at > ? RETURNING approved_by",
-                (nonce, begun.plan_digest, self._clock.unix_s()),
+                " AND expires_at > ? AND (approved_by = 'policy' OR EXISTS (SELECT 1 FROM request"
+                " WHERE request.plan_digest = approval.plan_digest AND state = ?))"
+                " RETURNING approved_by",
+                (nonce, begun.plan_digest, self._clock.unix_s(), RequestState.APPROVED),
             ).fetchone()
             if row is None:
                 raise IntegrityError(
@@ -252,3 +318,14 @@ class RequestStore:
         if row is None:
             return None
         return BegunRun(RunId(row[0]), PlanDigest(row[1]), PartyId(row[2]), str(row[3]))
+
+
+def _decision_of(request: Request) -> Decision:
+    return Decision(request.state, request.decided_by, request.decided_at, request.reason)
+
+
+def _record(database: sqlite3.Connection, plan_digest: PlanDigest, made: Decision) -> None:
+    database.execute(
+        "INSERT INTO decision VALUES (?, ?, ?, ?, ?)",
+        (plan_digest, made.state, made.decided_by, made.decided_at, made.reason),
+    )

@@ -2,7 +2,7 @@
 
 The judgement depends on the plan, the policy, the node's file and the ledger, and never on a row:
 a refusal that depended on rows would be a free, exact answer. Each reason names the line of the
-policy it comes from, and says what would be allowed.
+policy (or of the node's file) it comes from, and says what would be allowed.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def _capacity(plan: Plan, policy: PolicyFile, standing: Standing) -> Iterator[Re
             f" for {stated} only"
         )
         allowed = f"parties.{standing.party}.rows_max: {standing.table.rows_max} or more"
-        yield _reason(policy, CAPACITY, what, allowed, "tables", name)
+        yield Reason(CAPACITY, what, allowed, standing.table.file, standing.table.line)
 
 
 def _budgets(plan: Plan, policy: PolicyFile, standing: Standing) -> Iterator[Reason]:

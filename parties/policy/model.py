@@ -37,6 +37,11 @@ class Owner(Frozen):
     name: Text
     email: Text
 
+    @property
+    def contact(self) -> str:
+        """``Data protection officer <dpo@clinic.example>``."""
+        return f"{self.name} <{self.email}>"
+
 
 class Purpose(Frozen):
     """The kinds of question that may be asked for a purpose."""

@@ -60,9 +60,13 @@ class PartyBudget:
 
 @dataclass(frozen=True)
 class PartyVerdict:
-    """One party's decision on a plan; ``budget`` only if the party publishes it."""
+    """One party's decision on a plan; ``budget`` only if the party publishes it.
+
+    ``contact`` is whom a refusing party names to be asked; it may name nobody.
+    """
 
     party: PartyId
     decision: Decision
     reasons: tuple[VerdictReason, ...] = ()
     budget: PartyBudget | None = None
+    contact: str = ""

@@ -301,6 +301,8 @@ def _reason_lines(verdicts: Sequence[PartyVerdict]) -> list[Text]:
             lines.append(plain_text(f"{verdict.party}: {reason.code} {reason.what}", style))
             if reason.allowed:
                 lines.append(plain_text(f"    {reason.allowed}", "dim"))
+        if verdict.contact:
+            lines.append(plain_text(f"{verdict.party}: ask {verdict.contact}"))
     refused = sum(verdict.decision is Decision.REFUSE for verdict in verdicts)
     if refused:
         refusals = "1 party refuses" if refused == 1 else f"{refused} parties refuse"
@@ -351,5 +353,6 @@ def _verdict_document(verdict: PartyVerdict) -> Mapping[str, object]:
             {"code": reason.code, "what": reason.what, "allowed": reason.allowed}
             for reason in verdict.reasons
         ],
+        "contact": verdict.contact,
         "budget": None if verdict.budget is None else verdict.budget.to_plain(),
     }

@@ -32,7 +32,10 @@ def serve(descriptor: int, work: Work) -> None:
     node = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # workers are reaped by the system
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the node's to answer
-    node.sendall(READY)
+    try:
+        node.sendall(READY)
+    except OSError:
+        return  # the node has ended meanwhile
     while True:
         request, descriptors, _flags, _address = socket.recv_fds(node, 1, 1)
         if request != FORK or len(descriptors) != 1:

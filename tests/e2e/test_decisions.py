@@ -88,7 +88,9 @@ def test_study_waits_for_a_person_and_the_receipt_names_who_approved(
     listed = json.loads(requests(strict, "list").stdout)["data"]["requests"]
     (asked,) = [each for each in listed if each["plan_digest"] == plan.digest]
     assert asked["state"] == "pending"
-    assert plan.study.title in asked["summary"]
+    assert asked["summary"]["title"] == plan.study.title
+    assert asked["summary"]["questions"]["places"].startswith("count of rows by place (town,")
+    assert float(asked["left_after"]["epsilon"]) > 0
     approved = requests(strict, "approve", plan.digest[:12], "--by", "M. Okafor")
     assert approved.returncode == 0, approved.stderr
 
@@ -128,7 +130,9 @@ def test_person_who_refuses_ends_the_study_with_their_reason(
     assert second.returncode == 2  # decided is decided
     done = run_command(strict, plan, tmp_path)
     assert done.returncode == 3
-    message = json.loads(done.stdout)["message"]
+    said = json.loads(done.stdout)
+    message = said["message"]
+    assert "bravo: ask Simulated owner <owner@simulation.example>" in said["hint"]
     assert "bravo" in message
     assert "refused by M. Okafor: no ethics vote" in message
     assert strict.ledgers() == before

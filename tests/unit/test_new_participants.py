@@ -9,8 +9,10 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 from typer.testing import CliRunner, Result
 
 from mpc.errors import ConfigFaults, IdentityError, UsageError
@@ -20,13 +22,19 @@ from mpc.study.parse import parse_study
 from mpc.units import PartyId, Role
 from parties.cli import app
 from parties.commands.making import New, make_coordinator, make_node
-from parties.config import TableConfig, load_coordinator_config, load_node_config
+from parties.config import (
+    TableConfig,
+    Workers,
+    _NodeFile,
+    load_coordinator_config,
+    load_node_config,
+)
 from parties.data.schema import load_schema
 from parties.identity.bundle import read_bundle
 from parties.new_files import column_names
 from parties.pinning import pin
 from parties.policy.evaluate import Standing, evaluate
-from parties.policy.model import load_policy
+from parties.policy.model import Limits, Policy, load_policy
 
 STUDY = b"""\
 version: 1
@@ -50,6 +58,7 @@ table:
 privacy: {epsilon: 1, delta: 0.000001, adjacency: add_or_remove_one}
 questions:
   stay: {kind: mean, column: days, by: [sex]}
+  spread: {kind: histogram, column: days, bins: [0, 7, 30]}
 """
 
 
@@ -95,6 +104,45 @@ def hospital(tmp_path: Path, office: Member) -> Member:
     return read_bundle(bundle).member
 
 
+def switched_on(text: str) -> str:
+    """A new file with every setting on that stands there switched off."""
+    return re.sub(r"(?m)^#(?! [A-Za-z])", "", text)
+
+
+def settings_of(model: type[BaseModel]) -> set[str]:
+    """The names of all settings of a file, also of those inside others."""
+    found = set(model.model_fields)
+    for field in model.model_fields.values():
+        waiting = [field.annotation]
+        while waiting:
+            each = waiting.pop()
+            waiting.extend(get_args(each))
+            if isinstance(each, type) and issubclass(each, BaseModel):
+                found |= settings_of(each)
+    return found
+
+
+@pytest.mark.parametrize(("file", "model"), [("policy.yaml", Policy), ("node.yaml", _NodeFile)])
+def test_new_files_show_every_setting_that_is_accepted(
+    tmp_path: Path, file: str, model: type[BaseModel]
+) -> None:
+    make_node(new(tmp_path), None)
+    text = switched_on((tmp_path / "hospital-a" / file).read_text())
+    said = {word for line in text.splitlines() for word in re.findall(r"([a-z_]+):", line)}
+    assert settings_of(model) - said == set()
+
+
+def test_new_node_file_with_everything_switched_on_says_the_defaults(
+    tmp_path: Path, office: Member
+) -> None:
+    make_node(new(tmp_path), None)
+    file = tmp_path / "hospital-a" / "node.yaml"
+    file.write_text(switched_on(file.read_text()))
+    pin(file, office)
+    said = load_node_config(file)
+    assert (said.workers, said.exchange.wait_s) == (Workers(), 60)
+
+
 def refusals(policy: Path) -> set[str]:
     def member(name: str, role: Role) -> Member:
         return Member(PartyId(name), role, name, f"tls {name}".encode(), f"sign {name}".encode())
@@ -115,9 +163,10 @@ def test_new_policy_refuses_on_every_ground_and_its_example_settings_allow_the_e
     policy = tmp_path / "hospital-a" / "policy.yaml"
     grounds = refusals(policy)
     assert {f"PLY-R0{n}" for n in (10, 11, 12, 14, 15, 18, 19, 20, 21, 22, 23)} <= grounds
-    policy.write_text(re.sub(r"(?m)^#(?! [A-Za-z])", "", policy.read_text()))
+    policy.write_text(switched_on(policy.read_text()))
     allowed = load_policy(policy).value
     assert allowed.approval == "manual"
+    assert (allowed.limits, allowed.approval_expires_s) == (Limits(), 86_400)  # as if unsaid
     assert allowed.domains["population"].epsilon == Decimal(4)
     assert refusals(policy) == {"PLY-R023"}  # no ledger was opened for the domain
 
@@ -341,3 +390,64 @@ def test_authority_is_not_made_in_a_folder_that_others_may_enter(tmp_path: Path)
     assert told.exit_code == 2
     assert str(folder) in told.output.replace("\n", "")
     assert list(folder.iterdir()) == []
+
+
+PIN_LINE = "  study-office: sha256:"
+
+
+@pytest.mark.parametrize(
+    ("peers", "kept"),
+    [
+        ("peers: {}", ["peers:"]),
+        ("peers: {} # by telephone", ["peers: # by telephone"]),
+        ("peers:", ["peers:"]),
+        (f"peers:\n  hospital-z: 'sha256:{'5' * 64}' # the last", ["peers:", "# the last"]),
+        (f"peers: {{hospital-z: 'sha256:{'5' * 64}'}}", ["hospital-z"]),
+    ],
+)
+def test_pin_is_a_line_behind_the_others_and_every_comment_stays_where_it_was(
+    tmp_path: Path, office: Member, peers: str, kept: list[str]
+) -> None:
+    make_node(new(tmp_path), None)
+    file = tmp_path / "hospital-a" / "node.yaml"
+    file.write_text(file.read_text().replace("peers: {}", peers))
+    before = file.read_text().splitlines()
+    pin(file, office)
+    after = file.read_text().splitlines()
+    assert load_node_config(file).peers["study-office"] == office.fingerprint
+    assert all(any(part in line for line in after) for part in kept)
+    if PIN_LINE in file.read_text():  # not in braces
+        (place,) = [at for at, line in enumerate(after) if line.startswith(PIN_LINE)]
+        end = before.index(peers.splitlines()[-1])
+        assert place == end + 1
+        assert (after[:end], after[place + 1 :]) == (before[:end], before[end + 1 :])
+
+
+def test_two_pins_stand_one_behind_the_other(tmp_path: Path, office: Member) -> None:
+    make_node(new(tmp_path), None)
+    file = tmp_path / "hospital-a" / "node.yaml"
+    other = Member(PartyId("hospital-b"), Role.PARTY, "B", b"tls", b"sign")
+    pin(file, office)
+    pin(file, other)
+    lines = file.read_text().splitlines()
+    place = lines.index("peers:")
+    assert [line.split(":")[0] for line in lines[place + 1 : place + 4]] == [
+        "  study-office", "  hospital-b", "",
+    ]  # fmt: skip
+
+
+def test_nobody_pins_itself_or_a_peer_in_the_file_of_another(
+    tmp_path: Path, office: Member, hospital: Member
+) -> None:
+    folder = tmp_path / "hospital-a"
+    with pytest.raises(UsageError, match="nobody pins itself"):
+        pin(folder / "node.yaml", hospital)
+    before = snapshot(tmp_path)
+    refused = parley(
+        "pki", "trust", tmp_path / "office" / "identity", tmp_path / "hospital-a.bundle.pem",
+        "--fingerprint", hospital.fingerprint, "--config", folder / "node.yaml",
+    )  # fmt: skip
+    assert refused.exit_code == 2
+    assert "is not the file of" in refused.output
+    assert snapshot(tmp_path) == before
+    assert office.fingerprint not in (folder / "node.yaml").read_text()

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from owner_tables import CSV, TABLE, open_version, plan_text, scenario, write_owner
+from typer.testing import CliRunner
 
 from mpc.errors import ConfigFaults, DataFaults, IntegrityError, StudyAborted
 from mpc.layout import Term
 from mpc.study.model import Table
 from mpc.table.model import CellSums
-from parties.config import NodeConfig
+from parties.cli import app
+from parties.config import NodeConfig, load_node_config
 from parties.data.catalogue import Catalogue
 from parties.data.register import register_table
 from parties.data.versions import RegisteredVersion
@@ -190,3 +192,39 @@ def test_table_of_another_encoding_leaves_no_copy_behind(tmp_path: Path) -> None
     assert sums.tolist() == [[11]]
     assert list(folder.iterdir()) == []
     assert not [path for path in (tmp_path / "state").rglob("*") if path.suffix == ".csv"]
+
+
+def shown(config: NodeConfig) -> str:
+    done = CliRunner().invoke(app, ["data", "show", "--config", str(config.file)])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_owner_is_told_why_its_table_is_offline_and_nobody_else_is(
+    config: NodeConfig, tmp_path: Path
+) -> None:
+    assert f"no version is registered: parley data register {TABLE}" in shown(config)
+    register_table(config, TABLE)
+    assert "told you only" not in shown(config)
+    os.utime(tmp_path / "data.csv", ns=(1, 1))
+    assert "version 1 was registered; data.csv changed since (or was written anew)" in shown(config)
+    assert f"parley data register {TABLE}" in shown(config)
+    assert "data.csv" not in json.dumps(Catalogue(config).published())
+    register_table(config, TABLE)
+    assert Catalogue(config).why_offline(TABLE) is None
+    (tmp_path / "data.csv").unlink()
+    assert "data.csv is gone" in shown(config)
+
+
+def test_owner_is_told_of_a_lowered_capacity_with_its_line(
+    config: NodeConfig, tmp_path: Path
+) -> None:
+    register_table(config, TABLE)
+    lower = load_node_config(write_owner(tmp_path, COLUMNS, None, rows_max=10).file)
+    line = lower.file.read_text().splitlines()[lower.tables[TABLE].line - 1]
+    assert '"rows_max": 10' in line
+    why = Catalogue(lower).why_offline(TABLE)
+    assert why is not None
+    assert (
+        f"rows_max is 10 ({lower.file.name}:{lower.tables[TABLE].line}), lower than the 777" in why
+    )

@@ -22,11 +22,13 @@ from owner_tables import (
     values,
     write_owner,
 )
+from typer.testing import CliRunner
 
 from mpc.errors import DataFaults, UsageError
+from parties.cli import app
 from parties.config import NodeConfig
 from parties.data.catalogue import Catalogue
-from parties.data.faults import LISTED_MAX
+from parties.data.faults import GROUPS_MAX, LISTED_MAX
 from parties.data.register import check_data, register_table
 from parties.data.schema import load_schema
 
@@ -356,3 +358,69 @@ def test_no_fault_quotes_a_cell(name: str, tmp_path: Path) -> None:
     assert left
     for path in left:
         assert CANARY.encode() not in path.read_bytes()
+
+
+LEVELS = {"x": {"type": "number"}, "t": {"type": "text", "levels": ["a", "b"]}}
+
+
+def told(config: NodeConfig, *options: str) -> str:
+    """What an owner reads of its table, and that it is refused."""
+    done = CliRunner().invoke(
+        app, ["data", "register", TABLE, "--config", str(config.file), *options]
+    )
+    assert done.exit_code == 2
+    return done.output
+
+
+def test_owner_is_told_each_kind_of_fault_of_a_column_once_with_its_lines(tmp_path: Path) -> None:
+    rows = ["1,a"] * 1000
+    for row in range(2, 302, 2):
+        rows[row] = "oops,c"
+    rows[900] = "1;5,a"
+    rows[901] = "1,a,extra"
+    config = write_owner(tmp_path, LEVELS, "\n".join(["x,t", *rows]).encode())
+    lines = [line for line in told(config).splitlines() if "PLY-D2" in line]
+    assert len(lines) == 3
+    assert (
+        "PLY-D211 x: 151 cells are not a number as the schema spells them (lines 4, 6, 8,"
+        in (lines[0])
+    )
+    assert "decimal '.', no sign between thousands" in lines[0]
+    assert (
+        "PLY-D214 t: 150 cells are none of a, b (lines 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, …)"
+        in (lines[1])
+    )
+    assert "data.csv:903:0 PLY-D204 row: 3 fields, 2 expected" in lines[2]
+    every = [line for line in told(config, "--all").splitlines() if "PLY-D2" in line]
+    assert len(every) == 151 + 150 + 1
+
+
+def test_many_kinds_of_fault_are_cut_and_counted(tmp_path: Path) -> None:
+    columns = {f"c{i}": {"type": "number"} for i in range(30)}
+    content = ",".join(columns) + "\n" + ",".join(["oops"] * 30) + "\n"
+    said = told(write_owner(tmp_path, columns, content.encode()))
+    assert said.count("PLY-D211") == GROUPS_MAX
+    assert "10 more kinds of fault" in said
+
+
+@pytest.mark.parametrize("content", [b"x;t\n1;a\n", b'"x";"t"\n"1";"a"\n'])
+def test_wrong_delimiter_is_asked_for_and_told_as_nothing_else(
+    tmp_path: Path, content: bytes
+) -> None:
+    said = told(write_owner(tmp_path, LEVELS, content))
+    assert "one column found; is the delimiter ';'? the schema says ','" in said
+    assert said.count("PLY-D2") == 1
+
+
+def test_accepted_cells_are_told_behind_the_announcement_with_what_becomes_of_them(
+    tmp_path: Path,
+) -> None:
+    config = write_owner(tmp_path, LEVELS, b"x,t\n1,c\n2,c\n")
+    assert "--accept-cells" in told(config)
+    done = CliRunner().invoke(
+        app, ["data", "register", TABLE, "--config", str(config.file), "--accept-cells"]
+    )
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"{TABLE}: version 1 is announced")
+    assert "rule for missing" in lines[1]
+    assert "2 cells are none of a, b (lines 2, 3)" in lines[2]

@@ -105,7 +105,7 @@ def balance(committed: int = 0, reserved: int = 0, cap: int | None = None) -> Ba
 
 
 def standing(rows_max: int = 20000, left: Balance | None = None) -> Standing:
-    table = TableConfig(Path("visits.schema.yaml"), "members", rows_max)
+    table = TableConfig(Path("visits.schema.yaml"), "members", rows_max, "node.yaml", 31)
     return Standing(NORTH, table, left or balance())
 
 
@@ -208,6 +208,10 @@ def test_table_that_may_outgrow_the_range_proof_is_refused(tmp_path: Path) -> No
 
     assert reason.code == "PLY-R024"
     assert reason.allowed == "parties.insurer-north.rows_max: 20001 or more"
+    assert (reason.file, reason.line) == (
+        "node.yaml",
+        31,
+    )  # not the policy's: it says nothing of it
 
 
 def test_table_that_the_node_does_not_offer_is_refused(tmp_path: Path) -> None:

@@ -101,13 +101,14 @@ def test_plan_shows_costs_columns_errors_and_each_verdict(run: Run) -> None:
     verdicts = (
         PartyVerdict(PartyId("north"), Decision.ALLOW, (), BUDGET),
         PartyVerdict(PartyId("south"), Decision.ASK),
-        PartyVerdict(PartyId("west"), Decision.REFUSE, (reason,)),
+        PartyVerdict(PartyId("west"), Decision.REFUSE, (reason,), contact="DPO <dpo@west.example>"),
     )
     text = printed(plan_table(run.plan, verdicts), width=160)
     assert "a person there decides" in text
     assert "not proposed yet: parley run proposes it" in text
     for part in ("visits [0, 77]", "±", "allow", "ask", "refuse", "PLY-R014",
-                 "drop visits", "0.75 of 1", "1 party refuses", run.plan.digest):  # fmt: skip
+                 "drop visits", "west: ask DPO <dpo@west.example>", "0.75 of 1",
+                 "1 party refuses", run.plan.digest):  # fmt: skip
         assert part in text
 
 

@@ -396,3 +396,61 @@ def test_faults_print_no_character_that_a_terminal_acts_on() -> None:
         parse_study(text.encode(), "s.yaml")
     assert all(line.isprintable() for line in str(caught.value).splitlines())
     assert {"title", "table.where"} <= {fault.path for fault in caught.value.faults}
+
+
+def test_a_question_of_no_known_kind_is_told_everything_else_that_is_wrong() -> None:
+    wrong = "column: agee, by: [sexx], weight: -1, extra: 1"
+    for kind in ("kind: median, ", ""):
+        text = scenario(questions=f"questions:\n  q: {{{kind}{wrong}}}\n")
+        assert {(fault.code, fault.path) for fault in faults_of(text)} == {
+            ("PLY-S014", "questions.q.kind") if kind else ("PLY-S012", "questions.q"),
+            ("PLY-S040", "questions.q.column"),
+            ("PLY-S040", "questions.q.by.0"),
+            ("PLY-S041", "questions.q.weight"),
+            ("PLY-S010", "questions.q"),
+        }
+
+
+def test_unknown_keys_are_told_beside_a_missing_type() -> None:
+    faults = faults_of(with_column("{typ: number, bounds: [0, 1], steps: 2}"))
+    assert [(fault.code, fault.what) for fault in faults] == [
+        ("PLY-S012", "type required"),
+        ("PLY-S010", "unknown key 'typ' (did you mean 'type'?)"),
+        ("PLY-S010", "unknown key 'steps' (did you mean 'step'?)"),
+    ]
+
+
+def test_every_rule_of_a_column_is_told_in_one_round() -> None:
+    columns = (
+        "    age: {type: number, bounds: [100, 18], step: 0, missing: never}\n"
+        "    sex: {type: category, levels: [F, F], unknown_level: never}\n"
+        "    day: {type: date, bounds: [2021-01-01, 2020-01-01], outside: never}\n"
+    )
+    assert [fault.path for fault in faults_of(scenario(columns=columns))] == [
+        "table.columns.age.bounds", "table.columns.age.step", "table.columns.age.missing",
+        "table.columns.sex.levels.1", "table.columns.sex.unknown_level",
+        "table.columns.day.bounds", "table.columns.day.outside",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "    Days: {type: number, bounds: [0, 3]}\n",
+        "    days: {type: number}\n",
+        "    days: {type: numbr, bounds: [0, 3]}\n",
+        "    days: {type: number, bounds: [3, 0]}\n",
+        "    days: number\n",
+        "  days: {type: number, bounds: [0, 3]}\n",
+    ],
+)
+def test_nothing_follows_from_a_column_that_is_broken(columns: str) -> None:
+    text = scenario(
+        columns=COLUMNS + columns,
+        where="  where: days > 1\n",
+        questions="questions:\n  q: {kind: mean, column: days, by: [sexx]}\n",
+    )
+    faults = faults_of(text)
+    assert [fault.path for fault in faults[1:]] == ["questions.q.by.0"]
+    assert "no column 'sexx' (did you mean 'sex'?)" in faults[1].what
+    assert "days" in faults[0].render("").lower()

@@ -1,0 +1,173 @@
+"""What an owner reads of its own ledger: budgets, every charge, and how often partners aborted.
+
+It reads the ledger's file, beside a running node or without one, and changes nothing of it. For
+the owner alone: what coordinators are told is the policy's ``budget_published``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from mpc.accounting.conversion import epsilon_from_rho
+from mpc.errors import UsageError
+from mpc.ports import Balance, ChargeState
+from mpc.units import ProtectedUnit, RhoPico, rho_text
+from parties.config import NodeConfig
+from parties.ledger.records import ChargeEntry, PartnerEntry, PartnerLimits
+from parties.ledger.sqlite import SqliteLedger
+from parties.node.parts import LEDGER
+from parties.policy.model import PolicyFile, load_policy
+from parties.report.figures import iso_time
+from parties.system import SystemClock
+
+
+@dataclass(frozen=True)
+class DomainAccount:
+    """One privacy domain: whom it protects, what is left for ever, and every charge.
+
+    ``delta`` is the policy's, at which it states epsilon; None if the policy dropped the domain.
+    """
+
+    unit: ProtectedUnit
+    balance: Balance
+    delta: Decimal | None
+    charges: tuple[ChargeEntry, ...]
+
+    def epsilon(self, rho: RhoPico) -> Decimal | None:
+        """``rho`` as epsilon at the domain's delta. Epsilon does not add up; rho does."""
+        return None if self.delta is None else epsilon_from_rho(rho, self.delta)
+
+    @property
+    def amounts(self) -> dict[str, RhoPico]:
+        """rho of the cap, and what is spent, reserved and left of it."""
+        said = self.balance
+        return {
+            "cap": said.rho_cap,
+            "spent": said.rho_spent,
+            "reserved": said.rho_reserved,
+            "left": said.rho_left,
+        }
+
+    def to_plain(self) -> dict[str, object]:
+        """For ``--json``: every digit, as decimal text."""
+        return {
+            "domain": self.balance.domain,
+            "rows_max": self.unit.rows_max,
+            "adjacency": self.unit.adjacency.value,
+            "delta": None if self.delta is None else f"{self.delta:f}",
+            "rho": {name: rho_text(rho) for name, rho in self.amounts.items()},
+            "epsilon": {name: _text(self.epsilon(rho)) for name, rho in self.amounts.items()},
+            "charges": [charge_plain(each) for each in self.charges],
+        }
+
+
+@dataclass(frozen=True)
+class Account:
+    """All of a node's ledger, as it is at ``unix_s``."""
+
+    unix_s: int
+    limits: PartnerLimits
+    domains: tuple[DomainAccount, ...]
+    partners: tuple[PartnerEntry, ...]
+
+    def to_plain(self) -> dict[str, object]:
+        """For ``--json``."""
+        return {
+            "at": iso_time(self.unix_s),
+            "domains": [domain.to_plain() for domain in self.domains],
+            "partners": [
+                {"partner": each.partner, "reserved": each.reserved, "aborts": each.aborts}
+                for each in self.partners
+            ],
+            "reserved_max": self.limits.reserved_max,
+            "aborts_max": self.limits.aborts_max,
+            "aborts_window_s": self.limits.aborts_window_s,
+        }
+
+
+def charge_plain(charge: ChargeEntry) -> dict[str, object]:
+    """A charge for ``--json``, times in ISO 8601."""
+    settled = charge.settled_unix_s
+    return {
+        "time": iso_time(charge.reserved_unix_s),
+        "study": charge.study,
+        "run": charge.run,
+        "plan_digest": charge.plan_digest,
+        "partner": charge.partner,
+        "purpose": charge.purpose,
+        "approved_by": charge.approved_by,
+        "rho": rho_text(charge.rho),
+        "state": charge.state.value,
+        "settled": None if settled is None else iso_time(settled),
+        "expires": iso_time(charge.expires_unix_s),
+    }
+
+
+def state_text(charge: ChargeEntry, unix_s: int) -> str:
+    """Where the charge stands; one that nobody committed in time holds nothing any more."""
+    if charge.state is ChargeState.RESERVED and charge.expires_unix_s <= unix_s:
+        return "reserved, expired"
+    return charge.state.value
+
+
+def ledger_limits(policy: PolicyFile) -> PartnerLimits:
+    """What the policy lets one partner hold."""
+    said = policy.value.limits
+    return PartnerLimits(
+        reserved_max=said.reserved_max,
+        aborts_max=said.aborts_max,
+        reserve_s=said.reserve_s,
+    )
+
+
+def read_account(config: NodeConfig) -> Account:
+    """The ledger of the node of ``config``. Raises UsageError if it has none yet."""
+    path = config.state / LEDGER
+    if not path.exists():
+        raise UsageError(
+            f"{config.party} has no ledger yet: nothing was ever spent",
+            hint="parley node start makes it, with the caps of policy.yaml",
+        )
+    policy = load_policy(config.policy)
+    clock = SystemClock()
+    limits = ledger_limits(policy)
+    ledger = SqliteLedger(path, clock, limits)
+    return Account(
+        unix_s=clock.unix_s(),
+        limits=limits,
+        domains=tuple(
+            DomainAccount(
+                unit=unit,
+                balance=ledger.balance(name),
+                delta=policy.value.domains[name].delta if name in policy.value.domains else None,
+                charges=ledger.history(name).charges,
+            )
+            for name, unit in ledger.domains().items()
+        ),
+        partners=ledger.partners(),
+    )
+
+
+def balances_of(config: NodeConfig) -> dict[str, Balance]:
+    """What every domain of the node's ledger holds; nothing if it has no ledger yet."""
+    ledger = _opened(config)
+    return {} if ledger is None else {name: ledger.balance(name) for name in ledger.domains()}
+
+
+def charges_of(config: NodeConfig) -> tuple[ChargeEntry, ...]:
+    """Every charge of every domain; none if the node has no ledger yet."""
+    ledger = _opened(config)
+    if ledger is None:
+        return ()
+    return tuple(each for name in ledger.domains() for each in ledger.history(name).charges)
+
+
+def _opened(config: NodeConfig) -> SqliteLedger | None:
+    """The ledger for reading, which no limit concerns; not made if it is absent."""
+    path = config.state / LEDGER
+    return SqliteLedger(path, SystemClock(), PartnerLimits()) if path.exists() else None
+
+
+def _text(epsilon: Decimal | None) -> str | None:
+    return None if epsilon is None else f"{epsilon:f}"

@@ -1,0 +1,95 @@
+"""What a person at a party decides on: a plan in words, kept with its request."""
+
+from __future__ import annotations
+
+import json
+
+from mpc.accounting.conversion import epsilon_from_rho
+from mpc.columns.model import CategoryColumn, Column, DateColumn
+from mpc.plan.model import Plan, PlannedQuestion
+from mpc.questions.count.declare import Count
+from mpc.questions.histogram.declare import Histogram
+from mpc.units import Adjacency, ProtectedUnit, rho_text
+from parties.policy.charge import charge
+from parties.policy.model import Domain
+
+LEVELS_SHOWN_MAX = 12
+
+
+def request_summary(plan: Plan, domain_name: str, domain: Domain | None) -> str:
+    """``plan`` as JSON for the owner whose table spends from ``domain``.
+
+    What it costs here is for the domain's own unit, which may be stronger than the study's.
+    """
+    study = plan.study
+    unit = ProtectedUnit(study.table.unit.rows_max, study.privacy.adjacency)
+    said: dict[str, object] = {
+        "title": study.title,
+        "purpose": study.purpose,
+        "lead": f"{study.lead.name}, {study.lead.organization}",
+        "coordinator": plan.roster.coordinator.id,
+        "parties": list(study.parties),
+        "recipients": list(study.recipients),
+        "table": study.table.name,
+        "questions": {each.name: question_text(plan, each) for each in plan.questions},
+        "where": study.table.where or "every row",
+        "columns": {name: sorted(uses) for name, uses in plan.columns_used.items()},
+        "protects": protected_text(unit),
+        "promise": promise_text(plan),
+        "epsilon": f"{plan.epsilon_total:f}",
+        "delta": f"{plan.delta:f}",
+        "cost": None if domain is None else _cost(plan, domain_name, domain),
+    }
+    return json.dumps(said, ensure_ascii=False)
+
+
+def _cost(plan: Plan, name: str, domain: Domain) -> dict[str, str]:
+    rho = charge(plan, domain)
+    return {
+        "domain": name,
+        "rho": rho_text(rho),
+        "epsilon": f"{epsilon_from_rho(rho, domain.delta):f}",
+        "delta": f"{domain.delta:f}",
+        "protects": protected_text(ProtectedUnit(domain.rows_max, domain.adjacency)),
+    }
+
+
+def question_text(plan: Plan, question: PlannedQuestion) -> str:
+    """``mean of days [0, 30] step 1 by sex (F, M), epsilon 0.806``."""
+    columns = plan.study.table.columns
+    declared = plan.study.questions[question.name]
+    if isinstance(declared, Count):
+        text = "count of rows"
+    else:
+        text = f"{declared.kind} of {column_text(declared.column, columns[declared.column])}"
+    if isinstance(declared, Histogram) and declared.bins is not None:
+        text += f" in bins {', '.join(str(edge) for edge in declared.bins)}"
+    if declared.by:
+        text += " by " + " and ".join(column_text(name, columns[name]) for name in declared.by)
+    return f"{text}, epsilon {question.epsilon:f}"
+
+
+def column_text(name: str, column: Column) -> str:
+    """``days [0, 30] step 1``, ``sex (F, M)``: all that a study may tell apart of a column."""
+    if isinstance(column, CategoryColumn):
+        more = len(column.levels) - LEVELS_SHOWN_MAX
+        levels = ", ".join(column.levels[:LEVELS_SHOWN_MAX])
+        return f"{name} ({levels}{f' and {more} more' if more > 0 else ''})"
+    bounds = f"{name} [{column.bounds[0]}, {column.bounds[1]}]"
+    return bounds if isinstance(column, DateColumn) else f"{bounds} step {column.step:f}"
+
+
+def protected_text(unit: ProtectedUnit) -> str:
+    """``one row added or removed``: what the promise lets nobody tell."""
+    who = "one row" if unit.rows_max == 1 else f"up to {unit.rows_max} rows of one unit"
+    if unit.adjacency is Adjacency.REPLACE_ONE:
+        return f"{who} replaced by any other{'' if unit.rows_max == 1 else 's'}"
+    return f"{who} added or removed"
+
+
+def promise_text(plan: Plan) -> str:
+    """Against whom the plan's epsilon holds; the coordinator may be with them."""
+    return (
+        f"holds while fewer than {plan.coalition + 1} of {plan.parties} parties pool what they"
+        " know, the coordinator with them or not"
+    )

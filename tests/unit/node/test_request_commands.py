@@ -1,0 +1,289 @@
+"""``parley requests``: what a person may say, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from mpc.errors import UsageError
+from mpc.plan.build import plan_study
+from mpc.plan.model import Plan
+from mpc.ports import ChargeRequest, ChargeTerms
+from mpc.roster import Member, Roster
+from mpc.study.parse import parse_study
+from mpc.units import (
+    Adjacency,
+    DeltaAtto,
+    PartyId,
+    PlanDigest,
+    ProtectedUnit,
+    RhoPico,
+    Role,
+    RunId,
+)
+from parties.cli import app
+from parties.ledger.records import PartnerLimits
+from parties.ledger.sqlite import SqliteLedger
+from parties.new_files import node_text
+from parties.node.parts import LEDGER, REQUESTS
+from parties.node.requests import BegunRun, RequestState, RequestStore
+from parties.node.summary import promise_text, protected_text, question_text, request_summary
+from parties.policy.model import Domain
+from parties.system import SystemClock
+
+PLAN = PlanDigest("ab" * 32)
+FAR = 1 << 40
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    text = node_text(
+        party="clinic-a", coordinator="office", host="127.0.0.1", port=7100, table="stays",
+        rows_max=10_000,
+    )  # fmt: skip
+    file = tmp_path / "node.yaml"
+    file.write_text(text.replace("peers: {}", f"peers: {{office: 'sha256:{'0' * 64}'}}"))
+    return file
+
+
+@pytest.fixture
+def store(config: Path) -> RequestStore:
+    made = RequestStore(config.parent / "state" / REQUESTS, SystemClock())
+    made.ask(PLAN, "stays-1", "office", "{}", 100)
+    return made
+
+
+def requests(config: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["requests", *arguments, "--config", str(config)])
+
+
+def answered(config: Path, *arguments: str) -> dict[str, Any]:
+    done = requests(config, *arguments, "--json")
+    assert done.exit_code == 0, done.output
+    said: dict[str, Any] = json.loads(done.stdout)["data"]
+    return said
+
+
+@pytest.mark.parametrize("by", ["", "  ", "x" * 201, "M.\nOkafor", "a\u202eb", "policy"])
+def test_name_that_an_approval_cannot_carry_is_refused_before_anything_is_decided(
+    config: Path, store: RequestStore, by: str
+) -> None:
+    for action in (["approve"], ["refuse", "--reason", "no vote"]):
+        refused = requests(config, action[0], PLAN[:12], "--by", by, *action[1:])
+        assert refused.exit_code == 2
+        assert "--by" in refused.output
+    assert store.list()[0].state is RequestState.PENDING
+    assert store.decisions(PLAN) == ()
+
+
+@pytest.mark.parametrize("reason", ["", " ", "x" * 201, "no\x07"])
+def test_refusal_needs_a_reason_that_can_be_sent(
+    config: Path, store: RequestStore, reason: str
+) -> None:
+    refused = requests(config, "refuse", PLAN[:12], "--by", "M. Okafor", "--reason", reason)
+    assert refused.exit_code == 2
+    assert "--reason" in refused.output
+    assert store.list()[0].state is RequestState.PENDING
+
+
+@pytest.mark.parametrize(("prefix", "told"), [("ababa", "at least its first 6"), ("cdcdcd", "no")])
+def test_prefix_that_is_short_or_of_no_request_decides_nothing(
+    config: Path, store: RequestStore, prefix: str, told: str
+) -> None:
+    refused = requests(config, "approve", prefix, "--by", "M. Okafor")
+    assert refused.exit_code == 2
+    assert told in refused.output
+    assert store.list()[0].state is RequestState.PENDING
+
+
+def test_refusal_that_was_reconsidered_waits_again_and_its_history_is_kept(
+    config: Path, store: RequestStore
+) -> None:
+    by = ("--by", "M. Okafor")
+    answered(config, "refuse", PLAN[:6], *by, "--reason", "no vote")
+    second = requests(config, "approve", PLAN[:6], *by)
+    assert "refused already" in second.output
+    assert "reconsider" in second.output
+    said = answered(config, "reconsider", PLAN[:6], *by, "--reason", "vote received")
+    assert (said["state"], said["decided_by"], said["reason"]) == ("pending", "", "")
+    answered(config, "approve", PLAN[:6], *by)
+    assert [(each.state.value, each.reason) for each in store.decisions(PLAN)] == [
+        ("refused", "no vote"),
+        ("pending", "vote received"),
+        ("approved", ""),
+    ]
+
+
+def test_approval_that_was_reconsidered_starts_nothing_and_a_used_one_stays(
+    store: RequestStore,
+) -> None:
+    def begun(run: str) -> BegunRun:
+        return BegunRun(RunId(run * 64), PLAN, PartyId("office"), "population")
+
+    store.decide(PLAN, RequestState.APPROVED, "M. Okafor", "")
+    store.promise("n1", PLAN, "M. Okafor", FAR)
+    store.reconsider(PLAN, "M. Okafor", "wrong study")
+    with pytest.raises(Exception, match="unknown, expired, or was used"):
+        store.use_up("n1", begun("1"))
+    with pytest.raises(UsageError, match="pending; nothing can be taken back"):
+        store.reconsider(PLAN, "M. Okafor", "again")
+    store.decide(PLAN, RequestState.APPROVED, "M. Okafor", "")
+    store.promise("n2", PLAN, "M. Okafor", FAR)
+    store.use_up("n2", begun("2"))
+    with pytest.raises(UsageError, match="used; nothing can be taken back"):
+        store.reconsider(PLAN, "M. Okafor", "too late")
+
+
+STUDY = b"""\
+version: 1
+id: stays-1
+title: Stays
+purpose: quality-of-care
+lead: {name: Joan Example, organization: University, email: joan@university.example}
+parties:
+  clinic-a: {version: 1, rows_max: 10000, rows_expected: 3000}
+  clinic-b: {version: 1, rows_max: 10000, rows_expected: 2000}
+  clinic-c: {version: 1, rows_max: 10000, rows_expected: 1000}
+recipients: [coordinator]
+table:
+  name: stays
+  unit: {kind: row}
+  columns:
+    age: {type: number, bounds: [0, 110], step: 1, missing: exclude, outside: exclude}
+    sex: {type: category, levels: [F, M], missing: exclude, unknown_level: exclude}
+    days: {type: number, bounds: [0, 30], step: 0.5, missing: exclude, outside: clip}
+  where: age >= 18
+privacy: {epsilon: 1, delta: 0.000001, adjacency: add_or_remove_one}
+questions:
+  rows: {kind: count, by: [sex]}
+  stay: {kind: mean, column: days, by: [sex]}
+  spread: {kind: histogram, column: days, bins: [0, 7, 30]}
+"""
+DOMAIN = Domain(epsilon=Decimal(4), delta=Decimal("0.000001"))
+ROW = ProtectedUnit(1, Adjacency.ADD_OR_REMOVE_ONE)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    def member(name: str, role: Role) -> Member:
+        return Member(PartyId(name), role, name, f"tls {name}".encode(), f"sign {name}".encode())
+
+    study = parse_study(STUDY, "study")
+    parties = tuple(member(name, Role.PARTY) for name in study.parties)
+    return plan_study(study, Roster((*parties, member("office", Role.COORDINATOR))))
+
+
+@pytest.fixture
+def ledger(config: Path) -> SqliteLedger:
+    made = SqliteLedger(config.parent / "state" / LEDGER, SystemClock(), PartnerLimits())
+    made.create_domain("population", ROW, DOMAIN.rho, DeltaAtto(0), "owner")
+    (config.parent / "policy.yaml").write_text(
+        "version: 1\ndomains:\n  population: {epsilon: 4, delta: 0.000001}\n"
+    )
+    return made
+
+
+def charged(ledger: SqliteLedger, run: str, by: str, rho: int) -> RunId:
+    terms = ChargeTerms(
+        run=RunId(run * 64),
+        domain="population",
+        plan_digest=PLAN,
+        study="stays-1",
+        partner="University",
+        purpose="quality-of-care",
+        approved_by=by,
+        unit=ROW,
+        expires_unix_s=SystemClock().unix_s() + 600,
+    )
+    ledger.reserve(ChargeRequest(terms, b"{}", RhoPico(rho), DeltaAtto(0)))
+    return terms.run
+
+
+def test_person_is_shown_every_question_its_bounds_and_its_price(plan: Plan) -> None:
+    texts = {each.name: question_text(plan, each) for each in plan.questions}
+    prices = {each.name: f"{each.epsilon:f}" for each in plan.questions}
+    assert texts == {
+        "rows": f"count of rows by sex (F, M), epsilon {prices['rows']}",
+        "stay": f"mean of days [0, 30] step 0.5 by sex (F, M), epsilon {prices['stay']}",
+        "spread": "histogram of days [0, 30] step 0.5 in bins 0, 7, 30,"
+        f" epsilon {prices['spread']}",
+    }
+    assert promise_text(plan).startswith("holds while fewer than 3 of 3 parties pool what they")
+    assert protected_text(ROW) == "one row added or removed"
+    wide = ProtectedUnit(4, Adjacency.REPLACE_ONE)
+    assert protected_text(wide) == "up to 4 rows of one unit replaced by any others"
+
+
+def test_list_shows_what_a_plan_costs_here_and_what_it_would_leave(
+    config: Path, store: RequestStore, ledger: SqliteLedger, plan: Plan
+) -> None:
+    store.ask(plan.digest, "stays-1", "office", request_summary(plan, "population", DOMAIN), 100)
+    listed = answered(config, "list")["requests"]
+    (asked,) = [each for each in listed if each["plan_digest"] == plan.digest]
+    assert asked["summary"]["where"] == "age >= 18"
+    assert asked["asked_at"].endswith("Z")
+    assert asked["decided_at"] is None
+    cost, left = Decimal(asked["summary"]["cost"]["rho"]), Decimal(asked["left_after"]["rho"])
+    assert cost + left == Decimal(asked["left_after"]["rho_cap"])
+    text = requests(config, "list").stdout
+    assert "stay: mean of days [0, 30] step 0.5 by sex (F, M), epsilon" in text
+    assert "budget left after: rho" in text
+    charged(ledger, "1", "policy", DOMAIN.rho)
+    assert "is lacking" in requests(config, "list").stdout
+
+
+def test_list_of_all_shows_what_the_policy_allowed_by_itself(
+    config: Path, store: RequestStore, ledger: SqliteLedger
+) -> None:
+    store.promise("n1", PLAN, "policy", FAR)
+    run = charged(ledger, "1", "policy", 1000)
+    store.use_up("n1", BegunRun(run, PLAN, PartyId("office"), "population"))
+    charged(ledger, "2", "M. Okafor", 1000)
+    (automatic,) = answered(config, "list", "--all")["automatic"]
+    assert (automatic["run"], automatic["coordinator"]) == (run, "office")
+    assert automatic["time"].endswith("Z")
+    assert "automatic" not in answered(config, "list")
+    assert "approved by policy; reserved" in requests(config, "list", "--all").stdout
+
+
+def budget(config: Path, *options: str) -> Result:
+    return CliRunner().invoke(app, ["node", "budget", "--config", str(config), *options])
+
+
+def test_owner_reads_its_budget_and_every_charge_without_a_node(
+    config: Path, ledger: SqliteLedger
+) -> None:
+    ledger.commit(charged(ledger, "1", "M. Okafor", 2000), b"share")
+    ledger.release(charged(ledger, "2", "policy", 1000))
+    ledger.forfeit(charged(ledger, "3", "policy", 500))
+    charged(ledger, "4", "policy", 250)
+    shown = json.loads(budget(config, "--json").stdout)["data"]
+    (domain,) = shown["domains"]
+    cap = Decimal(DOMAIN.rho)
+    assert [Decimal(domain["rho"][each]) * 10**12 for each in domain["rho"]] == [
+        cap, 2500, 250, cap - 2750,
+    ]  # fmt: skip
+    assert Decimal(domain["epsilon"]["cap"]) <= 4
+    assert [(each["approved_by"], each["state"]) for each in domain["charges"]] == [
+        ("M. Okafor", "committed"),
+        ("policy", "released"),
+        ("policy", "forfeited"),
+        ("policy", "reserved"),
+    ]
+    assert shown["partners"] == [{"partner": "University", "reserved": 1, "aborts": 1}]
+    text = budget(config).stdout
+    for told in ("one row added or removed", "forfeited", "1 of 20 aborts", "M. Okafor", "2" * 12):
+        assert told in text
+
+
+def test_budget_of_a_node_that_never_ran_makes_no_ledger(config: Path) -> None:
+    refused = budget(config)
+    assert refused.exit_code == 2
+    assert "no ledger yet" in refused.output
+    assert not (config.parent / "state" / LEDGER).exists()
