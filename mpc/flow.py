@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mpc.plan.model import Plan
-from mpc.ports import ChargeTerms, Journal
-from mpc.privacy.ledger import Ledger
+from mpc.ports import ChargeTerms, Ledger
+from mpc.privacy.budget import Budget
 from mpc.privacy.noise import add_noise
 from mpc.privacy.sampler import NoiseSource
 from mpc.questions.local import local_sums
@@ -40,8 +40,8 @@ class Tools:
     """What a study needs at one party. ``agree`` returns when every peer is READY."""
 
     engine: Engine
+    budget: Budget
     ledger: Ledger
-    journal: Journal
     source: NoiseSource
     agree: Callable[[], None]
     seal: Callable[[bytes], bytes]  # masked share → signed message
@@ -62,15 +62,15 @@ def run_linear(
     Raises what its stages raise; before the commit nothing has left and nothing is spent.
     """
     entered(Stage.RESERVE)
-    tools.ledger.reserve(plan.event, terms)
+    tools.budget.reserve(plan.event, terms)
     entered(Stage.BOUND)
     local = BoundedStatistic.of(local_sums(plan.questions, table), plan.event)
     entered(Stage.SHARE)
     secret = tools.engine.share_sum(local)
-    charge = tools.ledger.charge(secret, terms)
+    charge = tools.budget.charge(secret, terms)
     entered(Stage.NOISE)
     noised = add_noise(secret, charge, tools.source, tools.engine)
     entered(Stage.AGREE)
     tools.agree()
     entered(Stage.RELEASE)
-    return open_noised(noised, tools.engine, tools.journal, tools.opening, tools.seal)
+    return open_noised(noised, tools.engine, tools.ledger, tools.opening, tools.seal)

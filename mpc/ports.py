@@ -1,4 +1,4 @@
-"""What the engine needs from outside: time, randomness, a channel to each peer, a durable journal.
+"""What the engine needs from outside: time, randomness, a channel to each peer, a durable ledger.
 
 The engine imports no clock, socket, file or random generator; ``parties`` hands in the real ones
 and ``mpc.testing`` the in-memory ones.
@@ -97,8 +97,8 @@ class ChargeTerms:
 class ChargeRequest:
     """What is to be charged, on which terms: stored with the charge for ever.
 
-    ``rho`` and ``delta`` are the event's price for the terms' unit, the study's; the journal
-    charges them for the domain's own unit. Made by :mod:`mpc.privacy.ledger` alone, which prices
+    ``rho`` and ``delta`` are the event's price for the terms' unit, the study's; the ledger
+    charges them for the domain's own unit. Made by :mod:`mpc.privacy.budget` alone, which prices
     the event.
     """
 
@@ -131,7 +131,7 @@ class Balance:
         return DeltaAtto(max(0, self.delta_cap - self.delta_spent - self.delta_reserved))
 
 
-class Journal(Protocol):
+class Ledger(Protocol):
     """Durable budget and outbox of one party. Every method is on disk when it returns."""
 
     def reserve(self, request: ChargeRequest) -> None:

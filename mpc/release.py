@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mpc.errors import SecretMisuseError
-from mpc.ports import Journal
+from mpc.ports import Ledger
 from mpc.ring.words import to_bytes
 from mpc.secret.engine import Engine
 from mpc.secret.sealed import NoisedStatistic
@@ -18,7 +18,7 @@ OPENING_BYTES = 16
 def open_noised(
     noised: NoisedStatistic,
     engine: Engine,
-    journal: Journal,
+    ledger: Ledger,
     opening: bytes,
     seal: Callable[[bytes], bytes],
 ) -> bytes:
@@ -39,5 +39,5 @@ def open_noised(
     if masked.dtype != np.int64 or masked.shape != (noised.size,):
         raise SecretMisuseError(f"the engine masked another vector than {noised!r}")
     message = seal(to_bytes(masked))
-    journal.commit(noised.run, message)
+    ledger.commit(noised.run, message)
     return message

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from joint_release import OPENING, funded_journal, terms
+from joint_release import OPENING, funded_ledger, terms
 from lane_federation import Federation, Participant
 from session_federation import SessionFederation
 from torch.distributed import ReduceOp
@@ -36,7 +36,7 @@ from mpc.backend.shim import import_crypten
 from mpc.backend.steps import Steps
 from mpc.errors import PeerError
 from mpc.ports import Channel
-from mpc.privacy.ledger import Ledger
+from mpc.privacy.budget import Budget
 from mpc.privacy.noise import add_noise
 from mpc.release import open_noised
 from mpc.ring.words import from_bytes
@@ -70,10 +70,10 @@ def masked_words(engine: Engine, rank: int, parties: int) -> list[int]:
     """What ``rank`` would send to the coordinator for its sums: the whole linear way."""
     event = NoiseEvent((NoiseBlock(7, 1, Fraction(4)),), parties, parties - 1)
     secret = engine.share_sum(BoundedStatistic.of(SUMS[rank], event))
-    journal = funded_journal()
-    charge = Ledger(journal).charge(secret, terms())
+    ledger = funded_ledger()
+    charge = Budget(ledger).charge(secret, terms())
     noised = add_noise(secret, charge, Ramp(), engine)
-    message = open_noised(noised, engine, journal, OPENING, bytes)
+    message = open_noised(noised, engine, ledger, OPENING, bytes)
     return [int(word) for word in from_bytes(message)]
 
 

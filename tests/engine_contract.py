@@ -6,12 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from joint_release import OPENING, SilentSource, funded_journal, terms, zero_masks
+from joint_release import OPENING, SilentSource, funded_ledger, terms, zero_masks
 from seeded_randomness import SeededRandomness
 
 from mpc.accounting.event import NoiseBlock, NoiseEvent
 from mpc.errors import SecretMisuseError
-from mpc.privacy.ledger import Ledger
+from mpc.privacy.budget import Budget
 from mpc.privacy.noise import add_noise
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.ring.words import add, decode
@@ -38,7 +38,7 @@ class EngineContract:
     ) -> NoisedStatistic:
         event = NoiseEvent((NoiseBlock(len(sums), 1, Fraction(50)),), parties, parties - 1)
         secret = engine.share_sum(BoundedStatistic.of(sums, event))
-        charge = Ledger(funded_journal()).charge(secret, terms())
+        charge = Budget(funded_ledger()).charge(secret, terms())
         return add_noise(secret, charge, source or SilentSource(), engine)
 
     def shares(self, sums: list[list[int]]) -> list[RingVector]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from mpc.accounting.event import NoiseEvent
 from mpc.ports import ChargeTerms, Randomness
-from mpc.privacy.ledger import Ledger
+from mpc.privacy.budget import Budget
 from mpc.privacy.noise import add_noise
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.release import open_noised
@@ -22,7 +22,7 @@ from mpc.secret.reference import ReferenceEngine
 from mpc.secret.sealed import BoundedStatistic
 from mpc.session.keys import EphemeralKey, KeySchedule
 from mpc.session.zero_sharing import ZeroSharing
-from mpc.testing.journal import MemoryJournal
+from mpc.testing.ledger import MemoryLedger
 from mpc.units import (
     Adjacency,
     DeltaAtto,
@@ -76,10 +76,10 @@ def terms(run: str = "0" * 64, *, unit: ProtectedUnit = ROW, expires: int = 2**4
     )
 
 
-def funded_journal(rho_cap: int = 10**15) -> MemoryJournal:
-    journal = MemoryJournal()
-    journal.create_domain("members", ROW, RhoPico(rho_cap), DeltaAtto(0))
-    return journal
+def funded_ledger(rho_cap: int = 10**15) -> MemoryLedger:
+    ledger = MemoryLedger()
+    ledger.create_domain("members", ROW, RhoPico(rho_cap), DeltaAtto(0))
+    return ledger
 
 
 class WatchedSource:
@@ -131,11 +131,11 @@ def release(
     messages = []
     masks = zero_masks(event.parties, randomness)
     for own, source, mask in zip(sums, sources, masks, strict=True):
-        engine, journal = ReferenceEngine(mask), funded_journal()
+        engine, ledger = ReferenceEngine(mask), funded_ledger()
         secret = engine.share_sum(BoundedStatistic.of(own, event))
-        charge = Ledger(journal).charge(secret, terms())
+        charge = Budget(ledger).charge(secret, terms())
         noised = add_noise(secret, charge, source, engine)
-        messages.append(open_noised(noised, engine, journal, OPENING, bytes))
+        messages.append(open_noised(noised, engine, ledger, OPENING, bytes))
     totals = decode(add([from_bytes(message) for message in messages]))
     return totals, messages
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from journal_contract import CAP, ROW, asking
+from ledger_contract import CAP, ROW, asking
 
 from mpc.errors import BudgetRefusal
 from mpc.ports import ChargeRequest
@@ -60,7 +60,7 @@ class CrashingDatabase(Database):
             yield CrashingConnection(connection, self._statement)
 
 
-class CrashingJournal(SqliteLedger):
+class CrashingLedger(SqliteLedger):
     """A ledger whose process dies before or after a step."""
 
     def __init__(self, path: Path, point: str) -> None:
@@ -89,23 +89,23 @@ def release_one(path: Path, point: str) -> None:
     from joint_release import OPENING, terms, zero_masks
 
     from mpc.accounting.event import NoiseBlock, NoiseEvent
-    from mpc.privacy.ledger import Ledger
+    from mpc.privacy.budget import Budget
     from mpc.privacy.noise import add_noise
     from mpc.privacy.sampler import DiscreteGaussian
     from mpc.release import open_noised
     from mpc.secret.reference import ReferenceEngine
     from mpc.secret.sealed import BoundedStatistic
 
-    journal = CrashingJournal(path, point)
-    journal.create_domain("members", ROW, RhoPico(RELEASE_CAP), DeltaAtto(0), "owner")
+    ledger = CrashingLedger(path, point)
+    ledger.create_domain("members", ROW, RhoPico(RELEASE_CAP), DeltaAtto(0), "owner")
     if point.startswith("within: "):
-        journal._database = CrashingDatabase(path, point.removeprefix("within: "))
+        ledger._database = CrashingDatabase(path, point.removeprefix("within: "))
     engine = ReferenceEngine(zero_masks(2, SystemRandomness())[0])
     event = NoiseEvent((NoiseBlock(5, 1, Fraction(50)),), 2, 1)
     statistic = engine.share_sum(BoundedStatistic.of([1, 2, 3, 4, 5], event))
-    charge = Ledger(journal).charge(statistic, terms(expires=SystemClock().unix_s() + 600))
+    charge = Budget(ledger).charge(statistic, terms(expires=SystemClock().unix_s() + 600))
     noised = add_noise(statistic, charge, DiscreteGaussian(SystemRandomness()), engine)
-    message = open_noised(noised, engine, journal, OPENING, bytes)
+    message = open_noised(noised, engine, ledger, OPENING, bytes)
     sys.stdout.write(message.hex())
     sys.stdout.flush()
     if point == "after sending":
@@ -130,7 +130,7 @@ def reserve_many(path: Path, first: int, count: int, rho: int) -> None:
 
 def commit_or_release(path: Path, what: str, number: int) -> None:
     """Settle one run after the start signal; "won" if this process moved it."""
-    from journal_contract import run_id
+    from ledger_contract import run_id
 
     from mpc.errors import LedgerError
 

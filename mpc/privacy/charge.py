@@ -13,7 +13,7 @@ from mpc.units import RunId
 
 @final
 class BudgetCharge(Sealed):
-    """A reservation on disk for one statistic. Made by :mod:`mpc.privacy.ledger` alone.
+    """A reservation on disk for one statistic. Made by :mod:`mpc.privacy.budget` alone.
 
     Never refunded: what is spent here and then lost is lost.
     """

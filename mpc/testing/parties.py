@@ -2,7 +2,7 @@
 
 Plan, approvals, handshake, engine, charge, noise and the one door are the product's. Replaced is
 what lies outside ``mpc``: rows are whatever tables are given, messages go over the in-memory
-network, the journal is forgotten with the process, and certificates are self-signed.
+network, the ledger is forgotten with the process, and certificates are self-signed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mpc.outcome import combine_shares, decode_totals
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.ports import Channel, ChargeTerms, Randomness
-from mpc.privacy.ledger import Ledger
+from mpc.privacy.budget import Budget
 from mpc.privacy.sampler import NoiseSource
 from mpc.questions.answer import Answer
 from mpc.ring.words import from_bytes
@@ -29,7 +29,7 @@ from mpc.session.session import Session
 from mpc.session.share import COMMITMENT_SIZE, ReleasedShare, check_shares, opening_id
 from mpc.study.model import Study
 from mpc.table.model import BoundedTable
-from mpc.testing.journal import MemoryJournal
+from mpc.testing.ledger import MemoryLedger
 from mpc.testing.network import Network, together
 from mpc.testing.participants import Participant, roster_of
 from mpc.testing.sessions import NOW_UNIX_S, approvals_of
@@ -58,7 +58,7 @@ class InProcessParties:
     """The parties and the coordinator of ``study``; each :meth:`run` is a run of its own.
 
     ``tables`` has every party's. ``randomness`` makes keys, nonces and masks; noise comes from the
-    source that a run gives each party. ``journals`` outlive the runs.
+    source that a run gives each party. ``ledgers`` outlive the runs.
     """
 
     def __init__(
@@ -70,16 +70,16 @@ class InProcessParties:
         roles.append((COORDINATOR, Role.COORDINATOR))
         self._participants = tuple(Participant.make(name, role, randomness) for name, role in roles)
         self.plan: Plan = plan_study(study, roster_of(self._participants))
-        self.journals = {participant.id: self._journal() for participant in self._own_parties}
+        self.ledgers = {participant.id: self._ledger() for participant in self._own_parties}
 
     @property
     def _own_parties(self) -> tuple[Participant, ...]:
         return self._participants[:-1]
 
-    def _journal(self) -> MemoryJournal:
-        journal = MemoryJournal()
-        journal.create_domain(DOMAIN, _unit(self.plan), _RHO_CAP, _DELTA_CAP)
-        return journal
+    def _ledger(self) -> MemoryLedger:
+        ledger = MemoryLedger()
+        ledger.create_domain(DOMAIN, _unit(self.plan), _RHO_CAP, _DELTA_CAP)
+        return ledger
 
     def run(
         self,
@@ -124,11 +124,11 @@ class InProcessParties:
         return make_hello(agreement, participant.id, participant.sign, self._randomness)
 
     def _compute(self, session: Session, channel: Channel, source: NoiseSource) -> bytes:
-        journal = self.journals[session.own]
+        ledger = self.ledgers[session.own]
         tools = Tools(
             engine=ReferenceEngine(session.zero_sharing),
-            ledger=Ledger(journal),
-            journal=journal,
+            budget=Budget(ledger),
+            ledger=ledger,
             source=source,
             agree=lambda: session.exchange_ready(channel, session.opening),
             seal=lambda masked: session.seal(

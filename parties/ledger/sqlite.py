@@ -1,4 +1,4 @@
-"""A party's privacy budget and outbox in one SQLite file: :class:`mpc.ports.Journal`.
+"""A party's privacy budget and outbox in one SQLite file: :class:`mpc.ports.Ledger`.
 
 One cap a privacy domain, in zCDP, enforced as a filter: a charge is taken only if all that was
 committed or is reserved, plus it, stays within the cap, whatever was asked before and why (the

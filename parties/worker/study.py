@@ -20,8 +20,8 @@ from mpc.errors import IntegrityError, ParleyError, StudyAborted
 from mpc.flow import Stage, Tools, run_linear
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
-from mpc.ports import Channel, ChargeTerms, Clock, Journal, Randomness
-from mpc.privacy.ledger import Ledger
+from mpc.ports import Channel, ChargeTerms, Clock, Ledger, Randomness
+from mpc.privacy.budget import Budget
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.ring.words import from_bytes
 from mpc.roster import Roster
@@ -57,16 +57,16 @@ class WorkerPorts:
     clock: Clock
     randomness: Randomness
     source: NoiseSource
-    journal: Callable[[WorkerOrder], Journal]
+    ledger: Callable[[WorkerOrder], Ledger]
 
 
 def system_ports() -> WorkerPorts:
     """The real ones: the system's clock and randomness, exact noise, the party's ledger."""
     clock, randomness = SystemClock(), SystemRandomness()
-    return WorkerPorts(clock, randomness, DiscreteGaussian(randomness), open_journal)
+    return WorkerPorts(clock, randomness, DiscreteGaussian(randomness), open_ledger)
 
 
-def open_journal(order: WorkerOrder) -> SqliteLedger:
+def open_ledger(order: WorkerOrder) -> SqliteLedger:
     """The ledger of the order's party."""
     limits = PartnerLimits(
         reserved_max=order.reserved_max,
@@ -97,7 +97,7 @@ class _Study:
         self._ports = ports
         self._identity = Identity.from_node(order.identity)
         self._plan = _recomputed(order)
-        self._journal = ports.journal(order)
+        self._ledger = ports.ledger(order)
         self._met_s = 0.0
 
     def run(self) -> None:
@@ -177,8 +177,8 @@ class _Study:
         store.keep(self._order.run, version, commitment)
         tools = Tools(
             engine=CryptenEngine(session, channel),
-            ledger=Ledger(self._journal),
-            journal=self._journal,
+            budget=Budget(self._ledger),
+            ledger=self._ledger,
             source=self._ports.source,
             agree=lambda: self._agree(session, channel),
             seal=lambda masked: session.seal(

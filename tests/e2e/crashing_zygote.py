@@ -12,46 +12,46 @@ from pathlib import Path
 
 from crash_points import Point, reach
 
-from mpc.ports import Balance, ChargeRequest, ChargeState, Journal
+from mpc.ports import Balance, ChargeRequest, ChargeState, Ledger
 from mpc.units import RunId
 from parties.system import SystemRandomness
 from parties.worker.order import WorkerOrder
 from parties.worker.pipe import Pipe
-from parties.worker.study import open_journal, system_ports, work
+from parties.worker.study import open_ledger, system_ports, work
 from parties.worker.zygote import serve
 
 
-class CrashingJournal:
+class CrashingLedger:
     """The party's ledger, with a crash point on either side of what is durable."""
 
-    def __init__(self, journal: Journal, folder: Path) -> None:
-        self._journal = journal
+    def __init__(self, ledger: Ledger, folder: Path) -> None:
+        self._ledger = ledger
         self._folder = folder
 
     def reserve(self, request: ChargeRequest) -> None:
         reach(Point.RESERVE, self._folder)
-        self._journal.reserve(request)
+        self._ledger.reserve(request)
         reach(Point.RESERVED, self._folder)
 
     def commit(self, run: RunId, message: bytes) -> None:
         reach(Point.COMMIT, self._folder)
-        self._journal.commit(run, message)
+        self._ledger.commit(run, message)
         reach(Point.COMMITTED, self._folder)
 
     def release(self, run: RunId) -> bool:
-        return self._journal.release(run)
+        return self._ledger.release(run)
 
     def forfeit(self, run: RunId) -> bool:
-        return self._journal.forfeit(run)
+        return self._ledger.forfeit(run)
 
     def outbox(self, run: RunId) -> bytes | None:
-        return self._journal.outbox(run)
+        return self._ledger.outbox(run)
 
     def state(self, run: RunId) -> ChargeState | None:
-        return self._journal.state(run)
+        return self._ledger.state(run)
 
     def balance(self, domain: str) -> Balance:
-        return self._journal.balance(domain)
+        return self._ledger.balance(domain)
 
 
 class CrashingPorts:
@@ -61,9 +61,9 @@ class CrashingPorts:
         self._folder: Path | None = None
         self._system = SystemRandomness()
 
-    def journal(self, order: WorkerOrder) -> Journal:
+    def ledger(self, order: WorkerOrder) -> Ledger:
         self._folder = Path(order.ledger).parents[1]
-        return CrashingJournal(open_journal(order), self._folder)
+        return CrashingLedger(open_ledger(order), self._folder)
 
     def random_bytes(self, count: int) -> bytes:
         if self._folder is not None:
@@ -73,7 +73,7 @@ class CrashingPorts:
 
 def crashing_work(pipe: Pipe) -> None:
     ports = CrashingPorts()
-    work(pipe, replace(system_ports(), randomness=ports, journal=ports.journal))
+    work(pipe, replace(system_ports(), randomness=ports, ledger=ports.ledger))
 
 
 if __name__ == "__main__":

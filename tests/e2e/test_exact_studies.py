@@ -85,7 +85,7 @@ def run_in_process(name: str, folder: Path) -> Ran:
     data = {party: directory / f"{party}.csv" for party in study.parties}
     tables = tables_of(study, data, folder / "tables")
     parties = InProcessParties(study, tables, SeededRandomness(name))
-    released = parties.run({party: SilentSource() for party in parties.journals}, build=SILENT)
+    released = parties.run({party: SilentSource() for party in parties.ledgers}, build=SILENT)
     return Ran(parties.plan, list(released.totals), released.answers, data, expected(name))
 
 
@@ -179,15 +179,15 @@ def test_one_party_without_noise_is_refused_and_nobody_is_charged(
     data = {party: directory / f"{party}.csv" for party in study.parties}
     tables = tables_of(study, data, tmp_path / "tables")
     parties = InProcessParties(study, tables, SeededRandomness("mixed"))
-    names = list(parties.journals)
+    names = list(parties.ledgers)
     sources: dict[PartyId, NoiseSource] = {
         name: DiscreteGaussian(SeededRandomness(name)) for name in names
     }
     sources[names[silent]] = SilentSource()
-    before = {name: journal.balance("population") for name, journal in parties.journals.items()}
+    before = {name: ledger.balance("population") for name, ledger in parties.ledgers.items()}
     run = partial(parties.run, sources)
     with pytest.raises(IntegrityError, match=rf"{names[silent]}: its Hello .* another mechanism"):
         run()
     assert {
-        name: journal.balance("population") for name, journal in parties.journals.items()
+        name: ledger.balance("population") for name, ledger in parties.ledgers.items()
     } == before

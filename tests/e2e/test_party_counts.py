@@ -137,10 +137,10 @@ def test_parties_in_one_process_release_the_study(count: int) -> None:
     released = parties.run(
         {
             owner: DiscreteGaussian(SeededRandomness(f"counts/{count}/{owner}"))
-            for owner in parties.journals
+            for owner in parties.ledgers
         }
     )
     assert_close(parties.plan, released.totals, owners)
-    assert {journal.balance("population").rho_spent for journal in parties.journals.values()} == {
+    assert {ledger.balance("population").rho_spent for ledger in parties.ledgers.values()} == {
         parties.plan.rho_total
     }

@@ -113,7 +113,7 @@ class Repetition:
     ) -> Mapping[PartyId, NoiseSource]:
         return {
             party: source(DiscreteGaussian(SeededRandomness(f"seeds/{seed}/{party}")))
-            for party in self._parties.journals
+            for party in self._parties.ledgers
         }
 
 

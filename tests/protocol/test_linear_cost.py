@@ -28,11 +28,11 @@ def test_a_linear_study_takes_the_rounds_and_bytes_that_its_plan_says(parties: i
     study = study_of(parties)
     tables = {name: MemoryTable([], study.table) for name in study.parties}
     run = InProcessParties(study, tables, SeededRandomness("cost"))
-    sources = {name: DiscreteGaussian(SeededRandomness(name)) for name in run.journals}
+    sources = {name: DiscreteGaussian(SeededRandomness(name)) for name in run.ledgers}
     released = run.run({**sources})
     cost = run.plan.cost
     assert cost.rounds == 2
-    for sender in run.journals:
+    for sender in run.ledgers:
         sent = [message for message in released.network.seen if message.sender == sender]
         assert len(sent) == MESSAGES_A_PEER * (parties - 1)
         assert all(message.receiver != sender for message in sent)

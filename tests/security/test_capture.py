@@ -131,7 +131,7 @@ def spoken_between_parties(data: dict[str, Path], folder: Path) -> list[tuple[st
     """The parties' messages to each other and to the coordinator, without TLS around them."""
     study = visits()
     parties = InProcessParties(study, tables_of(study, data, folder), SeededRandomness("spoken"))
-    silent = {party: SilentSource() for party in parties.journals}
+    silent = {party: SilentSource() for party in parties.ledgers}
     released = parties.run(silent, build=SilentSource.build)
     spoken = [
         (f"{m.sender} to {m.receiver}", m.operation + m.payload) for m in released.network.seen

@@ -24,7 +24,7 @@ INSIDE = {
 ALLOWED = ("mpc/secret/", "mpc/backend/", "mpc/privacy/noise.py", "mpc/release.py")
 
 MINTS = {
-    ("mpc/privacy/ledger.py", "BudgetCharge._create"),
+    ("mpc/privacy/budget.py", "BudgetCharge._create"),
     ("mpc/privacy/noise.py", "OwnNoise._create"),
     ("mpc/secret/reference.py", "SecretStatistic._create"),
     ("mpc/secret/reference.py", "NoisedStatistic._create"),

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from joint_release import funded_journal, terms
+from joint_release import funded_ledger, terms
 from receipts import federation, study
 
 from mpc.errors import BudgetRefusal
 from mpc.flow import Stage, Tools, run_linear
 from mpc.plan.build import plan_study
-from mpc.privacy.ledger import Ledger
+from mpc.privacy.budget import Budget
 from mpc.table.model import CellSums
 
 
@@ -26,7 +26,7 @@ class UnreadTable:
 def test_no_row_is_read_before_its_price_is_reserved(tmp_path: Path) -> None:
     members = federation(tmp_path)
     plan = plan_study(study(members.parties), members.roster)
-    poor = funded_journal(rho_cap=1)
+    poor = funded_ledger(rho_cap=1)
     before = poor.balance("members")
     entered: list[Stage] = []
 
@@ -35,8 +35,8 @@ def test_no_row_is_read_before_its_price_is_reserved(tmp_path: Path) -> None:
 
     tools = Tools(
         engine=never,
-        ledger=Ledger(poor),
-        journal=poor,
+        budget=Budget(poor),
+        ledger=poor,
         source=never,
         agree=never,
         seal=never,

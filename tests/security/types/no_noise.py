@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.ports import ChargeTerms, Journal
+from mpc.ports import ChargeTerms, Ledger
+from mpc.privacy.budget import Budget
 from mpc.privacy.charge import BudgetCharge
-from mpc.privacy.ledger import Ledger
 from mpc.privacy.noise import add_noise
 from mpc.privacy.sampler import NoiseSource
 from mpc.release import open_noised
@@ -15,10 +15,10 @@ from mpc.secret.sealed import BoundedStatistic, NoisedStatistic, OwnNoise, Secre
 
 
 def skip_the_noise(
-    local: BoundedStatistic, secret: SecretStatistic, engine: Engine, journal: Journal
+    local: BoundedStatistic, secret: SecretStatistic, engine: Engine, ledger: Ledger
 ) -> None:
-    open_noised(local, engine, journal, b"", bytes)  # refused: arg-type
-    open_noised(secret, engine, journal, b"", bytes)  # refused: arg-type
+    open_noised(local, engine, ledger, b"", bytes)  # refused: arg-type
+    open_noised(secret, engine, ledger, b"", bytes)  # refused: arg-type
     engine.masked_share(local, b"")  # refused: arg-type
     engine.masked_share(secret, b"")  # refused: arg-type
     engine.reveal(secret)  # refused: attr-defined
@@ -48,11 +48,11 @@ def noise_what_is_not_secret(
     engine.share_sum(noised)  # refused: arg-type
 
 
-def claim_a_price(ledger: Ledger, secret: SecretStatistic, terms: ChargeTerms) -> None:
-    ledger.charge(secret, terms, rho=0)  # refused: call-arg
-    ledger.charge(terms, secret)  # refused: arg-type
-    ledger.refund(secret)  # refused: attr-defined
+def claim_a_price(budget: Budget, secret: SecretStatistic, terms: ChargeTerms) -> None:
+    budget.charge(secret, terms, rho=0)  # refused: call-arg
+    budget.charge(terms, secret)  # refused: arg-type
+    budget.refund(secret)  # refused: attr-defined
 
 
-def open_twice(released: bytes, engine: Engine, journal: Journal) -> None:
-    open_noised(released, engine, journal, b"", bytes)  # refused: arg-type
+def open_twice(released: bytes, engine: Engine, ledger: Ledger) -> None:
+    open_noised(released, engine, ledger, b"", bytes)  # refused: arg-type

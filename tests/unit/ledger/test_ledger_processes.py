@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from joint_release import terms
-from journal_contract import CAP, ROW, asking, run_id
+from ledger_contract import CAP, ROW, asking, run_id
 from ledger_process import RELEASE_CAP, WIDE
 
 from mpc.errors import LedgerError

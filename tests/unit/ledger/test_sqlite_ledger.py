@@ -1,4 +1,4 @@
-"""The durable ledger: the journal's contract, expiry, bounds on partners, caps, history, file."""
+"""The durable ledger: the ledger's contract, expiry, bounds on partners, caps, history, file."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from journal_contract import (
+from ledger_contract import (
     CAP,
     NOW,
     ROW,
     STEPS,
-    JournalContract,
-    JournalFactory,
+    LedgerContract,
+    LedgerFactory,
     asking,
     check_steps,
     run_id,
@@ -57,9 +57,9 @@ def opened(path: Path, clock: SetClock, limits: PartnerLimits = WIDE) -> SqliteL
     return ledger
 
 
-class TestSqliteLedger(JournalContract):
+class TestSqliteLedger(LedgerContract):
     @pytest.fixture
-    def fresh(self, tmp_path: Path, clock: SetClock) -> JournalFactory:
+    def fresh(self, tmp_path: Path, clock: SetClock) -> LedgerFactory:
         numbers = count()
 
         def make(unit: ProtectedUnit = ROW) -> SqliteLedger:

@@ -10,7 +10,7 @@ import pytest
 from joint_release import (
     OPENING,
     SilentSource,
-    funded_journal,
+    funded_ledger,
     gaussian_sources,
     release,
     residuals,
@@ -22,23 +22,23 @@ from seeded_randomness import SeededRandomness
 from mpc.accounting.event import NoiseBlock, NoiseEvent
 from mpc.errors import LedgerError, SecretMisuseError
 from mpc.ports import ChargeState
-from mpc.privacy.ledger import Ledger
+from mpc.privacy.budget import Budget
 from mpc.privacy.noise import add_noise
 from mpc.release import open_noised
 from mpc.ring.words import from_bytes
 from mpc.secret.engine import RingVector
 from mpc.secret.reference import ReferenceEngine
 from mpc.secret.sealed import BoundedStatistic, NoisedStatistic
-from mpc.testing.journal import MemoryJournal
+from mpc.testing.ledger import MemoryLedger
 from mpc.units import RunId
 
 EVENT = NoiseEvent((NoiseBlock(3, 1, Fraction(50)),), 3, 2)
 RUN = terms().run
 
 
-def noised(engine: ReferenceEngine, journal: MemoryJournal) -> NoisedStatistic:
+def noised(engine: ReferenceEngine, ledger: MemoryLedger) -> NoisedStatistic:
     statistic = engine.share_sum(BoundedStatistic.of([4, 5, 6], EVENT))
-    charge = Ledger(journal).charge(statistic, terms())
+    charge = Budget(ledger).charge(statistic, terms())
     return add_noise(statistic, charge, SilentSource(), engine)
 
 
@@ -47,54 +47,54 @@ def engine() -> ReferenceEngine:
 
 
 def test_the_message_is_in_the_outbox_when_it_is_returned() -> None:
-    with_engine, journal = engine(), funded_journal()
+    with_engine, ledger = engine(), funded_ledger()
     message = open_noised(
-        noised(with_engine, journal), with_engine, journal, OPENING, lambda m: b"signed" + m
+        noised(with_engine, ledger), with_engine, ledger, OPENING, lambda m: b"signed" + m
     )
-    assert journal.state(RUN) is ChargeState.COMMITTED
-    assert journal.outbox(RUN) == message
+    assert ledger.state(RUN) is ChargeState.COMMITTED
+    assert ledger.outbox(RUN) == message
     assert message.startswith(b"signed")
     assert len(message) == 6 + 8 * EVENT.size
 
 
 def test_a_second_opening_is_refused_and_the_outbox_is_unchanged() -> None:
-    with_engine, journal = engine(), funded_journal()
-    statistic = noised(with_engine, journal)
-    message = open_noised(statistic, with_engine, journal, OPENING, bytes)
+    with_engine, ledger = engine(), funded_ledger()
+    statistic = noised(with_engine, ledger)
+    message = open_noised(statistic, with_engine, ledger, OPENING, bytes)
     with pytest.raises(LedgerError, match="not reserved"):
-        open_noised(statistic, with_engine, journal, b"another opening.", bytes)
-    assert journal.outbox(RUN) == message
+        open_noised(statistic, with_engine, ledger, b"another opening.", bytes)
+    assert ledger.outbox(RUN) == message
 
 
 def test_a_released_reservation_opens_nothing() -> None:
-    with_engine, journal = engine(), funded_journal()
-    statistic = noised(with_engine, journal)
-    assert journal.release(RUN)
+    with_engine, ledger = engine(), funded_ledger()
+    statistic = noised(with_engine, ledger)
+    assert ledger.release(RUN)
     with pytest.raises(LedgerError):
-        open_noised(statistic, with_engine, journal, OPENING, bytes)
-    assert journal.outbox(RUN) is None
-    assert journal.state(RUN) is ChargeState.RELEASED
+        open_noised(statistic, with_engine, ledger, OPENING, bytes)
+    assert ledger.outbox(RUN) is None
+    assert ledger.state(RUN) is ChargeState.RELEASED
 
 
 def test_a_failed_signature_leaves_the_charge_reserved_and_no_message() -> None:
     def fail(_masked: bytes) -> bytes:
         raise ValueError("no key")
 
-    with_engine, journal = engine(), funded_journal()
-    statistic = noised(with_engine, journal)
+    with_engine, ledger = engine(), funded_ledger()
+    statistic = noised(with_engine, ledger)
     with pytest.raises(ValueError, match="no key"):
-        open_noised(statistic, with_engine, journal, OPENING, fail)
-    assert journal.state(RUN) is ChargeState.RESERVED
-    assert journal.outbox(RUN) is None
+        open_noised(statistic, with_engine, ledger, OPENING, fail)
+    assert ledger.state(RUN) is ChargeState.RESERVED
+    assert ledger.outbox(RUN) is None
 
 
 @pytest.mark.parametrize("opening", [b"", b"short", bytes(17)])
 def test_an_opening_has_its_name(opening: bytes) -> None:
-    with_engine, journal = engine(), funded_journal()
-    statistic = noised(with_engine, journal)
+    with_engine, ledger = engine(), funded_ledger()
+    statistic = noised(with_engine, ledger)
     with pytest.raises(SecretMisuseError, match="opening"):
-        open_noised(statistic, with_engine, journal, opening, bytes)
-    assert journal.state(RUN) is ChargeState.RESERVED
+        open_noised(statistic, with_engine, ledger, opening, bytes)
+    assert ledger.state(RUN) is ChargeState.RESERVED
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_an_engine_that_masks_something_else_is_refused(
             return change(super().masked_share(noised, opening))
 
     with_engine = WrongEngine(zero_masks(3, SeededRandomness(5))[0])
-    journal = funded_journal()
-    statistic = noised(with_engine, journal)
+    ledger = funded_ledger()
+    statistic = noised(with_engine, ledger)
     with pytest.raises(SecretMisuseError, match="another vector"):
-        open_noised(statistic, with_engine, journal, OPENING, bytes)
-    assert journal.outbox(RUN) is None
+        open_noised(statistic, with_engine, ledger, OPENING, bytes)
+    assert ledger.outbox(RUN) is None
 
 
 @pytest.mark.parametrize("parties", [2, 3, 5, 16])
@@ -145,8 +145,8 @@ def test_each_message_is_uniform_by_itself() -> None:
 
 
 def test_the_run_of_the_charge_is_the_run_that_is_committed() -> None:
-    with_engine, journal = engine(), funded_journal()
-    statistic = noised(with_engine, journal)
+    with_engine, ledger = engine(), funded_ledger()
+    statistic = noised(with_engine, ledger)
     assert statistic.run == RUN
-    open_noised(statistic, with_engine, journal, OPENING, bytes)
-    assert journal.state(RunId("f" * 64)) is None
+    open_noised(statistic, with_engine, ledger, OPENING, bytes)
+    assert ledger.state(RunId("f" * 64)) is None

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from joint_release import SilentSource, funded_journal, terms, zero_masks
+from joint_release import SilentSource, funded_ledger, terms, zero_masks
 from seeded_randomness import SeededRandomness
 
 from mpc.accounting.event import NoiseBlock, NoiseEvent
 from mpc.errors import SecretMisuseError
+from mpc.privacy.budget import Budget
 from mpc.privacy.charge import BudgetCharge
-from mpc.privacy.ledger import Ledger
 from mpc.privacy.noise import add_noise
 from mpc.secret.reference import ReferenceEngine
 from mpc.secret.seal import Sealed
@@ -35,7 +35,7 @@ def made() -> dict[type, Any]:
     engine = ReferenceEngine(zero_masks(2, SeededRandomness(1))[0])
     bounded = BoundedStatistic.of([CANARY] * 3, EVENT)
     secret = engine.share_sum(bounded)
-    charge = Ledger(funded_journal()).charge(secret, terms())
+    charge = Budget(funded_ledger()).charge(secret, terms())
     noise = OwnNoise._create(secret, np.full(3, CANARY), charge.run)
     noised = add_noise(secret, charge, SilentSource(), engine)
     return {type(value): value for value in (bounded, secret, noise, noised, charge)}

@@ -1,4 +1,4 @@
-"""A journal in memory, for in-process parties: same refusals as the real one, nothing durable."""
+"""A ledger in memory, for in-process parties: same refusals as the real one, nothing durable."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class _Charge:
     message: bytes | None = None
 
 
-class MemoryJournal:
-    """:class:`mpc.ports.Journal` of one process. Reservations never expire."""
+class MemoryLedger:
+    """:class:`mpc.ports.Ledger` of one process. Reservations never expire."""
 
     def __init__(self) -> None:
         self._caps: dict[str, tuple[ProtectedUnit, RhoPico, DeltaAtto]] = {}

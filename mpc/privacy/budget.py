@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from mpc.accounting.event import NoiseEvent, price
 from mpc.errors import SecretMisuseError
-from mpc.ports import ChargeRequest, ChargeTerms, Journal
+from mpc.ports import ChargeRequest, ChargeTerms, Ledger
 from mpc.privacy.charge import BudgetCharge
 from mpc.secret.sealed import SecretStatistic
 from mpc.units import RunId
 
 
-class Ledger:
+class Budget:
     """This party's budget, seen from the computation: it can be charged, and nothing else."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._held: dict[RunId, NoiseEvent] = {}
 
     def reserve(self, event: NoiseEvent, terms: ChargeTerms) -> None:
@@ -24,7 +24,7 @@ class Ledger:
         of its partner. Raises as :meth:`charge` does, and then nothing changed.
         """
         rho, delta = price(event)
-        self._journal.reserve(ChargeRequest(terms, event.canonical(), rho, delta))
+        self._ledger.reserve(ChargeRequest(terms, event.canonical(), rho, delta))
         self._held[terms.run] = event
 
     def charge(self, statistic: SecretStatistic, terms: ChargeTerms) -> BudgetCharge:

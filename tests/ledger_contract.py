@@ -1,0 +1,203 @@
+"""What every ledger must do; the durable one and the one in memory both run it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Protocol
+
+import pytest
+from hypothesis import strategies as st
+
+from mpc.errors import BudgetRefusal, LedgerError
+from mpc.ports import ChargeRequest, ChargeState, ChargeTerms, Ledger
+from mpc.units import Adjacency, DeltaAtto, PlanDigest, ProtectedUnit, RhoPico, RunId, rho_text
+
+ROW = ProtectedUnit(1, Adjacency.ADD_OR_REMOVE_ONE)
+NOW = 1_800_000_000
+CAP = 1000
+
+
+def run_id(number: int) -> RunId:
+    return RunId(f"{number:064x}")
+
+
+def asking(number: int, rho: int = 100, delta: int = 0, **fields: object) -> ChargeRequest:
+    """Run ``number`` asks ``rho`` of "members"."""
+    plain: dict[str, object] = {
+        "run": run_id(number),
+        "domain": "members",
+        "plan_digest": PlanDigest("a" * 64),
+        "study": "visits",
+        "partner": "University",
+        "purpose": "research",
+        "approved_by": "policy",
+        "unit": ROW,
+        "expires_unix_s": NOW + 600,
+        **fields,
+    }
+    terms = ChargeTerms(**plain)  # type: ignore[arg-type]
+    return ChargeRequest(terms, b"{}", RhoPico(rho), DeltaAtto(delta))
+
+
+class LedgerFactory(Protocol):
+    def __call__(self, unit: ProtectedUnit = ROW) -> Ledger:
+        """A fresh ledger with a domain "members" of CAP pico-rho and 10 atto-delta."""
+        ...
+
+
+class LedgerContract:
+    """Subclass it and give the fixture ``fresh``, a LedgerFactory."""
+
+    def test_a_reservation_is_held_and_a_commit_spends_it(self, fresh: LedgerFactory) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1, 300))
+        held = ledger.balance("members")
+        assert (held.rho_reserved, held.rho_spent, held.rho_left) == (300, 0, CAP - 300)
+        ledger.commit(run_id(1), b"message")
+        spent = ledger.balance("members")
+        assert (spent.rho_reserved, spent.rho_spent, spent.rho_left) == (0, 300, CAP - 300)
+        assert ledger.state(run_id(1)) is ChargeState.COMMITTED
+        assert ledger.outbox(run_id(1)) == b"message"
+
+    def test_a_release_gives_the_hold_back(self, fresh: LedgerFactory) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1, 300))
+        assert ledger.release(run_id(1))
+        assert ledger.state(run_id(1)) is ChargeState.RELEASED
+        assert ledger.balance("members").rho_left == CAP
+
+    def test_a_dear_request_is_refused_and_a_cheap_one_follows(self, fresh: LedgerFactory) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1, 600))
+        before = ledger.balance("members")
+        with pytest.raises(BudgetRefusal) as refused:
+            ledger.reserve(asking(2, 601))
+        assert "left for study" in str(refused.value)
+        assert rho_text(RhoPico(400)) not in str(refused.value)
+        assert ledger.balance("members") == before
+        assert ledger.state(run_id(2)) is None
+        ledger.reserve(asking(2, 400))
+        assert ledger.balance("members").rho_left == 0
+
+    def test_delta_has_its_own_cap(self, fresh: LedgerFactory) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1, 1, delta=DeltaAtto(7)))
+        with pytest.raises(BudgetRefusal):
+            ledger.reserve(asking(2, 1, delta=DeltaAtto(4)))
+        ledger.reserve(asking(2, 1, delta=DeltaAtto(3)))
+        assert ledger.balance("members").delta_left == 0
+
+    def test_a_forfeit_keeps_the_price_and_lets_nothing_leave(self, fresh: LedgerFactory) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1, 300))
+        assert ledger.forfeit(run_id(1))
+        assert ledger.state(run_id(1)) is ChargeState.FORFEITED
+        assert ledger.outbox(run_id(1)) is None
+        spent = ledger.balance("members")
+        assert (spent.rho_reserved, spent.rho_spent, spent.rho_left) == (0, 300, CAP - 300)
+        with pytest.raises(LedgerError):
+            ledger.commit(run_id(1), b"message")
+        assert not ledger.release(run_id(1))
+        assert not ledger.forfeit(run_id(1))
+        assert ledger.balance("members") == spent
+
+    @pytest.mark.parametrize("end", ["reserved", "committed", "released", "forfeited"])
+    def test_a_replayed_run_is_refused_and_nothing_changes(
+        self, fresh: LedgerFactory, end: str
+    ) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1))
+        if end == "committed":
+            ledger.commit(run_id(1), b"message")
+        if end == "released":
+            ledger.release(run_id(1))
+        if end == "forfeited":
+            ledger.forfeit(run_id(1))
+        before = ledger.balance("members")
+        with pytest.raises(LedgerError, match="before"):
+            ledger.reserve(asking(1))
+        assert ledger.balance("members") == before
+        assert ledger.state(run_id(1)) == end
+
+    def test_a_second_commit_is_refused_and_the_bytes_stay(self, fresh: LedgerFactory) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1))
+        ledger.commit(run_id(1), b"first")
+        with pytest.raises(LedgerError):
+            ledger.commit(run_id(1), b"second")
+        assert ledger.outbox(run_id(1)) == b"first"
+        assert ledger.balance("members").rho_spent == 100
+
+    def test_a_committed_charge_is_not_released(self, fresh: LedgerFactory) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1))
+        ledger.commit(run_id(1), b"message")
+        assert not ledger.release(run_id(1))
+        assert ledger.state(run_id(1)) is ChargeState.COMMITTED
+        assert ledger.balance("members").rho_spent == 100
+
+    def test_a_released_charge_is_not_committed(self, fresh: LedgerFactory) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1))
+        ledger.release(run_id(1))
+        with pytest.raises(LedgerError):
+            ledger.commit(run_id(1), b"message")
+        assert ledger.outbox(run_id(1)) is None
+        assert not ledger.release(run_id(1))
+
+    def test_an_unknown_run_has_nothing(self, fresh: LedgerFactory) -> None:
+        ledger = fresh()
+        assert ledger.state(run_id(9)) is None
+        assert ledger.outbox(run_id(9)) is None
+        assert not ledger.release(run_id(9))
+        with pytest.raises(LedgerError):
+            ledger.commit(run_id(9), b"message")
+        assert ledger.outbox(run_id(9)) is None
+
+    def test_a_domain_without_a_budget_refuses(self, fresh: LedgerFactory) -> None:
+        ledger = fresh()
+        with pytest.raises(BudgetRefusal, match="no privacy domain"):
+            ledger.reserve(asking(1, domain="strangers"))
+        with pytest.raises(BudgetRefusal, match="no privacy domain"):
+            ledger.balance("strangers")
+        assert ledger.state(run_id(1)) is None
+
+    def test_a_weaker_unit_is_charged_for_the_domains(self, fresh: LedgerFactory) -> None:
+        ledger = fresh(ProtectedUnit(3, Adjacency.ADD_OR_REMOVE_ONE))
+        ledger.reserve(asking(1, 100))
+        assert ledger.balance("members").rho_reserved == 900
+        with pytest.raises(BudgetRefusal):
+            ledger.reserve(asking(2, 12))
+        ledger.reserve(asking(3, 100, unit=ProtectedUnit(3, Adjacency.REPLACE_ONE)))
+        assert ledger.balance("members").rho_left == 0
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["reserve", "commit", "release", "forfeit"]),
+        st.integers(0, 6),
+        st.integers(0, 700),
+    ),
+    max_size=25,
+)
+
+
+def check_steps(ledger: Ledger, steps: list[tuple[str, int, int]]) -> None:
+    """No order of steps exceeds the cap or moves a settled charge."""
+    settled: dict[int, ChargeState] = {}
+    for step, number, rho in steps:
+        with suppress(BudgetRefusal, LedgerError):
+            if step == "reserve":
+                ledger.reserve(asking(number, rho))
+            elif step == "commit":
+                ledger.commit(run_id(number), b"%d" % number)
+                settled[number] = ChargeState.COMMITTED
+            elif step == "release" and ledger.release(run_id(number)):
+                settled[number] = ChargeState.RELEASED
+            elif step == "forfeit" and ledger.forfeit(run_id(number)):
+                settled[number] = ChargeState.FORFEITED
+        assert 0 <= ledger.balance("members").rho_left <= CAP
+        for known, state in settled.items():
+            assert ledger.state(run_id(known)) is state
+            message = b"%d" % known if state is ChargeState.COMMITTED else None
+            assert ledger.outbox(run_id(known)) == message
