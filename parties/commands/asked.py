@@ -12,11 +12,8 @@ from mpc.ports import Balance
 from mpc.units import RHO_UNIT, RhoPico, rho_text
 from parties.config import NodeConfig
 from parties.node.account import charge_plain, charges_of
-from parties.node.requests import Request, RequestState, RequestStore
+from parties.node.requests import POLICY, Request, RequestState, RequestStore
 from parties.report.figures import iso_time
-
-POLICY = "policy"
-"""What approvals call a policy's own yes; no person may decide under this name."""
 
 
 def request_plain(

@@ -14,7 +14,6 @@ from mpc.errors import UsageError
 from mpc.session.approval import APPROVER_LENGTH_MAX
 from mpc.units import PlanDigest
 from parties.commands.asked import (
-    POLICY,
     automatic_lines,
     automatic_plain,
     request_lines,
@@ -24,7 +23,7 @@ from parties.commands.output import answering, emit_json, out
 from parties.config import NodeConfig, load_node_config
 from parties.node.account import balances_of
 from parties.node.parts import REQUESTS
-from parties.node.requests import RequestState, RequestStore
+from parties.node.requests import POLICY, RequestState, RequestStore
 from parties.system import SystemClock
 
 app = typer.Typer(no_args_is_help=True, help="Studies that wait for a person's decision here.")

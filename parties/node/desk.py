@@ -26,7 +26,7 @@ from mpc.session.approval import NONCE_SIZE, Approval
 from mpc.units import PartyId, PlanDigest, RunId
 from parties.node.parts import NodeParts
 from parties.node.proposals import Planner, Proposed
-from parties.node.requests import RequestState
+from parties.node.requests import POLICY, RequestState
 from parties.node.summary import request_summary
 from parties.policy.evaluate import LIFETIME_BUDGET, Reason, Standing, evaluate
 from protos import control_pb2 as wire
@@ -87,7 +87,7 @@ class Desk:
 
     def _decision(self, plan: Plan, asker: PartyId, budget: wire.Budget) -> wire.Judgement:
         """Policy's yes, or that of a person: what it is, or that it is awaited."""
-        approver = "policy"
+        approver = POLICY
         manual = self._policy.value.approval == "manual"
         if manual:
             asked = self._requests.ask(

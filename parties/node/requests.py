@@ -19,6 +19,9 @@ from parties.database import Database
 
 REQUESTS_PENDING_MAX = 20  # of one coordinator
 APPROVALS_OPEN_MAX = 1000
+POLICY = "policy"
+"""What approvals call a policy's own yes; no person may decide under this name."""
+
 RECONSIDER = "parley requests reconsider takes a decision back until a run has used it"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS request (
@@ -206,9 +209,8 @@ class RequestStore:
                 (RequestState.PENDING, plan_digest),
             )
             database.execute(
-                "DELETE FROM approval WHERE used = 0 AND plan_digest = ?"
-                " AND approved_by != 'policy'",
-                (plan_digest,),
+                "DELETE FROM approval WHERE used = 0 AND plan_digest = ? AND approved_by != ?",
+                (plan_digest, POLICY),
             )
             _record(
                 database,
@@ -277,10 +279,10 @@ class RequestStore:
         with self._database.transaction() as database:
             row = database.execute(
                 "UPDATE approval SET used = 1 WHERE nonce = ? AND plan_digest = ? AND used = 0"
-                " AND expires_at > ? AND (approved_by = 'policy' OR EXISTS (SELECT 1 FROM request"
+                " AND expires_at > ? AND (approved_by = ? OR EXISTS (SELECT 1 FROM request"
                 " WHERE request.plan_digest = approval.plan_digest AND state = ?))"
                 " RETURNING approved_by",
-                (nonce, begun.plan_digest, self._clock.unix_s(), RequestState.APPROVED),
+                (nonce, begun.plan_digest, self._clock.unix_s(), POLICY, RequestState.APPROVED),
             ).fetchone()
             if row is None:
                 raise IntegrityError(
@@ -296,8 +298,8 @@ class RequestStore:
             )
             database.execute(
                 "DELETE FROM approval WHERE used = 0 AND plan_digest = ? AND approved_by = ?"
-                " AND approved_by != 'policy'",
-                (begun.plan_digest, row[0]),
+                " AND approved_by != ?",
+                (begun.plan_digest, row[0], POLICY),
             )
         return str(row[0])
 

@@ -17,7 +17,6 @@ from parties.identity.authority import approve, authority_init
 from parties.identity.store import install, request
 from parties.identity.trust import trust_peer
 from parties.pinning import pin
-from parties.worker import zygote
 
 PARLEY = Path(sys.executable).parent / "parley"
 
@@ -72,6 +71,13 @@ def test_node_with_a_typo_in_its_policy_tells_that_alone(folder: Path) -> None:
 
 
 def test_zygote_whose_node_has_ended_ends_without_a_word() -> None:
+    """In a process of its own: a zygote sets signals."""
     own, theirs = socket.socketpair()
     own.close()
-    zygote.serve(theirs.detach(), lambda _pipe: None)
+    code = "import sys; from parties.worker.zygote import serve; serve(int(sys.argv[1]), print)"
+    with theirs:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()], capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
