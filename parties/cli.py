@@ -11,7 +11,8 @@ from parties.commands.lazily import LazyGroup
 EXIT_CODES = (
     "Exit codes: 0 done; 1 the computation failed; 2 usage or an invalid file;"
     " 3 refused by a party; 4 the privacy budget would be exceeded; 5 connection or authentication;"
-    " 6 awaiting approval; 7 integrity (signature, digest, proof); 70 our bug; 130 interrupted."
+    " 6 awaiting approval; 7 integrity (signature, digest, proof); 8 a file or database here;"
+    " 70 our bug; 130 interrupted."
 )
 
 app = typer.Typer(
