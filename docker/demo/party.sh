@@ -25,7 +25,7 @@ if [ ! -e node.yaml ]; then
     mkdir -p data
     cp "/tmp/data/$PARTY.csv" data/visits.csv
     rm -r /tmp/data
-    parley node new . --party "$PARTY" --organization "$ORGANIZATION" \
+    parley node new . --id "$PARTY" --organization "$ORGANIZATION" \
         --coordinator study-office --table visits --data data/visits.csv \
         --host "$PARTY" --port 7100 --rows-max 20000
     cp "$demo/visits.schema.yaml" "$demo/policy.yaml" .

@@ -33,7 +33,7 @@ class New:
 
     def check(self) -> None:
         """Raise UsageError on the first part that its files would not take."""
-        _check_id("--party", self.party)
+        _check_id("--id", self.party)
         _check_id("--coordinator", self.coordinator)
         if self.party == self.coordinator:
             raise UsageError("a party is not its own coordinator; give them two ids")
@@ -103,6 +103,25 @@ def coordinator_steps(
             ("pki", "trust", own, BUNDLES, "--roster", "roster.json", "--config", config),
         ]),
         ("see who is there", [("coordinator", "health", "--config", config)]),
+    )  # fmt: skip
+
+
+def node_steps(new: New) -> str:
+    """What to type after :func:`make_node`, in this folder: complete commands, numbered."""
+    own, config = new.directory / IDENTITY, new.directory / "node.yaml"
+    schema = new.directory / f"{new.table}.schema.yaml"
+    return _steps(
+        (f"send {own / 'request.pem'} to the authority; install what it sends back", [
+            ("pki", "install", own, f"{new.party}.bundle.pem"),
+        ]),
+        ("compare the roster with everyone, by telephone; then pin it", [
+            ("pki", "trust", own, BUNDLES, "--roster", "roster.json", "--config", config),
+        ]),
+        (f"say in {schema} how the table is written", [("data", "check", schema)]),
+        (f"allow what you will in {new.directory / 'policy.yaml'}; then announce and serve", [
+            ("data", "register", new.table, "--config", config),
+            ("node", "start", "--config", config),
+        ]),
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def new(
     directory: Annotated[Path, typer.Argument(help="A folder for everything this party keeps.")],
     *,
-    party: Annotated[str, typer.Option(help="This party's id, as hospital-a.")],
+    party: Annotated[str, typer.Option("--id", help="This party's id, as hospital-a.")],
     organization: Annotated[str, typer.Option(help="Who runs it; written into certificates.")],
     table: Annotated[str, typer.Option(help="The table it offers, as studies call it.")],
     coordinator: Annotated[str, typer.Option(help="Id of who may propose studies.")],
@@ -42,10 +42,10 @@ def new(
 
     Overwrites nothing. The node starts once certificates are installed and peers are pinned.
 
-    Example: parley node new hospital-a --party hospital-a --organization "Hospital A"
+    Example: parley node new hospital-a --id hospital-a --organization "Hospital A"
     --table visits --data visits.csv --coordinator study-office --host mpc.hospital-a.example
     """
-    from parties.commands.making import New, make_node
+    from parties.commands.making import New, make_node, node_steps
 
     with answering(as_json=json):
         asked = New(directory, party, organization, table, coordinator, host, port, rows_max)
@@ -56,11 +56,7 @@ def new(
         out.print(
             Text(
                 f"made in {directory}: node.yaml, policy.yaml (refuses everything),"
-                f" {table}.schema.yaml, identity\n"
-                f"1. send {request} to the authority; then parley pki install and trust\n"
-                f"2. say how {table} is written in {table}.schema.yaml; parley data check\n"
-                "3. allow what you will in policy.yaml\n"
-                "4. parley data register, parley node start"
+                f" {table}.schema.yaml, identity\n{node_steps(asked)}"
             ),
             soft_wrap=True,
         )

@@ -215,7 +215,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"party": "Hospital A"}, "--party 'Hospital A' is no id"),
+        ({"party": "Hospital A"}, "--id 'Hospital A' is no id"),
         ({"coordinator": "hospital-a"}, "two ids"),
         ({"table": "Stays!"}, "no name of a table"),
         ({"host": "a:b"}, "no address"),
@@ -376,6 +376,22 @@ def test_steps_that_a_new_coordinator_prints_work_as_printed(tmp_path: Path) -> 
     shell("\n".join(commands))
     config = load_coordinator_config(tmp_path / "my office" / "coordinator.yaml")
     assert set(config.pins) == {"hospital-a", "hospital-b"}
+
+
+def test_new_node_prints_its_next_steps_as_complete_commands(tmp_path: Path) -> None:
+    folder = tmp_path / "hospital-a"
+    told = parley("node", "new", folder, "--id", "hospital-a", "--organization", "Hospital A",
+                  "--table", "stays", "--coordinator", "study-office")  # fmt: skip
+    assert told.exit_code == 0
+    for command in (
+        f"parley pki install {folder}/identity hospital-a.bundle.pem",
+        f"parley pki trust {folder}/identity *.bundle.pem --roster roster.json"
+        f" --config {folder}/node.yaml",
+        f"parley data check {folder}/stays.schema.yaml",
+        f"parley data register stays --config {folder}/node.yaml",
+        f"parley node start --config {folder}/node.yaml",
+    ):
+        assert f"   {command}\n" in told.output
 
 
 def test_version_is_told() -> None:
