@@ -59,7 +59,9 @@ def run_linear(
 
     Opens: this party's noised, masked share, to the coordinator, through the outbox.
     Cost: one READY to each peer and back (1 round); the message has 8 bytes a released integer.
-    Raises what its stages raise; before the commit nothing has left and nothing is spent.
+    Raises what its stages raise; before the commit nothing has left. From the reservation until the
+    part is marked computed, this party talks to nobody: who sees it fail then saw its rows' doing,
+    and the charge is kept (:meth:`mpc.ports.Ledger.fail`).
     """
     entered(Stage.RESERVE)
     tools.budget.reserve(plan.event, terms)
@@ -70,6 +72,7 @@ def run_linear(
     charge = tools.budget.charge(secret, terms)
     entered(Stage.NOISE)
     noised = add_noise(secret, charge, tools.source, tools.engine)
+    tools.ledger.mark_computed(terms.run)
     entered(Stage.AGREE)
     tools.agree()
     entered(Stage.RELEASE)

@@ -67,7 +67,12 @@ class Channel(Protocol):
 
 
 class ChargeState(StrEnum):
-    """Where a charge stands. Only ``reserved`` may move, once, by compare-and-set."""
+    """Where a charge stands. Only ``reserved`` may move, once, by compare-and-set.
+
+    While rows are read for it, and until its party's part is computed, whatever ends a run may be
+    the rows' doing, and an answer about them: then the charge is forfeited, unless somebody ordered
+    the end.
+    """
 
     RESERVED = "reserved"
     COMMITTED = "committed"
@@ -145,12 +150,20 @@ class Ledger(Protocol):
         """
         ...
 
-    def release(self, run: RunId) -> bool:
-        """reserved → released. False, and nothing changed, if the run was not reserved."""
+    def mark_computed(self, run: RunId) -> None:
+        """This party's part is computed: from now on no row can be why the run ends.
+
+        Raises LedgerError if the run is not reserved (expired, settled, unknown).
+        """
         ...
 
-    def forfeit(self, run: RunId) -> bool:
-        """reserved → forfeited: spent, though nothing leaves. False if it was not reserved."""
+    def release(self, run: RunId) -> bool:
+        """Somebody ordered the run's end: reserved → released. False if it was not reserved."""
+        ...
+
+    def fail(self, run: RunId) -> bool:
+        """Nobody ordered the run's end: reserved → released if its part was computed, else →
+        forfeited. False, and nothing changed, if the run was not reserved."""
         ...
 
     def outbox(self, run: RunId) -> bytes | None:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from mpc.errors import StorageError
 
+FORM = 1
+"""Of all tables of Parley: raised whenever those of any of its files change."""
+
 BUSY_S = 10.0
 """How long a transaction waits for another process's lock."""
 
@@ -21,13 +24,25 @@ class Database:
     """A SQLite file used by several processes of one participant. Mode 0600."""
 
     def __init__(self, path: Path, tables: str) -> None:
-        """Open ``path``, made if absent, with the CREATE statements of ``tables``."""
+        """Open ``path``, made if absent, with the CREATE statements of ``tables``.
+
+        Raises StorageError if another form of Parley's tables is in it.
+        """
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600, exist_ok=True)
         with self._connection() as connection:
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.executescript(tables)
+            made, form = connection.execute(
+                "SELECT (SELECT count(*) FROM sqlite_master), user_version FROM pragma_user_version"
+            ).fetchone()
+            if made and form != FORM:
+                raise StorageError(
+                    f"{path.name} was written by a version of Parley with other tables",
+                    hint="run the version that wrote it, or begin with a fresh folder of state",
+                )
+            script = f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {FORM}; COMMIT;"
+            connection.executescript(script)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

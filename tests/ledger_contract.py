@@ -87,10 +87,12 @@ class LedgerContract:
         ledger.reserve(asking(2, 1, delta=DeltaAtto(3)))
         assert ledger.balance("members").delta_left == 0
 
-    def test_a_forfeit_keeps_the_price_and_lets_nothing_leave(self, fresh: LedgerFactory) -> None:
+    def test_a_run_that_fails_over_its_rows_keeps_its_price_and_lets_nothing_leave(
+        self, fresh: LedgerFactory
+    ) -> None:
         ledger = fresh()
         ledger.reserve(asking(1, 300))
-        assert ledger.forfeit(run_id(1))
+        assert ledger.fail(run_id(1))
         assert ledger.state(run_id(1)) is ChargeState.FORFEITED
         assert ledger.outbox(run_id(1)) is None
         spent = ledger.balance("members")
@@ -98,8 +100,30 @@ class LedgerContract:
         with pytest.raises(LedgerError):
             ledger.commit(run_id(1), b"message")
         assert not ledger.release(run_id(1))
-        assert not ledger.forfeit(run_id(1))
+        assert not ledger.fail(run_id(1))
+        with pytest.raises(LedgerError):
+            ledger.mark_computed(run_id(1))
         assert ledger.balance("members") == spent
+
+    def test_a_run_that_fails_once_its_part_is_computed_costs_nothing(
+        self, fresh: LedgerFactory
+    ) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1, 300))
+        ledger.mark_computed(run_id(1))
+        assert ledger.state(run_id(1)) is ChargeState.RESERVED
+        assert ledger.balance("members").rho_reserved == 300
+        assert ledger.fail(run_id(1))
+        assert ledger.state(run_id(1)) is ChargeState.RELEASED
+        assert ledger.balance("members").rho_left == CAP
+        assert not ledger.fail(run_id(1))
+
+    def test_a_computed_run_commits(self, fresh: LedgerFactory) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1, 300))
+        ledger.mark_computed(run_id(1))
+        ledger.commit(run_id(1), b"message")
+        assert ledger.state(run_id(1)) is ChargeState.COMMITTED
 
     @pytest.mark.parametrize("end", ["reserved", "committed", "released", "forfeited"])
     def test_a_replayed_run_is_refused_and_nothing_changes(
@@ -112,7 +136,7 @@ class LedgerContract:
         if end == "released":
             ledger.release(run_id(1))
         if end == "forfeited":
-            ledger.forfeit(run_id(1))
+            ledger.fail(run_id(1))
         before = ledger.balance("members")
         with pytest.raises(LedgerError, match="before"):
             ledger.reserve(asking(1))
@@ -174,7 +198,7 @@ class LedgerContract:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["reserve", "commit", "release", "forfeit"]),
+        st.sampled_from(["reserve", "compute", "commit", "release", "fail"]),
         st.integers(0, 6),
         st.integers(0, 700),
     ),
@@ -185,6 +209,7 @@ STEPS = st.lists(
 def check_steps(ledger: Ledger, steps: list[tuple[str, int, int]]) -> None:
     """No order of steps exceeds the cap or moves a settled charge."""
     settled: dict[int, ChargeState] = {}
+    computed: set[int] = set()
     for step, number, rho in steps:
         with suppress(BudgetRefusal, LedgerError):
             if step == "reserve":
@@ -194,8 +219,12 @@ def check_steps(ledger: Ledger, steps: list[tuple[str, int, int]]) -> None:
                 settled[number] = ChargeState.COMMITTED
             elif step == "release" and ledger.release(run_id(number)):
                 settled[number] = ChargeState.RELEASED
-            elif step == "forfeit" and ledger.forfeit(run_id(number)):
-                settled[number] = ChargeState.FORFEITED
+            elif step == "compute":
+                ledger.mark_computed(run_id(number))
+                computed.add(number)
+            elif step == "fail" and ledger.fail(run_id(number)):
+                free = number in computed
+                settled[number] = ChargeState.RELEASED if free else ChargeState.FORFEITED
         assert 0 <= ledger.balance("members").rho_left <= CAP
         for known, state in settled.items():
             assert ledger.state(run_id(known)) is state

@@ -14,6 +14,7 @@ class _Charge:
     request: ChargeRequest
     state: ChargeState
     message: bytes | None = None
+    computed: bool = False
 
 
 class MemoryLedger:
@@ -56,9 +57,16 @@ class MemoryLedger:
         """reserved → released. False if the run was not reserved."""
         return self._settle(run, ChargeState.RELEASED)
 
-    def forfeit(self, run: RunId) -> bool:
-        """reserved → forfeited. False if the run was not reserved."""
-        return self._settle(run, ChargeState.FORFEITED)
+    def mark_computed(self, run: RunId) -> None:
+        """No row can be why the run ends. Raises LedgerError if ``run`` is not reserved."""
+        if self.state(run) is not ChargeState.RESERVED:
+            raise LedgerError(f"run {run} was not computed: it is not reserved")
+        self._charges[run].computed = True
+
+    def fail(self, run: RunId) -> bool:
+        """reserved → released if computed, else → forfeited. False if the run was not reserved."""
+        computed = run in self._charges and self._charges[run].computed
+        return self._settle(run, ChargeState.RELEASED if computed else ChargeState.FORFEITED)
 
     def _settle(self, run: RunId, state: ChargeState) -> bool:
         if self.state(run) is not ChargeState.RESERVED:

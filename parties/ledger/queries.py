@@ -17,7 +17,7 @@ def state_of(connection: sqlite3.Connection, run: RunId) -> ChargeState | None:
 
 
 def balance_of(connection: sqlite3.Connection, domain: str, now: int) -> Balance:
-    """Caps, spent and held sums of ``domain``; what expired by ``now`` is no longer held.
+    """Caps, spent and held sums of ``domain``; what expired by ``now`` is settled as a failure.
 
     Raises BudgetRefusal if there is no such domain.
     """
@@ -32,11 +32,11 @@ def balance_of(connection: sqlite3.Connection, domain: str, now: int) -> Balance
     sums = {
         held: (rho, delta)
         for held, rho, delta in connection.execute(
-            "SELECT state = 'reserved' AS held, sum(rho), sum(delta) FROM charge WHERE domain = ?"
-            " AND (state IN ('committed', 'forfeited')"
-            " OR (state = 'reserved' AND expires_unix_s > ?))"
+            "SELECT state = 'reserved' AND expires_unix_s > ? AS held, sum(rho), sum(delta)"
+            " FROM charge WHERE domain = ? AND (state IN ('committed', 'forfeited')"
+            " OR (state = 'reserved' AND (expires_unix_s > ? OR computed_unix_s IS NULL)))"
             " GROUP BY held",
-            (domain, now),
+            (now, domain, now),
         )
     }
     spent, reserved = sums.get(0, (0, 0)), sums.get(1, (0, 0))
@@ -74,10 +74,14 @@ def charged_rho(connection: sqlite3.Connection, request: ChargeRequest) -> RhoPi
     return RhoPico(request.rho * factor)
 
 
-def release_expired(connection: sqlite3.Connection, now: int) -> None:
-    """Release what nobody committed in time."""
+FAILED = "CASE WHEN computed_unix_s IS NULL THEN 'forfeited' ELSE 'released' END"
+"""What a reservation becomes if its run ends without anybody's order."""
+
+
+def fail_expired(connection: sqlite3.Connection, now: int) -> None:
+    """Settle what nobody committed in time, as a failure of its run."""
     connection.execute(
-        "UPDATE charge SET state = 'released', settled_unix_s = ?"
+        f"UPDATE charge SET state = {FAILED}, settled_unix_s = ?"  # noqa: S608 - a constant
         " WHERE state = 'reserved' AND expires_unix_s <= ?",
         (now, now),
     )

@@ -16,11 +16,12 @@ from mpc.ports import Balance, ChargeRequest, ChargeState, Clock
 from mpc.units import DELTA_UNIT, Adjacency, DeltaAtto, ProtectedUnit, RhoPico, RunId, rho_text
 from parties.database import Database
 from parties.ledger.queries import (
+    FAILED,
     balance_of,
     charged_rho,
     check_partner,
+    fail_expired,
     partners_of,
-    release_expired,
     state_of,
 )
 from parties.ledger.records import CapEntry, ChargeEntry, History, PartnerEntry, PartnerLimits
@@ -149,7 +150,7 @@ class SqliteLedger:
         with self._database.transaction() as connection:
             if state_of(connection, terms.run) is not None:
                 raise LedgerError(f"run {terms.run} was charged before")
-            release_expired(connection, now)
+            fail_expired(connection, now)
             check_partner(connection, terms.partner, self._limits, now)
             rho = charged_rho(connection, request)
             balance = balance_of(connection, terms.domain, now)
@@ -161,7 +162,8 @@ class SqliteLedger:
                     hint="ask less; a refused request consumes nothing",
                 )
             connection.execute(
-                "INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, NULL)",
+                "INSERT INTO charge VALUES"
+                " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, NULL, NULL)",
                 (
                     terms.run,
                     terms.domain,
@@ -200,20 +202,38 @@ class SqliteLedger:
                 )
             connection.execute("INSERT INTO outbox VALUES (?, ?)", (run, message))
 
+    def mark_computed(self, run: RunId) -> None:
+        """This party's part is computed: from now on no row can be why the run ends.
+
+        Raises LedgerError if the run is not reserved any more.
+        """
+        now = self._clock.unix_s()
+        with self._database.transaction() as connection:
+            marked = connection.execute(
+                "UPDATE charge SET computed_unix_s = ? WHERE run = ? AND state = 'reserved'"
+                " AND computed_unix_s IS NULL AND expires_unix_s > ?",
+                (now, run, now),
+            )
+            if marked.rowcount != 1:
+                raise LedgerError(f"run {run} was not computed while its reservation lasted")
+
     def release(self, run: RunId) -> bool:
-        """reserved → released. False, and nothing changed, if the run was not reserved."""
-        return self._settle(run, ChargeState.RELEASED)
+        """Somebody ordered the run's end: reserved → released. False if it was not reserved."""
+        return self._settle(run, "'released'")
 
-    def forfeit(self, run: RunId) -> bool:
-        """reserved → forfeited: spent, as if a share had left. False if it was not reserved."""
-        return self._settle(run, ChargeState.FORFEITED)
+    def fail(self, run: RunId) -> bool:
+        """Nobody ordered the run's end: reserved → released if computed, else → forfeited.
 
-    def _settle(self, run: RunId, state: ChargeState) -> bool:
+        Forfeited is spent, as if a share had left. False if the run was not reserved.
+        """
+        return self._settle(run, FAILED)
+
+    def _settle(self, run: RunId, state: str) -> bool:
         with self._database.transaction() as connection:
             moved = connection.execute(
-                "UPDATE charge SET state = ?, settled_unix_s = ?"
+                f"UPDATE charge SET state = {state}, settled_unix_s = ?"  # noqa: S608 - constants
                 " WHERE run = ? AND state = 'reserved'",
-                (state, self._clock.unix_s(), run),
+                (self._clock.unix_s(), run),
             )
             return moved.rowcount == 1
 

@@ -1,5 +1,7 @@
 """The ledger's tables. Triggers keep history: charges move once, and what left stays as it was.
 
+``computed_unix_s`` is when the party's part was done: before, a run's end may be its rows' doing.
+
 ``rho`` is in 10^-12 and ``delta`` in 10^-18, as charged in the domain's own unit.
 """
 
@@ -39,6 +41,7 @@ CREATE TABLE IF NOT EXISTS charge (
     state TEXT NOT NULL CHECK (state IN ('reserved', 'committed', 'released', 'forfeited')),
     reserved_unix_s INTEGER NOT NULL,
     expires_unix_s INTEGER NOT NULL,
+    computed_unix_s INTEGER,
     settled_unix_s INTEGER
 ) STRICT;
 CREATE INDEX IF NOT EXISTS charge_by_domain ON charge (domain, state);
@@ -61,7 +64,9 @@ CREATE TRIGGER IF NOT EXISTS cap_stays BEFORE DELETE ON cap
 BEGIN SELECT RAISE(ABORT, 'history is never deleted'); END;
 
 CREATE TRIGGER IF NOT EXISTS charge_moves_once BEFORE UPDATE ON charge
-WHEN OLD.state <> 'reserved' OR NEW.state = 'reserved'
+WHEN OLD.state <> 'reserved'
+    OR (NEW.state = 'reserved'
+        AND (OLD.computed_unix_s IS NOT NULL OR NEW.computed_unix_s IS NULL))
 BEGIN SELECT RAISE(ABORT, 'only a reservation moves, once'); END;
 CREATE TRIGGER IF NOT EXISTS charge_terms_stay
 BEFORE UPDATE OF run, domain, plan_digest, study, partner, purpose, approved_by, event, rho, delta,

@@ -32,7 +32,7 @@ from parties.node.account import ledger_limits
 from parties.node.desk import Desk
 from parties.node.parts import LEDGER, REQUESTS, TEMPORARY, NodeParts
 from parties.node.requests import RequestStore
-from parties.node.runs import WATCHERS_MAX
+from parties.node.runs import WATCHERS_MAX, share_of
 from parties.node.service import ControlService
 from parties.node.studies import Studies
 from parties.node.workers import ZYGOTE_MODULE, Zygote
@@ -96,13 +96,14 @@ def open_parts(config: NodeConfig) -> NodeParts:
     )
 
 
-def release_orphans(parts: NodeParts) -> int:
-    """Release what runs of an earlier life of this node still hold; how many there were.
+def settle_orphans(parts: NodeParts) -> int:
+    """Settle what runs of an earlier life of this node still hold; how many there were.
 
-    Their workers ended with that node. One that was committing at that moment either did, and then
-    there is nothing to release, or finds its reservation gone.
+    Their workers ended with that node, by nobody's order: if rows were being read, they may be why.
+    One that was committing at that moment either did, and then there is nothing to settle, or finds
+    its reservation gone.
     """
-    return sum(parts.ledger.release(run) for run in parts.ledger.reserved())
+    return sum(parts.ledger.fail(run) for run in parts.ledger.reserved())
 
 
 def check_address(listen: str) -> None:
@@ -132,7 +133,9 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
     zygote = Zygote(zygote_module)
     try:
         studies = Studies(parts, Desk(parts), zygote)
-        calls_max = CALLS_MAX + WATCHERS_MAX * config.workers.at_once
+        coordinators = len(config.coordinators)
+        watchers = WATCHERS_MAX * coordinators * share_of(config.workers.at_once, coordinators)
+        calls_max = CALLS_MAX + watchers
         server = grpc.server(
             ThreadPoolExecutor(calls_max, thread_name_prefix="call"),
             options=server_options(config.exchange.keepalive_s, config.exchange.timeout_s),
@@ -150,9 +153,9 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
             raise ListenError(f"cannot listen on {config.listen}", hint=TAKEN)
         # The port is ours, so no other life of this node is under way.
         shutil.rmtree(config.state / TEMPORARY, ignore_errors=True)
-        released = release_orphans(parts)
-        if released:
-            _log.info("%d reservations of an earlier life of this node released", released)
+        settled = settle_orphans(parts)
+        if settled:
+            _log.info("%d reservations of an earlier life of this node settled", settled)
         stopped = threading.Event()
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, lambda *_: stopped.set())

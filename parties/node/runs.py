@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mpc.canonical import Plain
@@ -14,7 +16,12 @@ from parties.node.workers import Worker
 
 STAGES_MAX = 64  # of one run
 RUNS_KEPT_MAX = 1000  # that are over
-WATCHERS_MAX = 4  # of one run; each holds a thread
+WATCHERS_MAX = 4  # of one coordinator, for each study it may have at once; each holds a thread
+
+
+def share_of(at_once_max: int, coordinators: int) -> int:
+    """How many studies one of several coordinators may have at once, so that all have room."""
+    return -(-at_once_max // max(1, coordinators))
 
 
 @dataclass
@@ -31,7 +38,6 @@ class Run:
     _heard: dict[str, Plain] = field(default_factory=dict)
     _connecting: bool = False
     _ending: bool = False
-    _watchers: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def enter(self, stage: str) -> None:
@@ -40,6 +46,12 @@ class Run:
             if not self.over and len(self.stages) < STAGES_MAX:
                 self.stages.append(stage)
                 self._changed.notify_all()
+
+    @property
+    def is_computing(self) -> bool:
+        """Whether its worker has met every peer."""
+        with self._changed:
+            return "compute" in self.stages
 
     def hear(self, message: dict[str, Plain]) -> None:
         """The worker answered what it was asked."""
@@ -84,22 +96,11 @@ class Run:
             return True
 
     def follow(self, deadline_s: float) -> Iterator[str]:
-        """Stages from the first on, as they come, until the run is over or the time is.
-
-        Raises Busy if WATCHERS_MAX follow it already.
-        """
-        with self._changed:
-            if self._watchers >= WATCHERS_MAX:
-                raise Busy(f"{WATCHERS_MAX} calls watch this run already")
-            self._watchers += 1
-        try:
-            seen = 0
-            while fresh := self._after(seen, deadline_s):
-                seen += len(fresh)
-                yield from fresh
-        finally:
-            with self._changed:
-                self._watchers -= 1
+        """Stages from the first on, as they come, until the run is over or the time is."""
+        seen = 0
+        while fresh := self._after(seen, deadline_s):
+            seen += len(fresh)
+            yield from fresh
 
     def _after(self, seen: int, deadline_s: float) -> list[str]:
         with self._changed:
@@ -110,21 +111,59 @@ class Run:
 class Runs:
     """The runs of this node since it started; of those that are over, the latest."""
 
-    def __init__(self, at_once_max: int) -> None:
+    def __init__(self, at_once_max: int, coordinators: int) -> None:
         self._at_once_max = at_once_max
+        self._share = share_of(at_once_max, coordinators)
         self._runs: dict[RunId, Run] = {}
+        self._placed: dict[RunId, PartyId] = {}  # under way, or about to be
+        self._watching: Counter[PartyId] = Counter()
         self._lock = threading.Lock()
 
-    def add(self, run: Run) -> None:
-        """Take up a run. Raises IntegrityError if it is known, Busy if the node has its fill."""
+    @contextmanager
+    def place(self, run: RunId, coordinator: PartyId) -> Iterator[None]:
+        """Room for a run that the block adds; given back if it raises.
+
+        Raises IntegrityError if the run is known, Busy if the node or the coordinator has its fill:
+        then nothing was changed.
+        """
         with self._lock:
-            if run.id in self._runs:
+            if run in self._runs or run in self._placed:
                 raise IntegrityError("this run was started before")
-            if sum(not known.over for known in self._runs.values()) >= self._at_once_max:
+            holders = [*self._placed.values(), *(r.coordinator for r in self._active())]
+            if len(holders) >= self._at_once_max:
                 raise Busy(f"this node runs {self._at_once_max} studies already")
+            if holders.count(coordinator) >= self._share:
+                raise Busy(f"this node runs {self._share} studies of this coordinator already")
+            self._placed[run] = coordinator
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._placed[run]
+
+    def add(self, run: Run) -> None:
+        """Take up a run that has a place; of those that are over, forget the oldest."""
+        with self._lock:
             for old in [known.id for known in self._runs.values() if known.over][:-RUNS_KEPT_MAX]:
                 del self._runs[old]
             self._runs[run.id] = run
+
+    @contextmanager
+    def watched(self, coordinator: PartyId) -> Iterator[None]:
+        """One more call of ``coordinator`` that watches a run, for as long as the block lasts.
+
+        Raises Busy if it has WATCHERS_MAX for each study it may have at once.
+        """
+        most = WATCHERS_MAX * self._share
+        with self._lock:
+            if self._watching[coordinator] >= most:
+                raise Busy(f"{most} calls of this coordinator watch runs already")
+            self._watching[coordinator] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watching[coordinator] -= 1
 
     def get(self, run: str) -> Run | None:
         with self._lock:
@@ -132,4 +171,7 @@ class Runs:
 
     def active(self) -> tuple[Run, ...]:
         with self._lock:
-            return tuple(run for run in self._runs.values() if not run.over)
+            return self._active()
+
+    def _active(self) -> tuple[Run, ...]:
+        return tuple(run for run in self._runs.values() if not run.over)

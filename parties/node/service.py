@@ -83,8 +83,9 @@ class ControlService(PartyServicer):
         """Stages of a run, from its first, until it is over."""
         caller = self._caller(context)
         run = self._studies.run(request.run, caller.id)
-        for stage in run.follow(WATCH_S):
-            yield wire.Stage(name=stage)
+        with self._studies.watched(caller.id):
+            for stage in run.follow(WATCH_S):
+                yield wire.Stage(name=stage)
         problem = None if run.problem is None else wire.Problem(**run.problem)
         yield wire.Stage(name="over", final=run.over, problem=problem)
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 
 from mpc.errors import (
-    BudgetRefusal,
     EngineFailed,
     IdentityError,
     IntegrityError,
@@ -35,7 +35,7 @@ from parties.node.desk import Desk
 from parties.node.parts import LEDGER, TEMPORARY, NodeParts
 from parties.node.requests import BegunRun
 from parties.node.runs import Run, Runs
-from parties.node.workers import Zygote
+from parties.node.workers import Worker, Zygote
 from parties.problems import as_problem, from_problem
 from parties.worker.messages import (
     Committed,
@@ -53,19 +53,6 @@ from protos import control_pb2 as wire
 
 WORKER_ANSWER_S = 60.0
 SECOND_LOOK_S = 2 * LIFE_S  # at a silent worker
-
-FREE_ENDS = frozenset(
-    {
-        BudgetRefusal.code,
-        IdentityError.code,
-        IntegrityError.code,
-        PeerError.code,
-        StudyAborted.code,
-        TransportError.code,
-    }
-)
-"""Ends of a run that no row can be the reason of: peers, keys, the network, somebody's word. After
-any other the charge is kept, lest a coordinator learn for nothing from what rows do to a worker."""
 
 _log = logging.getLogger("parley.node")
 
@@ -85,7 +72,7 @@ class Studies:
         self._clock = parts.clock
         self.desk = desk
         self._zygote = zygote
-        self._runs = Runs(self._config.workers.at_once)
+        self._runs = Runs(self._config.workers.at_once, len(self._config.coordinators))
 
     def start(
         self, digest: str, approvals: tuple[bytes, ...], coordinator: PartyId
@@ -108,21 +95,27 @@ class Studies:
         own = next(each for each in given if each.party == self._config.party)
         domain = self._config.tables[plan.study.table.name].domain
         begun = BegunRun(run_id, plan.digest, coordinator, domain)
-        approver = self._requests.use_up(own.nonce, begun)
-        self._folder(run_id).mkdir(mode=0o700, parents=True, exist_ok=True)
-        run = Run(run_id, coordinator, plan, self._zygote.fork())
-        try:
+        with self._runs.place(run_id, coordinator):
+            approver = self._requests.use_up(own.nonce, begun)
+            run = Run(run_id, coordinator, plan, self._worker(plan, given, run_id, approver))
             self._runs.add(run)
-            run.worker.pipe.send(self._order(plan, given, run_id, approver))
-        except ParleyError:
-            run.worker.kill()
-            run.end(as_problem(StudyAborted("this party's worker did not start")))
-            raise
         self._follow(run)
         listening = self._answer(run, Listening)
         run.enter("started")
         _log.info("run %s of study %s started", run_id[:12], plan.study.id)
         return wire.Started(run=run_id, address=listening.address, hello=listening.hello)
+
+    def _worker(self, plan: Plan, approvals: list[Approval], run: RunId, approver: str) -> Worker:
+        """A worker that has its order."""
+        self._folder(run).mkdir(mode=0o700, parents=True, exist_ok=True)
+        worker = self._zygote.fork()
+        try:
+            worker.pipe.send(self._order(plan, approvals, run, approver))
+        except ParleyError:
+            worker.kill()
+            shutil.rmtree(self._folder(run), ignore_errors=True)
+            raise
+        return worker
 
     def _order(
         self, plan: Plan, approvals: list[Approval], run: RunId, approver: str
@@ -236,40 +229,49 @@ class Studies:
     def _told(self, run: Run, problem: dict[str, str]) -> dict[str, str]:
         """What the coordinator learns of a worker's problem.
 
-        It gave the addresses that the worker dialled, so what answered there is for this node's
-        log alone: it could be anything in the owner's network.
+        It gave the addresses that the worker dialled, so what answered there, if anything did, is
+        for this node's log alone: it could be anything in the owner's network.
         """
-        if problem["code"] not in (IdentityError.code, TransportError.code):
+        meeting = (IdentityError.code, TransportError.code, PeerError.code)
+        if run.is_computing or problem["code"] not in meeting:
             return problem
         _log.warning("run %s: %s", run.id[:12], problem["message"])
         own = self._config.party
-        told = StudyAborted("it could not meet a peer; its node's log says more", party=own)
-        return as_problem(told)
+        told = f"{own} did not meet it; the log of {own}'s node says more"
+        return as_problem(PeerError(problem["party"] or own, told))
 
-    def _finish(self, run: Run, problem: dict[str, str] | None) -> None:
-        """End the worker, then settle what was not committed; the order keeps that exact.
+    def _finish(self, run: Run, problem: dict[str, str] | None, *, ordered: bool = False) -> None:
+        """End the worker, then settle what was not committed; that sequence keeps it exact.
 
         The first reason counts: a worker that was killed ends its pipe too, which is no reason.
+        ``ordered``: somebody called the run off, so no row is why it ends.
         """
         if not run.claim_end():
             return
         try:
-            problem = self._settled(run, problem)
+            problem = self._settled(run, problem, ordered)
         finally:
             run.end(problem)
-        state = "committed" if problem is None else f"ended with {problem['code']}"
+        state = "committed"
+        if problem is not None:
+            state = f"ended with {problem['code']}: {problem['message']}"
         _log.info("run %s %s", run.id[:12], state)
 
-    def _settled(self, run: Run, problem: dict[str, str] | None) -> dict[str, str] | None:
+    def _settled(
+        self, run: Run, problem: dict[str, str] | None, ordered: bool
+    ) -> dict[str, str] | None:
         """What is left of ``problem`` once the worker is gone: nothing, if it had committed."""
         run.worker.kill()
         shutil.rmtree(self._folder(run.id), ignore_errors=True)  # what it spilled or recoded
-        if problem is None or problem["code"] in FREE_ENDS:
+        if ordered:
             self._ledger.release(run.id)
-        elif self._ledger.forfeit(run.id):
-            _log.warning("run %s: its charge is kept, for nobody knows why it ended", run.id[:12])
+        else:
+            self._ledger.fail(run.id)
+        state = self._ledger.state(run.id)
+        if state is ChargeState.FORFEITED:
+            _log.warning("run %s: its charge is kept: its rows may be why it ended", run.id[:12])
         # However the worker ended, a committed share is in the outbox.
-        return None if self._ledger.state(run.id) is ChargeState.COMMITTED else problem
+        return None if state is ChargeState.COMMITTED else problem
 
     def run(self, run: str, coordinator: PartyId) -> Run:
         """A run of this coordinator. Raises UnknownStudy on any other."""
@@ -278,13 +280,17 @@ class Studies:
             raise UnknownStudy("no such run here since this node started")
         return found
 
+    def watched(self, coordinator: PartyId) -> AbstractContextManager[None]:
+        """One more call of this coordinator that watches. Raises Busy if it has its fill."""
+        return self._runs.watched(coordinator)
+
     def cancel(self, run: str, coordinator: PartyId) -> bool:
         """End a run that has not committed; True if it was running."""
         found = self.run(run, coordinator)
         was_running = not found.over
         if was_running:
             error = StudyAborted("cancelled by the coordinator", party=self._config.party)
-            self._finish(found, as_problem(error))
+            self._finish(found, as_problem(error), ordered=True)
         return was_running
 
     def under_way(self, run: str) -> bool:
@@ -300,4 +306,4 @@ class Studies:
         """End every run: the node is going down."""
         for run in self._runs.active():
             error = StudyAborted("its node stopped", party=self._config.party)
-            self._finish(run, as_problem(error))
+            self._finish(run, as_problem(error), ordered=True)

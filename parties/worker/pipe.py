@@ -60,7 +60,10 @@ class Pipe:
 
     def receive(self, deadline_s: float | None) -> dict[str, Plain]:
         """The next message. ``None`` waits until one comes or the other process ends."""
-        self._end.settimeout(deadline_s)
+        try:
+            self._end.settimeout(deadline_s)
+        except OSError:
+            raise PipeClosed("this end of the pipe was closed") from None
         (length,) = _LENGTH.unpack(self._exactly(_LENGTH.size))
         if length > SIZE_MAX:
             raise TransportError("message from the pipe is too large")
@@ -71,7 +74,10 @@ class Pipe:
 
     def is_silent(self, deadline_s: float) -> bool:
         """Whether nothing came by the deadline. The other process's end is no silence."""
-        return not select.select([self._end], [], [], deadline_s)[0]
+        try:
+            return not select.select([self._end], [], [], deadline_s)[0]
+        except (OSError, ValueError):  # closed meanwhile: receiving says so
+            return False
 
     def _exactly(self, count: int) -> bytes:
         parts = bytearray()

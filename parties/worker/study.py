@@ -11,12 +11,12 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mpc.backend.crypten_engine import CryptenEngine
-from mpc.errors import IntegrityError, ParleyError, StudyAborted
+from mpc.errors import IntegrityError, ParleyError, StudyAborted, TransportError
 from mpc.flow import Stage, Tools, run_linear
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
@@ -31,7 +31,7 @@ from mpc.session.establish import OwnHello, make_hello
 from mpc.session.session import Session
 from mpc.study.canonical import study_from_plain
 from mpc.units import PartyId, ProtectedUnit
-from parties.channel import ChannelLimits
+from parties.channel import ChannelLimits, PeerChannel
 from parties.data.table import DuckTable, EngineLimits
 from parties.data.versions import RegisteredVersion, VersionStore
 from parties.identity.store import Identity
@@ -99,6 +99,7 @@ class _Study:
         self._plan = _recomputed(order)
         self._ledger = ports.ledger(order)
         self._met_s = 0.0
+        self._expires_unix_s = 0
 
     def run(self) -> None:
         hello = self._hello()
@@ -108,18 +109,31 @@ class _Study:
         exit_when_closed(self._pipe)
         pairing = hello.agree(met.hellos, met.confirmation)
         self._pipe.send(Confirmation(pairing.for_coordinator))
-        channel = listener.connect(self._plan.roster, self._session_tag(), met.addresses, MEET_S)
+        channel = self._met(listener, met.addresses)
         try:
             session = pairing.confirm(channel)
             self._compute(session, channel)
-        except ParleyError as error:
-            channel.fail(error, about=self._blamed(error))
+        except Exception as error:
+            # Before any peer hears of it: who knows that it failed could have it called off.
+            self._ledger.fail(self._order.run)
+            if isinstance(error, ParleyError):
+                channel.fail(error, about=self._blamed(error))
             raise
         finally:
             # Peers hear why, or BYE; what is committed stays so, however they end.
             with contextlib.suppress(ParleyError):
                 channel.close()
         self._pipe.send(Committed())
+
+    def _met(self, listener: Listener, addresses: Mapping[PartyId, str]) -> PeerChannel:
+        """Every peer's link. What went wrong is told after MEET_S, whatever it was: addresses are
+        the coordinator's, and how soon one answers would tell it of the owner's network."""
+        begun_s = self._ports.clock.monotonic_s()
+        try:
+            return listener.connect(self._plan.roster, self._session_tag(), addresses, MEET_S)
+        except ParleyError:
+            time.sleep(max(0.0, MEET_S - (self._ports.clock.monotonic_s() - begun_s)))
+            raise
 
     def _blamed(self, error: ParleyError) -> PartyId:
         """Whom ``error`` is about, for the peers: the party it names, else this one."""
@@ -163,6 +177,8 @@ class _Study:
         time.sleep(TICK_S - waited_s % TICK_S)
         self._pipe.send(Entered("agree"))
         session.exchange_ready(channel, session.opening)
+        if self._ports.clock.unix_s() >= self._expires_unix_s:
+            raise TransportError("its peers were READY only when its reservation had ended")
 
     def _compute(self, session: Session, channel: Channel) -> None:
         self._met_s = self._ports.clock.monotonic_s()
@@ -195,6 +211,7 @@ class _Study:
 
     def _terms(self) -> ChargeTerms:
         study, order = self._plan.study, self._order
+        self._expires_unix_s = self._ports.clock.unix_s() + order.reserve_s
         return ChargeTerms(
             run=order.run,
             domain=order.domain,
@@ -204,7 +221,7 @@ class _Study:
             purpose=study.purpose,
             approved_by=order.approved_by,
             unit=ProtectedUnit(study.table.unit.rows_max, study.privacy.adjacency),
-            expires_unix_s=self._ports.clock.unix_s() + order.reserve_s,
+            expires_unix_s=self._expires_unix_s,
         )
 
     def _entered(self, stage: Stage) -> None:

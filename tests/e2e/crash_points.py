@@ -19,6 +19,7 @@ HAPPENED = "crashed.json"
 RELEASED = "go-on"
 NODE_ID = "node.pid"
 HOLD_S = 60.0
+ROWS_WORDS = "could not convert '4242 a row' to a number"
 
 
 class Point(StrEnum):
@@ -40,6 +41,7 @@ class Fate(StrEnum):
     NODE_FROZEN = "node frozen"
     PARTY_FROZEN = "node and worker frozen"
     HELD = "held until released"
+    WORKER_RAISES = "worker meets an error that nobody expected"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ def _meet(fate: Fate, folder: Path) -> None:
         while not (folder / RELEASED).exists() and time.monotonic() < end:
             time.sleep(0.01)
         return
+    if fate is Fate.WORKER_RAISES:
+        raise ValueError(ROWS_WORDS)
     if fate in (Fate.NODE_FROZEN, Fate.PARTY_FROZEN):
         os.kill(node, signal.SIGSTOP)
     if fate is Fate.PARTY_KILLED:

@@ -41,8 +41,11 @@ class CrashingLedger:
     def release(self, run: RunId) -> bool:
         return self._ledger.release(run)
 
-    def forfeit(self, run: RunId) -> bool:
-        return self._ledger.forfeit(run)
+    def mark_computed(self, run: RunId) -> None:
+        self._ledger.mark_computed(run)
+
+    def fail(self, run: RunId) -> bool:
+        return self._ledger.fail(run)
 
     def outbox(self, run: RunId) -> bytes | None:
         return self._ledger.outbox(run)

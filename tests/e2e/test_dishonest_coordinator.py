@@ -20,13 +20,14 @@ from mpc.roster import Roster
 from mpc.session.approval import NONCE_SIZE, Approval
 from mpc.session.hello import Hello
 from mpc.units import PartyId
+from parties.config import Workers
 from parties.coordinator.client import PartyClient
 from parties.coordinator.office import Office
 from parties.identity.store import load_identity
 from parties.node.main import CALLS_MAX
 from parties.node.parts import REQUESTS
 from parties.node.requests import RequestStore
-from parties.node.runs import WATCHERS_MAX
+from parties.node.runs import WATCHERS_MAX, share_of
 from parties.problems import raised_by
 from parties.system import SystemClock, SystemRandomness
 from protos import control_pb2 as wire
@@ -154,13 +155,13 @@ def test_start_is_not_replayed(consortium: Consortium) -> None:
         run = hand.start_all(plan, approvals)
         before = consortium.ledgers()
         for party in consortium.parties:
-            with pytest.raises(IntegrityError, match=rf"{party}: .*used by an earlier start"):
+            with pytest.raises(IntegrityError, match=f"{party}: this run was started before"):
                 hand.start(party, plan.digest, approvals)
             assert consortium.runs_under_way(party) == 1
         nothing_spent(consortium, before)
         for client in hand.clients.values():
             client.cancel(run, "over")
-        with pytest.raises(IntegrityError, match="used by an earlier start"):
+        with pytest.raises(IntegrityError, match="this run was started before"):
             hand.start("alpha", plan.digest, approvals)
 
 
@@ -178,7 +179,7 @@ def test_start_of_a_finished_run_is_not_replayed(consortium: Consortium) -> None
             assert hand.watched(party, run).code == ""
         paid = consortium.ledgers()
         for party in consortium.parties:
-            with pytest.raises(IntegrityError, match="used by an earlier start"):
+            with pytest.raises(IntegrityError, match="this run was started before"):
                 hand.start(party, plan.digest, approvals)
             with pytest.raises(IntegrityError, match="connected before"):
                 hand.connect(party, run, hellos, pairing)
@@ -329,10 +330,11 @@ def test_watching_without_end_takes_no_more_than_a_few_calls(consortium: Consort
     with ByHand(consortium) as hand:
         run = hand.start_all(plan, hand.approvals(plan))
         client = hand.clients["alpha"]
-        watching = [client.watch(run) for _ in range(WATCHERS_MAX)]
-        assert [next(stages).name for stages in watching] == ["started"] * WATCHERS_MAX
+        most = WATCHERS_MAX * share_of(Workers().at_once, coordinators=2)
+        watching = [client.watch(run) for _ in range(most)]
+        assert [next(stages).name for stages in watching] == ["started"] * most
         for _ in range(2 * CALLS_MAX):
-            with pytest.raises(Busy, match=f"alpha: {WATCHERS_MAX} calls watch this run"):
+            with pytest.raises(Busy, match=f"alpha: {most} calls of this coordinator watch"):
                 next(client.watch(run))
         assert consortium.runs_under_way("alpha") == 1  # others are heard all the while
         client.cancel(run, "over")

@@ -2,14 +2,14 @@
 
 Whoever died comes back with what was durable and nothing else: a share that was committed, byte for
 byte, or a reservation that is released. Noise is never drawn again for it. A worker that ends in
-between, alone and without a word, keeps its charge: what rows do to a worker must not be free.
+between keeps its charge while it reads rows: what rows do to a worker must not be free.
 """
 
 from __future__ import annotations
 
 import pytest
 from by_hand import ByHand
-from crash_points import Fate, Point
+from crash_points import ROWS_WORDS, Fate, Point
 from federation import STOPPED_S, Consortium
 
 from mpc.errors import EngineFailed, ParleyError, PeerError, StudyAborted
@@ -54,6 +54,23 @@ def test_worker_killed_over_its_rows_keeps_its_own_charge_and_nobody_else_pays(
     assert [consortium.runs_under_way(party) for party in consortium.parties] == [0, 0, 0]
 
 
+def test_worker_with_an_unexpected_error_pays_before_anybody_hears_of_it(
+    consortium: Consortium,
+) -> None:
+    """Whoever hears that it failed may call the run off at once, and gets nothing back."""
+    plan = consortium.plan()
+    consortium.crash("bravo", Point.RESERVED, Fate.WORKER_RAISES)
+    with ByHand(consortium) as hand:
+        run = hand.connected(plan)
+        assert hand.watched("alpha", run).party == "bravo"
+        hand.clients["bravo"].cancel(run, "called off")
+        problem = hand.watched("bravo", run)
+    assert problem.code in ("PLY-X000", StudyAborted.code)
+    assert consortium.charges(plan) == {"alpha": RELEASED, "bravo": FORFEITED, "charlie": RELEASED}
+    log = consortium.log("bravo")
+    assert ROWS_WORDS not in log + problem.message
+
+
 def test_survivors_name_the_dead_party_by_themselves_within_ten_seconds(
     consortium: Consortium,
 ) -> None:
@@ -68,10 +85,10 @@ def test_survivors_name_the_dead_party_by_themselves_within_ten_seconds(
         assert consortium.since_crash_s("bravo") < STOPPED_S
     charges = consortium.charges(plan)
     assert charges["alpha"] == charges["charlie"] == RELEASED
-    # The dead party still holds its reservation; its next life releases it.
+    # The dead party still holds its reservation; its next life pays it: rows may be why it died.
     assert charges["bravo"] == (ChargeState.RESERVED,)
     consortium.restart("bravo")
-    assert consortium.charges(plan)["bravo"] == RELEASED
+    assert consortium.charges(plan)["bravo"] == FORFEITED
     assert consortium.outbox("bravo", run) is None
 
 
@@ -86,7 +103,7 @@ def test_worker_killed_when_all_are_ready_leaves_no_result_and_no_second_charge(
     record = consortium.record(plan)
     assert (record.state, record.receipt) == (RunState.FAILED, None)
     charges = consortium.charges(plan)
-    assert charges["bravo"] == FORFEITED
+    assert charges["bravo"] == RELEASED  # all its rows were read by then
     assert consortium.outbox("bravo", record.run) is None
     for survivor in ("alpha", "charlie"):  # READY of all: each commits, or learns of it first
         assert charges[survivor] in (COMMITTED, RELEASED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 import tempfile
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -93,6 +94,7 @@ def test_an_expired_reservation_is_not_committed_and_no_longer_held(
 ) -> None:
     ledger = opened(tmp_path / "ledger.db", clock)
     ledger.reserve(asking(1, CAP))
+    ledger.mark_computed(run_id(1))
     clock.now += 600
     with pytest.raises(LedgerError, match="expired"):
         ledger.commit(run_id(1), b"message")
@@ -115,6 +117,7 @@ def test_a_clock_set_back_does_not_revive_what_was_released(
 ) -> None:
     ledger = opened(tmp_path / "ledger.db", clock)
     ledger.reserve(asking(1))
+    ledger.mark_computed(run_id(1))
     clock.now += 600
     ledger.reserve(asking(2, expires_unix_s=clock.now + 5))
     clock.now -= 600
@@ -122,11 +125,39 @@ def test_a_clock_set_back_does_not_revive_what_was_released(
         ledger.commit(run_id(1), b"message")
 
 
+def test_rows_that_take_longer_than_their_reservation_are_paid_for(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    ledger.reserve(asking(1, 10))
+    clock.now += 600
+    with pytest.raises(LedgerError, match="while its reservation lasted"):
+        ledger.mark_computed(run_id(1))
+    assert ledger.balance("members").rho_spent == 10
+    ledger.reserve(asking(2, 10, expires_unix_s=clock.now + 5))
+    assert ledger.state(run_id(1)) is ChargeState.FORFEITED
+    assert ledger.balance("members").rho_spent == 10
+
+
+def test_tables_of_another_version_are_refused_and_stay_as_they_are(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    path = tmp_path / "ledger.db"
+    opened(path, clock)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 0")
+    with pytest.raises(StorageError, match=r"ledger\.db was written by a version"):
+        opened(path, clock)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (0,)
+
+
 def test_the_next_reservation_releases_stale_ones_and_leaves_fresh_ones(
     tmp_path: Path, clock: SetClock
 ) -> None:
     ledger = opened(tmp_path / "ledger.db", clock)
     ledger.reserve(asking(1, 10))
+    ledger.mark_computed(run_id(1))
     ledger.reserve(asking(2, 10, expires_unix_s=NOW + 700))
     ledger.reserve(asking(3, 10))
     ledger.commit(run_id(3), b"message")
@@ -170,7 +201,7 @@ def test_a_forfeit_is_paid_for_and_no_abort(tmp_path: Path, clock: SetClock) -> 
     ledger = opened(tmp_path / "ledger.db", clock, LIMITS)
     for number in range(3):
         ledger.reserve(asking(number, 1))
-        ledger.forfeit(run_id(number))
+        ledger.fail(run_id(number))
     assert ledger.balance("members").rho_spent == 3
     again = opened(tmp_path / "ledger.db", clock, LIMITS)
     assert [again.state(run_id(number)) for number in range(3)] == [ChargeState.FORFEITED] * 3
@@ -181,6 +212,7 @@ def test_expired_reservations_count_as_aborts(tmp_path: Path, clock: SetClock) -
     ledger = opened(tmp_path / "ledger.db", clock, LIMITS)
     for number in range(2):
         ledger.reserve(asking(number, 1, expires_unix_s=NOW + 1))
+        ledger.mark_computed(run_id(number))
     clock.now += 1
     with pytest.raises(BudgetRefusal, match="aborted"):
         ledger.reserve(asking(2, 1))

@@ -261,7 +261,7 @@ def test_owner_reads_its_budget_and_every_charge_without_a_node(
 ) -> None:
     ledger.commit(charged(ledger, "1", "M. Okafor", 2000), b"share")
     ledger.release(charged(ledger, "2", "policy", 1000))
-    ledger.forfeit(charged(ledger, "3", "policy", 500))
+    ledger.fail(charged(ledger, "3", "policy", 500))
     charged(ledger, "4", "policy", 250)
     shown = json.loads(budget(config, "--json").stdout)["data"]
     (domain,) = shown["domains"]

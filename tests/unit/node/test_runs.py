@@ -1,0 +1,85 @@
+"""Room for runs at a node, shared between its coordinators."""
+
+from __future__ import annotations
+
+import pytest
+from receipts import federation, study
+
+from mpc.errors import Busy, IntegrityError
+from mpc.plan.build import plan_study
+from mpc.plan.model import Plan
+from mpc.units import PartyId, RunId
+from parties.node.runs import WATCHERS_MAX, Run, Runs, share_of
+from parties.node.workers import Worker
+
+ONE, OTHER = PartyId("one"), PartyId("other")
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    members = federation(tmp_path_factory.mktemp("members"))
+    return plan_study(study(members.parties), members.roster)
+
+
+def begun(runs: Runs, plan: Plan, number: int, coordinator: PartyId) -> Run:
+    worker = Worker.__new__(Worker)  # no process is needed to count runs
+    run = Run(RunId(f"{number:064x}"), coordinator, plan, worker)
+    with runs.place(run.id, coordinator):
+        runs.add(run)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("at_once", "coordinators", "share"), [(4, 1, 4), (4, 2, 2), (5, 2, 3), (1, 3, 1), (2, 0, 2)]
+)
+def test_every_coordinator_has_a_share_of_the_room(
+    at_once: int, coordinators: int, share: int
+) -> None:
+    assert share_of(at_once, coordinators) == share
+
+
+def test_a_coordinator_with_its_share_leaves_room_for_another(plan: Plan) -> None:
+    runs = Runs(4, coordinators=2)
+    mine = [begun(runs, plan, number, ONE) for number in range(2)]
+    with pytest.raises(Busy, match="2 studies of this coordinator"):
+        begun(runs, plan, 2, ONE)
+    assert len(runs.active()) == 2
+    begun(runs, plan, 3, OTHER)
+    mine[0].end(None)
+    begun(runs, plan, 2, ONE)
+    begun(runs, plan, 4, OTHER)
+    with pytest.raises(Busy, match="this node runs 4 studies"):
+        begun(runs, plan, 5, OTHER)
+
+
+def test_a_place_whose_start_fails_is_given_back(plan: Plan) -> None:
+    runs = Runs(1, coordinators=1)
+    with pytest.raises(IntegrityError, match="approval"), runs.place(RunId("a" * 64), ONE):
+        raise IntegrityError("this party's approval is unknown")
+    begun(runs, plan, 1, ONE)
+
+
+def test_a_run_is_placed_once(plan: Plan) -> None:
+    runs = Runs(4, coordinators=1)
+    begun(runs, plan, 1, ONE).end(None)
+    with pytest.raises(IntegrityError, match="started before"):
+        begun(runs, plan, 1, ONE)
+    with (
+        runs.place(RunId("b" * 64), ONE),
+        pytest.raises(IntegrityError, match="started before"),
+        runs.place(RunId("b" * 64), ONE),
+    ):
+        pass
+
+
+def test_calls_that_watch_are_counted_for_each_coordinator_over_all_its_runs() -> None:
+    runs = Runs(2, coordinators=2)
+    held = [runs.watched(ONE) for _ in range(WATCHERS_MAX)]
+    for each in held:
+        each.__enter__()
+    with pytest.raises(Busy, match=f"{WATCHERS_MAX} calls of this coordinator"):
+        runs.watched(ONE).__enter__()
+    with runs.watched(OTHER):
+        held[0].__exit__(None, None, None)
+    with runs.watched(ONE):
+        pass
