@@ -108,7 +108,8 @@ class Studies:
         own = next(each for each in given if each.party == self._config.party)
         domain = self._config.tables[plan.study.table.name].domain
         begun = BegunRun(run_id, plan.digest, coordinator, domain)
-        approver = self._requests.use_up(own.nonce, begun)
+        manual = self._policy.value.approval == "manual"
+        approver = self._requests.use_up(own.nonce, begun, manual=manual)
         self._folder(run_id).mkdir(mode=0o700, parents=True, exist_ok=True)
         run = Run(run_id, coordinator, plan, self._zygote.fork())
         try:
