@@ -8,6 +8,8 @@ out what was committed.
 from __future__ import annotations
 
 import logging
+import threading
+from collections import defaultdict
 from collections.abc import Iterator
 
 from mpc.canonical import Plain
@@ -37,7 +39,7 @@ SCHEMA = "PLY-R032"
 PERSON = "PLY-R033"
 UNPLANNABLE = "PLY-R034"
 
-PLANS_KEPT_MAX = 100  # approved and not yet started
+PLANS_KEPT_MAX = 100  # of one coordinator, the latest approved
 
 _log = logging.getLogger("parley.node")
 
@@ -55,7 +57,7 @@ class Desk:
         self._clock = parts.clock
         self._randomness = parts.randomness
         self._planner = Planner()
-        self._agreed: dict[PlanDigest, Plan] = {}
+        self._agreed = _AgreedPlans()
         self._told: dict[str, str | None] = {}
 
     def published(self) -> dict[str, Plain]:
@@ -87,7 +89,7 @@ class Desk:
 
     def _decision(self, plan: Plan, asker: PartyId, budget: wire.Budget) -> wire.Judgement:
         """Policy's yes, or that of a person: what it is, or that it is awaited."""
-        approver = POLICY
+        approver, since = POLICY, self._clock.unix_s()
         manual = self._policy.value.approval == "manual"
         if manual:
             asked = self._requests.ask(
@@ -104,10 +106,10 @@ class Desk:
                 what = f"refused by {asked.decided_by}: {asked.reason}"
                 allowed = "a changed study; or this one, if they reconsider"
                 return self._refused([wire.Reason(code=PERSON, what=what, allowed=allowed)], budget)
-            approver = asked.decided_by
+            approver, since = asked.decided_by, asked.decided_at
         return wire.Judgement(
             verdict=wire.Judgement.APPROVED,
-            approval=self._approval(plan, approver).to_bytes(),
+            approval=self._approval(plan, approver, since).to_bytes(),
             manual=manual,
             budget=budget,
         )
@@ -171,9 +173,10 @@ class Desk:
         table = self._config.tables[plan.study.table.name]  # else there was a reason to refuse
         return request_summary(plan, table.domain, self._policy.value.domains.get(table.domain))
 
-    def _approval(self, plan: Plan, approver: str) -> Approval:
+    def _approval(self, plan: Plan, approver: str, since: int) -> Approval:
+        """Signed and promised; good for the policy's time since the yes was said, at ``since``."""
         nonce = self._randomness.random_bytes(NONCE_SIZE)
-        expires = self._clock.unix_s() + self._policy.value.approval_expires_s
+        expires = min(self._clock.unix_s(), since) + self._policy.value.approval_expires_s
         approval = Approval.sign(
             plan_digest=plan.digest,
             party=self._config.party,
@@ -182,10 +185,9 @@ class Desk:
             approved_by=approver,
             signer=self._trust.identity.sign,
         )
-        self._requests.promise(approval.nonce, plan.digest, approver, expires)
-        self._agreed[plan.digest] = plan
-        for digest in list(self._agreed)[:-PLANS_KEPT_MAX]:
-            self._agreed.pop(digest, None)
+        coordinator = plan.roster.coordinator.id
+        self._requests.promise(approval.nonce, plan.digest, coordinator, approver, expires)
+        self._agreed.keep(plan)
         return approval
 
     def agreed_plan(self, digest: str) -> Plan:
@@ -250,6 +252,27 @@ class Desk:
             budget=budget,
             contact="" if owner is None else owner.contact,
         )
+
+
+class _AgreedPlans:
+    """Plans this party approved: each coordinator's latest, whatever the others propose."""
+
+    def __init__(self) -> None:
+        self._plans: defaultdict[PartyId, dict[PlanDigest, Plan]] = defaultdict(dict)
+        self._lock = threading.Lock()  # coordinators are pinned, so few
+
+    def keep(self, plan: Plan) -> None:
+        with self._lock:
+            plans = self._plans[plan.roster.coordinator.id]
+            plans.pop(plan.digest, None)  # the latest stands last
+            plans[plan.digest] = plan
+            for digest in list(plans)[:-PLANS_KEPT_MAX]:
+                del plans[digest]
+
+    def get(self, digest: PlanDigest) -> Plan | None:
+        with self._lock:
+            found = (plans[digest] for plans in self._plans.values() if digest in plans)
+            return next(found, None)
 
 
 def _wire_reason(reason: Reason) -> wire.Reason:

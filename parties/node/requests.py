@@ -3,6 +3,9 @@
 An approval is used up by the first start that carries it: its nonce moves from open to used once,
 in the database, so a replayed start finds it gone. Requests wait for a person at the party to
 approve or refuse them (``parley requests``); the coordinator asks again until one did.
+
+Whose yes it is counts at the start, not only when it was signed: a person's starts nothing once it
+was taken back, and the policy's own starts nothing once a person decides here.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from mpc.units import PartyId, PlanDigest, RunId
 from parties.database import Database
 
 REQUESTS_PENDING_MAX = 20  # of one coordinator
-APPROVALS_OPEN_MAX = 1000
+APPROVALS_OPEN_MAX = 100  # of one coordinator, one a plan
 POLICY = "policy"
 """What approvals call a policy's own yes; no person may decide under this name."""
 
@@ -42,9 +45,10 @@ CREATE TABLE IF NOT EXISTS decision (
     decided_at INTEGER NOT NULL,
     reason TEXT NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS approval (
+CREATE TABLE IF NOT EXISTS promised (
     nonce TEXT PRIMARY KEY,
     plan_digest TEXT NOT NULL,
+    coordinator TEXT NOT NULL,
     approved_by TEXT NOT NULL,
     expires_at INTEGER NOT NULL,
     used INTEGER NOT NULL DEFAULT 0
@@ -168,7 +172,10 @@ class RequestStore:
     def decide(
         self, plan_digest: PlanDigest, state: RequestState, decided_by: str, reason: str
     ) -> Request:
-        """A person's decision, once; a second one is refused until it is reconsidered."""
+        """A person's decision, once; a second one is refused until it is reconsidered.
+
+        After a refusal no approval that was signed before starts anything, the policy's neither.
+        """
         with self._database.transaction() as database:
             changed = database.execute(
                 "UPDATE request SET state = ?, decided_by = ?, decided_at = ?, reason = ?"
@@ -187,15 +194,17 @@ class RequestStore:
                 raise UsageError(
                     f"request {plan_digest[:12]} is {request.state} already", hint=RECONSIDER
                 )
+            if state is RequestState.REFUSED:
+                _withdraw(database, plan_digest)
             _record(database, request.plan_digest, _decision_of(request))
             return request
 
     def reconsider(self, plan_digest: PlanDigest, taken_back_by: str, reason: str) -> Request:
         """Take back a decision that no run has used: the request waits for a person again.
 
-        Approvals that were signed for it start nothing from now on. What was decided, and that it
-        was taken back, by whom and why, stays among its :meth:`decisions`. Raises UsageError if
-        the request is pending, or its approval was used.
+        No approval that was signed for it starts anything from now on, the policy's neither. What
+        was decided, and that it was taken back, by whom and why, stays among its :meth:`decisions`.
+        Raises UsageError if the request is pending, or its approval was used.
         """
         with self._database.transaction() as database:
             request = self._get(database, plan_digest)
@@ -208,10 +217,7 @@ class RequestStore:
                 " WHERE plan_digest = ?",
                 (RequestState.PENDING, plan_digest),
             )
-            database.execute(
-                "DELETE FROM approval WHERE used = 0 AND plan_digest = ? AND approved_by != ?",
-                (plan_digest, POLICY),
-            )
+            _withdraw(database, plan_digest)
             _record(
                 database,
                 plan_digest,
@@ -252,41 +258,63 @@ class RequestStore:
         )
 
     def promise(
-        self, nonce: str, plan_digest: PlanDigest, approved_by: str, expires_at: int
+        self,
+        nonce: str,
+        plan_digest: PlanDigest,
+        coordinator: PartyId,
+        approved_by: str,
+        expires_at: int,
     ) -> None:
-        """Remember an approval that is about to be sent. Raises Busy if too many are open."""
+        """Remember an approval that is about to be sent, instead of the plan's earlier open one.
+
+        Raises IntegrityError if it is of a person who does not approve the plan (any more), and
+        Busy if too many of this coordinator's are open.
+        """
         with self._database.transaction() as database:
+            if approved_by != POLICY and not _approves(database, approved_by, plan_digest):
+                raise IntegrityError(
+                    "the decision on this plan was just taken back", hint="propose the plan again"
+                )
             database.execute(
-                "DELETE FROM approval WHERE used = 0 AND expires_at <= ?", (self._clock.unix_s(),)
+                "DELETE FROM promised WHERE used = 0 AND (expires_at <= ?"
+                " OR (plan_digest = ? AND coordinator = ?))",
+                (self._clock.unix_s(), plan_digest, coordinator),
             )
-            open_now = database.execute("SELECT count(*) FROM approval WHERE used = 0").fetchone()[
-                0
-            ]
+            open_now = database.execute(
+                "SELECT count(*) FROM promised WHERE used = 0 AND coordinator = ?", (coordinator,)
+            ).fetchone()[0]
             if open_now >= APPROVALS_OPEN_MAX:
-                raise Busy(f"{open_now} approvals of this party wait for a start already")
+                raise Busy(f"{open_now} approvals for it wait for a start here already")
             database.execute(
-                "INSERT INTO approval (nonce, plan_digest, approved_by, expires_at)"
-                " VALUES (?, ?, ?, ?)",
-                (nonce, plan_digest, approved_by, expires_at),
+                "INSERT INTO promised (nonce, plan_digest, coordinator, approved_by, expires_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (nonce, plan_digest, coordinator, approved_by, expires_at),
             )
 
-    def use_up(self, nonce: str, begun: BegunRun) -> str:
+    def use_up(self, nonce: str, begun: BegunRun, *, manual: bool) -> str:
         """Use the approval's nonce for a run, once and for ever; returns who approved.
 
-        Raises IntegrityError if it is unknown here, for another plan, expired, used, or taken back
-        by the person who gave it.
+        Raises IntegrityError if it is unknown here, for another plan or coordinator, expired, used,
+        replaced by a later one, or taken back by the person who gave it; and if it is the policy's
+        own while the policy now is ``manual``.
         """
         with self._database.transaction() as database:
             row = database.execute(
-                "UPDATE approval SET used = 1 WHERE nonce = ? AND plan_digest = ? AND used = 0"
-                " AND expires_at > ? AND (approved_by = ? OR EXISTS (SELECT 1 FROM request"
-                " WHERE request.plan_digest = approval.plan_digest AND state = ?))"
-                " RETURNING approved_by",
-                (nonce, begun.plan_digest, self._clock.unix_s(), POLICY, RequestState.APPROVED),
+                "UPDATE promised SET used = 1 WHERE nonce = ? AND plan_digest = ?"
+                " AND coordinator = ? AND used = 0 AND expires_at > ? RETURNING approved_by",
+                (nonce, begun.plan_digest, begun.coordinator, self._clock.unix_s()),
             ).fetchone()
-            if row is None:
+            if row is not None and row[0] == POLICY and manual:
                 raise IntegrityError(
-                    "this party's approval is unknown, expired, or was used by an earlier start"
+                    "a person decides here now; what the policy approved before starts nothing",
+                    hint="propose the plan again",
+                )
+            if row is None or not (
+                row[0] == POLICY or _approves(database, row[0], begun.plan_digest)
+            ):
+                raise IntegrityError(
+                    "this party's approval is unknown, expired, or was used by an earlier start",
+                    hint="propose the plan again",
                 )
             database.execute(
                 "INSERT INTO run (run, plan_digest, coordinator, domain) VALUES (?, ?, ?, ?)",
@@ -297,7 +325,7 @@ class RequestStore:
                 (RequestState.USED, begun.plan_digest, RequestState.APPROVED),
             )
             database.execute(
-                "DELETE FROM approval WHERE used = 0 AND plan_digest = ? AND approved_by = ?"
+                "DELETE FROM promised WHERE used = 0 AND plan_digest = ? AND approved_by = ?"
                 " AND approved_by != ?",
                 (begun.plan_digest, row[0], POLICY),
             )
@@ -320,6 +348,20 @@ class RequestStore:
         if row is None:
             return None
         return BegunRun(RunId(row[0]), PlanDigest(row[1]), PartyId(row[2]), str(row[3]))
+
+
+def _approves(database: sqlite3.Connection, person: str, plan_digest: PlanDigest) -> bool:
+    """Whether the plan's request stands approved by ``person``."""
+    row = database.execute(
+        "SELECT 1 FROM request WHERE plan_digest = ? AND state = ? AND decided_by = ?",
+        (plan_digest, RequestState.APPROVED, person),
+    ).fetchone()
+    return row is not None
+
+
+def _withdraw(database: sqlite3.Connection, plan_digest: PlanDigest) -> None:
+    """Whatever was promised for the plan and not used starts nothing from now on."""
+    database.execute("DELETE FROM promised WHERE used = 0 AND plan_digest = ?", (plan_digest,))
 
 
 def _decision_of(request: Request) -> Decision:

@@ -95,8 +95,9 @@ class Studies:
         own = next(each for each in given if each.party == self._config.party)
         domain = self._config.tables[plan.study.table.name].domain
         begun = BegunRun(run_id, plan.digest, coordinator, domain)
+        manual = self._policy.value.approval == "manual"
         with self._runs.place(run_id, coordinator):
-            approver = self._requests.use_up(own.nonce, begun)
+            approver = self._requests.use_up(own.nonce, begun, manual=manual)
             run = Run(run_id, coordinator, plan, self._worker(plan, given, run_id, approver))
             self._runs.add(run)
         self._follow(run)

@@ -179,6 +179,48 @@ def test_person_decides_on_one_run_and_not_on_those_after_it(strict: Consortium)
     assert strict.ledgers() == paid
 
 
+def decides(consortium: Consortium, party: str, approval: str) -> None:
+    """The owner changes its policy's ``approval``, and starts its node again."""
+    policy = consortium.node(party).directory / "policy.yaml"
+    consortium.kill(party)
+    policy.write_text(changed(policy.read_text(), {"approval": approval}))
+    consortium.restart(party)
+
+
+def test_what_a_policy_approved_starts_nothing_once_a_person_decides_there(
+    strict: Consortium,
+) -> None:
+    plan = strict.plan("0.05")
+    try:
+        with ByHand(strict) as hand:
+            assert hand.propose("bravo", plan).verdict == wire.Judgement.PENDING
+            strict.approve("bravo", plan, "M. Okafor")
+            spare = hand.approval("bravo", plan)
+            kept = [hand.approval("alpha", plan) for _ in range(3)]  # by policy, hours to go
+        decides(strict, "alpha", "manual")
+        with ByHand(strict) as hand:
+            assert hand.propose("alpha", plan).verdict == wire.Judgement.PENDING
+            strict.approve("alpha", plan, "A. Example")
+            strict.run(plan)  # the one run that a person said yes to
+            paid = strict.ledgers()
+            for verdict in (wire.Judgement.PENDING, wire.Judgement.REFUSED):
+                if verdict == wire.Judgement.REFUSED:
+                    state = strict.node("alpha").directory / "state" / REQUESTS
+                    store = RequestStore(state, SystemClock())
+                    store.decide(plan.digest, RequestState.REFUSED, "A. Example", "once is enough")
+                assert hand.propose("alpha", plan, fresh=True).verdict == verdict
+                for approval in kept:
+                    with pytest.raises(IntegrityError, match="alpha: "):
+                        hand.start("alpha", plan.digest, [approval, spare])
+                assert strict.runs_under_way("alpha") == 0
+        assert strict.ledgers() == paid
+        assert strict.charges(plan) == dict.fromkeys(strict.parties, COMMITTED)
+        by = [entry.approved_by for entry in strict.ledger("alpha").history(DOMAIN).charges]
+        assert by[-1] == "A. Example"
+    finally:
+        decides(strict, "alpha", "automatic")
+
+
 def test_spent_budget_refuses_the_next_study_and_a_cheaper_one_still_runs(
     strict: Consortium, tmp_path: Path
 ) -> None:

@@ -233,9 +233,9 @@ def test_expired_approval_does_not_start(consortium: Consortium) -> None:
             signer=identity.sign,
         )
         state = consortium.node("bravo").directory / "state"
-        RequestStore(state / REQUESTS, SystemClock()).promise(
-            expired.nonce, plan.digest, "policy", expired.expires_unix_s
-        )
+        office, until = plan.roster.coordinator.id, expired.expires_unix_s
+        store = RequestStore(state / REQUESTS, SystemClock())
+        store.promise(expired.nonce, plan.digest, office, "policy", until)
         for party in consortium.parties:
             with pytest.raises(IntegrityError, match="bravo: its approval has expired"):
                 hand.start(party, plan.digest, [alpha, expired.to_bytes(), charlie])

@@ -38,6 +38,7 @@ from parties.policy.model import Domain
 from parties.system import SystemClock
 
 PLAN = PlanDigest("ab" * 32)
+OFFICE = PartyId("office")
 FAR = 1 << 40
 
 
@@ -124,18 +125,18 @@ def test_approval_that_was_reconsidered_starts_nothing_and_a_used_one_stays(
     store: RequestStore,
 ) -> None:
     def begun(run: str) -> BegunRun:
-        return BegunRun(RunId(run * 64), PLAN, PartyId("office"), "population")
+        return BegunRun(RunId(run * 64), PLAN, OFFICE, "population")
 
     store.decide(PLAN, RequestState.APPROVED, "M. Okafor", "")
-    store.promise("n1", PLAN, "M. Okafor", FAR)
+    store.promise("n1", PLAN, OFFICE, "M. Okafor", FAR)
     store.reconsider(PLAN, "M. Okafor", "wrong study")
     with pytest.raises(Exception, match="unknown, expired, or was used"):
-        store.use_up("n1", begun("1"))
+        store.use_up("n1", begun("1"), manual=True)
     with pytest.raises(UsageError, match="pending; nothing can be taken back"):
         store.reconsider(PLAN, "M. Okafor", "again")
     store.decide(PLAN, RequestState.APPROVED, "M. Okafor", "")
-    store.promise("n2", PLAN, "M. Okafor", FAR)
-    store.use_up("n2", begun("2"))
+    store.promise("n2", PLAN, OFFICE, "M. Okafor", FAR)
+    store.use_up("n2", begun("2"), manual=True)
     with pytest.raises(UsageError, match="used; nothing can be taken back"):
         store.reconsider(PLAN, "M. Okafor", "too late")
 
@@ -241,9 +242,9 @@ def test_list_shows_what_a_plan_costs_here_and_what_it_would_leave(
 def test_list_of_all_shows_what_the_policy_allowed_by_itself(
     config: Path, store: RequestStore, ledger: SqliteLedger
 ) -> None:
-    store.promise("n1", PLAN, "policy", FAR)
+    store.promise("n1", PLAN, OFFICE, "policy", FAR)
     run = charged(ledger, "1", "policy", 1000)
-    store.use_up("n1", BegunRun(run, PLAN, PartyId("office"), "population"))
+    store.use_up("n1", BegunRun(run, PLAN, OFFICE, "population"), manual=False)
     charged(ledger, "2", "M. Okafor", 1000)
     (automatic,) = answered(config, "list", "--all")["automatic"]
     assert (automatic["run"], automatic["coordinator"]) == (run, "office")
