@@ -280,9 +280,10 @@ def verify(
         for check in verified.checks:
             passed = check.state is CheckState.PASSED
             mark = ("✓ ", "green") if passed else ("– ", "yellow")
-            out.print(Text.assemble(mark, f"{check.name}: {check.detail}"), soft_wrap=True)
+            line = Text.assemble(mark, plain_text(f"{check.name}: {check.detail}"))
+            out.print(line, soft_wrap=True)
         for warning in verified.warnings:
-            out.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
+            out.print(plain_text(f"! {warning}", "yellow"), soft_wrap=True)
         if verified.pinned:
             out.print(plain_text(f"the receipt holds: {verified.plan.study.title}", "bold"))
         else:
