@@ -19,6 +19,14 @@ from mpc.units import PartyId, is_identifier
 from parties import frames
 from parties.frames import Frame, FrameReader, FrameWriter
 
+FRAME_OVERHEAD_BYTES = 256
+"""What a queued frame takes in memory beside its payload: about 220, so rounded up."""
+
+
+def _memory(frame: Frame) -> int:
+    """What ``frame`` counts as while it is queued; an empty one is not free either."""
+    return FRAME_OVERHEAD_BYTES + len(frame.payload)
+
 
 @dataclass(frozen=True)
 class ChannelLimits:
@@ -27,7 +35,7 @@ class ChannelLimits:
     wait_s: float = 60.0  # for each frame (1 MiB) of a message
     close_s: float = 4.0  # for the peers' acknowledgement of BYE
     message_bytes_max: int = 1 << 30
-    unread_bytes_max: int = 64 << 20  # a peer; then its frames wait on the network
+    unread_bytes_max: int = 64 << 20  # of memory, a peer; then its frames wait on the network
     unsent_bytes_max: int = 2 << 30  # a peer; then sending fails
 
     def __post_init__(self) -> None:
@@ -264,12 +272,13 @@ class PeerChannel:
                 return
             if link.left:
                 raise IntegrityError("sent data after its BYE")
-            link.inbox.append(frame)
-            link.unread += frames.HEADER_BYTES + len(frame.payload)
-            self._changed.notify_all()
+            cost, most = _memory(frame), self._limits.unread_bytes_max
             self._changed.wait_for(
-                lambda: link.unread <= self._limits.unread_bytes_max or self._over()
+                lambda: not link.inbox or link.unread + cost <= most or self._over()
             )
+            link.inbox.append(frame)
+            link.unread += cost
+            self._changed.notify_all()
 
     def _drops(self, operation: bytes) -> bool:
         """Nobody waits for data of a session that failed; STOP is to go out at once."""
@@ -314,7 +323,7 @@ class PeerChannel:
             self._check_open()
             if link.inbox:
                 frame = link.inbox.popleft()
-                link.unread -= len(frame.payload)
+                link.unread -= _memory(frame)
                 self._changed.notify_all()
                 return frame
             if link.left:

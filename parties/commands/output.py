@@ -58,6 +58,8 @@ def details(error: ParleyError) -> dict[str, object]:
 def fail(error: ParleyError, *, as_json: bool, data: Mapping[str, Any] | None = None) -> NoReturn:
     """Say what is wrong, who must act, and leave with the error's exit code.
 
+    A peer's words may be in it: nothing in them moves the cursor, and none of their lines can pass
+    for one of ours, as those of an error that names a party begin with blanks from the second on.
     ``data``: what was found all the same, beside the error in JSON.
     """
     if as_json:
@@ -74,9 +76,12 @@ def fail(error: ParleyError, *, as_json: bool, data: Mapping[str, Any] | None = 
             envelope["data"] = data
         sys.stdout.write(json.dumps(envelope, indent=2, default=str) + "\n")
     else:
-        err.print(Text(error.message, style="bold red"), soft_wrap=True)
+        from parties.report.tables import plain_lines
+
+        indent = "  " if error.party else ""
+        err.print(plain_lines(error.message, "bold red", indent=indent), soft_wrap=True)
         if error.hint:
-            err.print(Text(f"hint: {error.hint}"), soft_wrap=True)
+            err.print(plain_lines(f"hint: {error.hint}", indent="  "), soft_wrap=True)
         err.print(Text(f"({error.code}; to act: {error.who_acts})", style="dim"), soft_wrap=True)
     raise typer.Exit(error.exit_code)
 

@@ -80,9 +80,11 @@ def list_(
 
 
 def _print(title: str, lines: Iterable[str]) -> None:
-    out.print(Text(title, style="bold"), soft_wrap=True)
+    from parties.report.tables import plain_lines, plain_text
+
+    out.print(plain_text(title, "bold"), soft_wrap=True)
     for line in lines:
-        out.print(Text(f"  {line}"), soft_wrap=True)
+        out.print(plain_lines(f"  {line}", indent="  "), soft_wrap=True)
 
 
 def _person(by: str) -> str:

@@ -21,8 +21,8 @@ from mpc.study.jsonschema import study_json_schema
 from mpc.units import PlanDigest, RunId
 from parties.commands.output import Interrupted, answering, emit_json, fail, out
 from parties.commands.progress import StudyProgress
-from parties.commands.results import check_folder, write_results
-from parties.coordinator.asking import refusal
+from parties.commands.results import check_folder, check_repeat, write_results
+from parties.coordinator.asking import ask_all, raise_if_refused, refusal
 from parties.coordinator.office import (
     FILE_SIZE_MAX,
     Finished,
@@ -108,13 +108,25 @@ def run(
     with answering(as_json=json):
         office = Office.open(config)
         planned = _planned(office, scenario)
-        check_folder(to, [record.run for record in office.state.runs(planned.digest)])
+        _check_out(office, planned, to)
         parties = tuple(member.id for member in planned.roster.parties)
         with _interruptible(office.state, planned.digest, config):
             with StudyProgress(parties, quiet=json) as progress:
                 finished = office.run(planned, wait_s, progress.entered, progress.waiting)
             document = write_results(to, finished, _again(finished.verified.run, config))
         show(finished, to, document, as_json=json)
+
+
+def _check_out(office: Office, planned: Plan, to: Path) -> None:
+    """Refuse ``to`` unless it is free, or holds the very run that the parties would repeat."""
+    released = [each.run for each in office.state.runs(planned.digest) if each.receipt is not None]
+    held = check_folder(to, released)
+    if held is None:
+        return
+    with office.clients(planned) as clients:
+        judgements = ask_all(planned, clients, dry_run=True)
+    raise_if_refused(judgements)
+    check_repeat(to, held, [each.run for each in judgements.values()])
 
 
 @contextmanager
@@ -280,9 +292,10 @@ def verify(
         for check in verified.checks:
             passed = check.state is CheckState.PASSED
             mark = ("✓ ", "green") if passed else ("– ", "yellow")
-            out.print(Text.assemble(mark, f"{check.name}: {check.detail}"), soft_wrap=True)
+            line = Text.assemble(mark, plain_text(f"{check.name}: {check.detail}"))
+            out.print(line, soft_wrap=True)
         for warning in verified.warnings:
-            out.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
+            out.print(plain_text(f"! {warning}", "yellow"), soft_wrap=True)
         if verified.pinned:
             out.print(plain_text(f"the receipt holds: {verified.plan.study.title}", "bold"))
         else:

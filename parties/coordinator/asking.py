@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
+from mpc.accounting.conversion import RHO_PICO_MAX
 from mpc.canonical import canonical_bytes, is_short_text
 from mpc.errors import (
     AwaitingApproval,
@@ -29,6 +30,11 @@ ASK_AGAIN_S = 2.0
 BUDGET_CODES = ("PLY-B",)
 UNREACHED = (PeerError, TransportError, IdentityError)
 CONTACT_LENGTH_MAX = 1100
+CODE_LENGTH_MAX = 40
+WORDS_LENGTH_MAX = 2000
+REASONS_MAX = 100
+DELTA_LENGTH_MAX = 40
+DELTA_MIN = Decimal("1e-30")
 
 Clients = Mapping[PartyId, PartyClient]
 Reply = TypeVar("Reply")
@@ -71,7 +77,7 @@ def verdicts_of(plan: Plan, clients: Clients) -> tuple[PartyVerdict, ...]:
             return verdict(party, client.propose(proposal))
         except UNREACHED as silence:
             what = silence.what if silence.party == party else silence.message
-            reason = VerdictReason(silence.code, what)
+            reason = VerdictReason(silence.code, _line(what, WORDS_LENGTH_MAX))
             return PartyVerdict(party, Decision.NO_ANSWER, (reason,))
 
     return tuple(each(clients, judged).values())
@@ -89,13 +95,15 @@ def _proposal(plan: Plan, *, dry_run: bool, fresh: bool) -> wire.Proposal:
 
 def budget_of(party: PartyId, budget: wire.Budget) -> PartyBudget | None:
     """What the party publishes of its ledger, if it does."""
-    if not budget.published:
+    if not budget.published or len(budget.delta) > DELTA_LENGTH_MAX:
         return None
     try:
         delta = Decimal(budget.delta)
     except InvalidOperation:
         return None  # a party's own words; nothing depends on them
-    if not 0 < delta < 1:
+    if not delta.is_finite() or not DELTA_MIN <= delta < 1:
+        return None
+    if not 0 <= budget.rho_cap_pico <= RHO_PICO_MAX or abs(budget.rho_left_pico) > RHO_PICO_MAX:
         return None
     return PartyBudget(
         party=party,
@@ -105,17 +113,30 @@ def budget_of(party: PartyId, budget: wire.Budget) -> PartyBudget | None:
     )
 
 
+def _line(text: str, length_max: int) -> str:
+    """A party's words as one bounded line that people can be shown."""
+    line = text[: length_max + 1].replace("\n", "; ")
+    line = "".join(each if each.isprintable() else "\ufffd" for each in line)
+    return line if len(line) <= length_max else f"{line[: length_max - 1]}…"
+
+
+def _reason(reason: wire.Reason) -> VerdictReason:
+    return VerdictReason(
+        _line(reason.code, CODE_LENGTH_MAX),
+        _line(reason.what, WORDS_LENGTH_MAX),
+        _line(reason.allowed, WORDS_LENGTH_MAX),
+    )
+
+
 def verdict(party: PartyId, judgement: wire.Judgement) -> PartyVerdict:
-    """One party's judgement, for people."""
+    """One party's judgement, for people: its words are printable lines of bounded length."""
     decision = _DECISIONS.get(judgement.verdict, Decision.REFUSE)
     if decision is Decision.ALLOW and judgement.manual:
         decision = Decision.ASK
     return PartyVerdict(
         party=party,
         decision=decision,
-        reasons=tuple(
-            VerdictReason(reason.code, reason.what, reason.allowed) for reason in judgement.reasons
-        ),
+        reasons=tuple(_reason(reason) for reason in judgement.reasons[:REASONS_MAX]),
         budget=budget_of(party, judgement.budget),
         contact=judgement.contact if is_short_text(judgement.contact, CONTACT_LENGTH_MAX) else "",
     )

@@ -61,6 +61,12 @@ def plain_text(text: str, style: str = "") -> Text:
     return Text("".join(c if c.isprintable() else "\ufffd" for c in text), style=style)
 
 
+def plain_lines(text: str, style: str = "", *, indent: str = "") -> Text:
+    """Text from outside that may have several lines; ``indent`` comes before all but the first."""
+    lines = (plain_text(line.replace("\t", " "), style) for line in text.split("\n"))
+    return Text(f"\n{indent}").join(lines)
+
+
 def result_table(
     answers: Sequence[Answer],
     plan: Plan,

@@ -18,8 +18,14 @@ def test_run_into_a_file_or_over_another_run_proposes_and_charges_nothing(
     (tmp_path / "file").write_text("kept")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "receipt.json").write_text("{}")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "report.html").write_text("kept")
     config = consortium.federation.coordinator_config
-    for name, why in (("file", "no folder to write into"), ("folder", "of another run")):
+    for name, why in (
+        ("file", "no folder to write into"),
+        ("folder", "of another run"),
+        ("foreign", "report.html without a receipt.json of this run"),
+    ):
         done = consortium.command(
             "run", tmp_path / "plan.json", "--config", config, "--out", tmp_path / name, "--json"
         )
@@ -29,6 +35,38 @@ def test_run_into_a_file_or_over_another_run_proposes_and_charges_nothing(
     assert consortium.charges(plan) == dict.fromkeys(consortium.parties, ())
     assert consortium.office.state.runs(plan.digest) == ()
     assert (tmp_path / "file").read_text() == "kept"
+    assert (tmp_path / "foreign" / "report.html").read_text() == "kept"
+
+
+def test_folder_of_a_run_takes_its_repetition_and_nothing_of_a_run_still_to_be_charged(
+    consortium: Consortium, tmp_path: Path
+) -> None:
+    plan, folder = consortium.plan(), tmp_path / "results"
+    (tmp_path / "plan.json").write_bytes(plan_file_bytes(plan))
+    config = consortium.federation.coordinator_config
+    command = ("run", tmp_path / "plan.json", "--config", config, "--out", folder, "--json")
+    assert consortium.command(*command).returncode == 0
+    receipt, paid = (folder / "receipt.json").read_bytes(), consortium.ledgers()
+    again = consortium.command(*command)
+    assert again.returncode == 0, again.stdout
+    assert (folder / "receipt.json").read_bytes() == receipt
+    assert consortium.ledgers() == paid
+
+    first = consortium.record(plan)
+    consortium.forget_receipts(plan)
+    assert consortium.run(plan).repeated is False  # the parties would repeat this one now
+    consortium.forget_receipts(plan)
+    consortium.office.state.begin(first.run, plan.digest, first.study, first.agreement)
+    consortium.office.state.released(first.run, receipt)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    paid = consortium.ledgers()
+    refused = consortium.command(*command)
+    assert refused.returncode == 2, refused.stdout
+    said = json.loads(refused.stdout)
+    assert "another run of this plan" in said["message"]
+    assert "nothing was proposed or spent" in said["hint"]
+    assert consortium.ledgers() == paid
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_plan_with_a_silent_party_shows_cost_and_error_and_who_gave_no_answer(
