@@ -23,6 +23,7 @@ from parties.coordinator.agreement import RunAgreement
 from parties.coordinator.asking import Clients, verdict, verdicts_of, wait_for_all
 from parties.coordinator.client import PartyClient
 from parties.coordinator.driving import Drive, Outcome, Progress
+from parties.coordinator.reaching import reach_all
 from parties.coordinator.state import CoordinatorState, RunRecord
 from parties.file_reading import read_bounded
 from parties.identity.store import Identity, load_identity
@@ -111,9 +112,11 @@ class Office:
     ) -> Finished:
         """Run ``plan``, or return its stored receipt if every party released it before.
 
-        Raises what refuses or fails, naming who; see :mod:`parties.coordinator.driving`.
+        Raises what refuses or fails, naming who; see :mod:`parties.coordinator.driving`. Proposes
+        to nobody unless all can be reached.
         """
         with self.clients(plan) as clients:
+            reach_all(clients)
             with self.state.remembering(plan.digest, plan.study.id, waiting) as said:
                 judgements = wait_for_all(plan, clients, approval_s, said)
                 stored = self._stored(plan, judgements)

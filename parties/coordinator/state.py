@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from mpc.errors import BudgetRefusal, PolicyRefusal, UsageError
+from mpc.errors import AwaitingApproval, BudgetRefusal, ParleyError, PolicyRefusal, UsageError
 from mpc.ports import Clock
 from mpc.units import PartyId, PlanDigest, RunId
 from parties.database import Database
@@ -70,6 +70,7 @@ class RunRecord:
 class ProposalState(StrEnum):
     """How far a plan came that was proposed and has no run."""
 
+    PROPOSED = "proposed"  # parties were asked, and not all of them answered
     WAITING = "waiting"  # a person at a party had still to decide when it was last asked
     REFUSED = "refused"
 
@@ -148,10 +149,17 @@ class CoordinatorState:
             self._propose(plan_digest, study, ProposalState.WAITING, said)
             waiting(parties)
 
+        self._propose(plan_digest, study, ProposalState.PROPOSED, "proposed; not all answered yet")
         try:
             yield told
         except (PolicyRefusal, BudgetRefusal) as refusal:
             self._propose(plan_digest, study, ProposalState.REFUSED, refusal.message)
+            raise
+        except AwaitingApproval:
+            raise
+        except ParleyError as error:
+            said = f"proposed, and not answered by all: {error.message}"
+            self._propose(plan_digest, study, ProposalState.PROPOSED, said)
             raise
         with self._database.transaction() as database:
             database.execute("DELETE FROM proposal WHERE plan_digest = ?", (plan_digest,))
