@@ -21,10 +21,12 @@ from mpc.units import PartyId, PlanDigest
 from parties.config import CoordinatorConfig, load_coordinator_config
 from parties.coordinator.agreement import RunAgreement
 from parties.coordinator.asking import Clients, verdict, verdicts_of, wait_for_all
+from parties.coordinator.charging import charges_of, together
 from parties.coordinator.client import PartyClient
 from parties.coordinator.driving import Drive, Outcome, Progress
+from parties.coordinator.ending import INTERRUPTED
 from parties.coordinator.reaching import reach_all
-from parties.coordinator.state import CoordinatorState, RunRecord
+from parties.coordinator.state import Charged, CoordinatorState, RunRecord, RunState
 from parties.file_reading import read_bounded
 from parties.identity.store import Identity, load_identity
 from parties.identity.trust import Trust, load_trust
@@ -35,6 +37,8 @@ from parties.system import SystemClock, SystemRandomness
 from protos import control_pb2 as wire
 
 FILE_SIZE_MAX = 8 << 20
+UNMET_S = 300  # parties start a run within far less
+CHARGES_S = 10.0
 PLAN_FORMAT = "parley-plan/1"
 _PLAN_FIELDS = ("format", "plan_digest", "study")
 
@@ -120,10 +124,14 @@ class Office:
             with self.state.remembering(plan.digest, plan.study.id, waiting) as said:
                 judgements = wait_for_all(plan, clients, approval_s, said)
                 stored = self._stored(plan, judgements)
-                if stored is not None:
-                    return stored
-                if any(each.verdict == wire.Judgement.RELEASED for each in judgements.values()):
+                released = any(
+                    each.verdict == wire.Judgement.RELEASED for each in judgements.values()
+                )
+                if released and stored is None:
                     judgements = wait_for_all(plan, clients, approval_s, said, fresh=True)
+            if stored is not None:
+                self.state.answered(plan.digest)
+                return stored
             drive = self._drive(clients, progress)
             return self._finish(drive.run(plan, judgements))
 
@@ -174,15 +182,27 @@ class Office:
         """Find out what became of a run that was under way when this coordinator stopped.
 
         Collects what every party committed, if all did; otherwise the run failed, or its parties
-        cannot be reached and it stays open.
+        cannot be reached and it stays open. Of one without a result, asks who charged it.
         """
+        if record.state is RunState.STARTED and not record.agreement:
+            if self.clock.unix_s() - record.started_at > UNMET_S:
+                self.state.failed(record.run, "given up before the parties' workers met")
+                self.state.charged(record.run, Charged.NO, watched=True)
+            return self.state.run(record.run)
         agreement = RunAgreement.from_bytes(record.agreement)
         with self.clients(agreement.plan) as clients:
             drive = self._drive(clients, _silent)
             try:
-                self._finish(drive.collect(record.run, agreement, wait_s=0.0))
+                if record.state is RunState.STARTED:
+                    self._finish(drive.collect(record.run, agreement, wait_s=0.0))
+                    return self.state.run(record.run)
             except NotCommitted as error:
-                self.state.failed(record.run, str(error))
+                if record.problem == INTERRUPTED:
+                    self.state.cancelled(record.run, INTERRUPTED)
+                else:
+                    self.state.failed(record.run, record.problem or error.message)
+            charges = charges_of(clients, record.run, watched=record.watched, wait_s=CHARGES_S)
+            self.state.charged(record.run, together(charges), watched=record.watched)
         return self.state.run(record.run)
 
 

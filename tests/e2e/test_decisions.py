@@ -156,7 +156,9 @@ def test_run_interrupted_while_a_person_decides_says_that_nothing_was_charged(
     out, _ = command.communicate(timeout=30.0)
     said = json.loads(out)
     assert (command.returncode, said["code"]) == (130, "PLY-Q001")
-    assert said["message"] == "interrupted; nothing was computed or charged"
+    assert said["message"] == "interrupted before the run began; nothing was computed or charged"
+    assert "approvals stay as they are" in said["hint"]
+    assert proposals(strict)[plan.digest]["state"] in ("proposed", "waiting")
     assert strict.ledgers() == before
     assert strict.office.state.runs(plan.digest) == ()
 
