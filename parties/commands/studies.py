@@ -30,7 +30,12 @@ from parties.coordinator.office import (
     plan_file_bytes,
     read_scenario,
 )
-from parties.coordinator.state import Charged, CoordinatorState, RunRecord, RunState
+from parties.coordinator.state import (
+    Charged,
+    CoordinatorState,
+    RunRecord,
+    RunState,
+)
 from parties.file_reading import read_bounded
 from parties.report.figures import time_text
 from parties.report.pins import load_pins
@@ -80,9 +85,15 @@ def plan(
             output.write_bytes(plan_file_bytes(planned))
         against = refusal(verdicts)
         document = plan_document(planned, verdicts)
+        proposal = office.state.proposal(planned.digest)
+        document["proposal"] = None if proposal is None else proposal.to_plain()
         silent = [each.party for each in verdicts if each.decision is Decision.NO_ANSWER]
         if not json:
             out.print(plan_table(planned, verdicts))
+            asks = any(each.decision is Decision.ASK for each in verdicts)
+            line = _standing(office.state, planned.digest, runnable=bool(document["runnable"]))
+            if line and (asks or proposal is not None):
+                out.print(plain_text(line), soft_wrap=True)
         elif against or not silent:
             emit_json(document, status="refused" if against else "ok")
         if against:
@@ -90,6 +101,19 @@ def plan(
         if silent:
             error = PeerError(", ".join(silent), "gave no answer; nothing was proposed or spent")
             fail(error, as_json=json, data=document)
+
+
+def _standing(state: CoordinatorState, digest: PlanDigest, *, runnable: bool) -> str:
+    """How far a plan came here, by the coordinator's own record: a dry run asks no person."""
+    proposal, runs = state.proposal(digest), state.runs(digest)
+    if proposal is not None:
+        said = proposal.said.replace("\n", "; ")
+        line = f"proposed before; when last asked, {time_text(proposal.asked_at)}: {said}"
+        return f"{line}; parley run asks again" if runnable else line
+    if runs:
+        line = f"proposed before, as run {runs[0].run[:12]}: {runs[0].state.value}"
+        return f"{line}; parley run proposes it anew" if runnable else line
+    return "not proposed yet: parley run proposes it" if runnable else ""
 
 
 def run(
@@ -188,7 +212,7 @@ def status(
         open_ = () if run_prefix else office.state.proposals()
         if json:
             runs = [_record_plain(record) for record in settled]
-            emit_json({"runs": runs, "proposals": [asdict(each) for each in open_]})
+            emit_json({"runs": runs, "proposals": [each.to_plain() for each in open_]})
             return
         if not settled and not open_:
             out.print("no study was proposed or run from here")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,10 @@ class ProposalRecord:
     state: ProposalState
     said: str
     asked_at: int
+
+    def to_plain(self) -> dict[str, object]:
+        """The same for ``--json``."""
+        return {**asdict(self), "state": self.state.value}
 
 
 class CoordinatorState:
@@ -251,6 +255,11 @@ class CoordinatorState:
             ProposalRecord(PlanDigest(row[0]), row[1], ProposalState(row[2]), *row[3:])
             for row in rows
         )
+
+    def proposal(self, plan_digest: PlanDigest) -> ProposalRecord | None:
+        """How far a plan came that was proposed and has no run since, or None."""
+        found = (each for each in self.proposals() if each.plan_digest == plan_digest)
+        return next(found, None)
 
     def run(self, prefix: str) -> RunRecord:
         """The one run whose id starts with ``prefix``."""
