@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,7 +40,8 @@ from protos import control_pb2 as wire
 FILE_SIZE_MAX = 8 << 20
 UNMET_S = 300  # parties start a run within far less
 CHARGES_S = 10.0
-PLAN_FORMAT = "parley-plan/1"
+PLAN_FAMILY = "parley-plan/"
+PLAN_FORMAT = f"{PLAN_FAMILY}1"
 _PLAN_FIELDS = ("format", "plan_digest", "study")
 
 
@@ -214,10 +216,18 @@ def read_scenario(path: Path) -> tuple[Study, PlanDigest | None]:
     """The study in a scenario file or in a plan file (``parley plan -o``).
 
     A plan file also holds the digest that its plan must come out with; a scenario file has None.
+    Raises UsageError if ``path`` ends in ``.json`` and is no plan file at all.
     """
     data = read_bounded(path, FILE_SIZE_MAX)
     if path.suffix != ".json":
         return parse_study(data, str(path)), None
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        content = None
+    named = content.get("format") if isinstance(content, dict) else None
+    if not str(named).startswith(PLAN_FAMILY):
+        raise UsageError(f"{path} is no plan file", hint="parley plan -o writes one")
     return _read_plan_file(data)
 
 
