@@ -18,9 +18,11 @@ from mpc.columns.model import Frozen
 from mpc.columns.text import printable
 from mpc.errors import UsageError
 from mpc.study.model import ROWS_MAX, Identifier, Name
+from mpc.study.source import BYTES_MAX, Block, Unreadable, read_tree
 from mpc.units import PARTIES_MAX, PARTIES_MIN, PartyId, is_fingerprint
+from parties.file_reading import read_start
 from parties.identity.probe import split_address
-from parties.yaml_files import Misfit, read_yaml
+from parties.yaml_files import FAMILY, Misfit, read_yaml
 
 TABLES_MAX = 100
 PINNED = "101"
@@ -190,7 +192,11 @@ class CoordinatorConfig:
 
 
 def load_node_config(path: Path) -> NodeConfig:
-    """``path`` as a node's file. Raises ConfigFaults with all its faults; no other file is read."""
+    """``path`` as a node's file. Raises ConfigFaults with all its faults; no other file is read.
+
+    Raises UsageError if it is a coordinator's.
+    """
+    _check_kind(path, "party", "node")
     written = read_yaml(path, _NodeFile, _HINTS, _node_misfits)
     said = written.value
     folder = path.resolve().parent
@@ -219,7 +225,11 @@ def load_node_config(path: Path) -> NodeConfig:
 
 
 def load_coordinator_config(path: Path) -> CoordinatorConfig:
-    """``path`` as a coordinator's file. Raises ConfigFaults with all its faults."""
+    """``path`` as a coordinator's file. Raises ConfigFaults with all its faults.
+
+    Raises UsageError if it is a node's.
+    """
+    _check_kind(path, "coordinator", "coordinator")
     said = read_yaml(path, _CoordinatorFile, _HINTS, _coordinator_misfits).value
     folder = path.resolve().parent
     return CoordinatorConfig(
@@ -234,6 +244,20 @@ def load_coordinator_config(path: Path) -> CoordinatorConfig:
         keepalive_s=said.keepalive_s,
         timeout_s=said.timeout_s,
     )
+
+
+def _check_kind(path: Path, key: str, wanted: str) -> None:
+    """Raise UsageError if ``path`` is the other participant's kind of file: it has only its key."""
+    if not path.is_file():
+        return  # a pipe is read only once
+    try:
+        tree, _ = read_tree(read_start(path, BYTES_MAX), FAMILY)
+    except Unreadable:
+        return  # its faults are told with their places
+    kinds = {"party": "node", "coordinator": "coordinator"}
+    found = [each for each in kinds if isinstance(tree, Block) and each in tree.entries]
+    if found and key not in found:
+        raise UsageError(f"{path} is a {kinds[found[0]]}'s file; --config wants a {wanted}.yaml")
 
 
 def _node_misfits(said: _NodeFile) -> Iterator[Misfit]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from mpc.columns.model import CategoryColumn, DateColumn
 from mpc.errors import TransportError
@@ -47,6 +48,27 @@ def schema_for(study: Study, data: Path) -> str:
         {"version": 1, "table": study.table.name, "source": source, "columns": columns},
         "Derived from the scenario: a simulated owner holds just these columns.",
     )
+
+
+def schema_over(schema: str, data: Path) -> str:
+    """``schema`` with ``data`` as its only file, whatever ``files`` it names; else as it is.
+
+    A text that is no schema comes back unchanged: its faults are for who registers it to tell.
+    """
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    try:
+        said = yaml.load(schema)
+    except YAMLError:
+        return schema
+    source = said.get("source") if isinstance(said, MutableMapping) else None
+    if not isinstance(source, MutableMapping):
+        return schema
+    source["files"] = [str(data)]
+    text = StringIO()
+    yaml.dump(said, text)
+    return text.getvalue()
 
 
 def policy_for(study: Study) -> str:

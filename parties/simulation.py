@@ -2,7 +2,8 @@
 
 For researchers and tests. Everything lies in one folder, a sub-folder each participant, as it
 would lie on separate machines. The schema and the policy of every simulated owner are derived
-from the scenario unless the folder of the scenario holds a ``schema.yaml`` or ``policy.yaml``.
+from the scenario unless the folder of the scenario holds a ``schema.yaml`` or ``policy.yaml``. The
+files that such a schema names are not read: every party has its own.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from parties.simulated_files import (
     node_file,
     policy_for,
     schema_for,
+    schema_over,
 )
 
 COORDINATOR_ORGANIZATION = "Simulated coordinator"
@@ -118,7 +120,10 @@ class Federation:
     def build(
         self, data: Mapping[str, Path], schema: Path | None = None, policy: Path | None = None
     ) -> None:
-        """Make keys, certificates and files for everyone, and register every party's table."""
+        """Make keys, certificates and files for everyone, and register every party's table.
+
+        A ``schema`` says how tables are written; each party's ``files`` are its own in ``data``.
+        """
         missing = [party for party in self.study.parties if party not in data]
         if missing:
             raise UsageError(f"no data file for {', '.join(missing)}")
@@ -135,8 +140,9 @@ class Federation:
         for party in self.study.parties:
             directory = self.root / party
             trust_peer(directory / "identity", bundles[COORDINATOR], pins[COORDINATOR])
+            own = data[party].resolve()
             (directory / f"{self.study.table.name}.schema.yaml").write_text(
-                schema.read_text() if schema else schema_for(self.study, data[party].resolve())
+                schema_over(schema.read_text(), own) if schema else schema_for(self.study, own)
             )
             (directory / "policy.yaml").write_text(
                 policy.read_text() if policy else policy_for(self.study)

@@ -69,12 +69,17 @@ def make_coordinator(
 ) -> Path:
     """Make a coordinator's folder; returns its request for certificates. Overwrites nothing."""
     _check_id("--id", coordinator)
-    addresses = {}
+    addresses: dict[str, str] = {}
     for entry in parties:
         party, equals, address = entry.partition("=")
         if not equals:
             raise UsageError(f"--party {entry!r} is not PARTY=HOST:PORT")
         _check_id("--party", party)
+        if party in addresses:
+            raise UsageError(
+                f"--party {party} is given twice, at {addresses[party]} and at {address}",
+                hint="one --party PARTY=HOST:PORT for each",
+            )
         split_address(address)
         addresses[party] = address
     text = coordinator_text(coordinator=coordinator, addresses=addresses)

@@ -45,7 +45,8 @@ def simulate(
     """Run a scenario among all its parties on this machine: real processes, real mutual TLS.
 
     Keys are made for this run and thrown away. A schema.yaml or policy.yaml beside the scenario
-    is used for every party; without them they are derived from the scenario.
+    is used for every party; without them they are derived from the scenario. Each party's table is
+    its own PARTY.csv in --data, whatever files the schema names.
 
     Example: parley simulate scenarios/visits/scenario.yaml --data data --out out --truth
     """

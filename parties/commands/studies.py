@@ -30,7 +30,12 @@ from parties.coordinator.office import (
     plan_file_bytes,
     read_scenario,
 )
-from parties.coordinator.state import CoordinatorState, RunRecord, RunState
+from parties.coordinator.state import (
+    Charged,
+    CoordinatorState,
+    RunRecord,
+    RunState,
+)
 from parties.file_reading import read_bounded
 from parties.report.figures import time_text
 from parties.report.pins import load_pins
@@ -80,9 +85,15 @@ def plan(
             output.write_bytes(plan_file_bytes(planned))
         against = refusal(verdicts)
         document = plan_document(planned, verdicts)
+        proposal = office.state.proposal(planned.digest)
+        document["proposal"] = None if proposal is None else proposal.to_plain()
         silent = [each.party for each in verdicts if each.decision is Decision.NO_ANSWER]
         if not json:
             out.print(plan_table(planned, verdicts))
+            asks = any(each.decision is Decision.ASK for each in verdicts)
+            line = _standing(office.state, planned.digest, runnable=bool(document["runnable"]))
+            if line and (asks or proposal is not None):
+                out.print(plain_text(line), soft_wrap=True)
         elif against or not silent:
             emit_json(document, status="refused" if against else "ok")
         if against:
@@ -90,6 +101,19 @@ def plan(
         if silent:
             error = PeerError(", ".join(silent), "gave no answer; nothing was proposed or spent")
             fail(error, as_json=json, data=document)
+
+
+def _standing(state: CoordinatorState, digest: PlanDigest, *, runnable: bool) -> str:
+    """How far a plan came here, by the coordinator's own record: a dry run asks no person."""
+    proposal, runs = state.proposal(digest), state.runs(digest)
+    if proposal is not None:
+        said = proposal.said.replace("\n", "; ")
+        line = f"proposed before; when last asked, {time_text(proposal.asked_at)}: {said}"
+        return f"{line}; parley run asks again" if runnable else line
+    if runs:
+        line = f"proposed before, as run {runs[0].run[:12]}: {runs[0].state.value}"
+        return f"{line}; parley run proposes it anew" if runnable else line
+    return "not proposed yet: parley run proposes it" if runnable else ""
 
 
 def run(
@@ -139,16 +163,18 @@ def _interruptible(state: CoordinatorState, digest: PlanDigest, config: Path) ->
         begun = [each for each in state.runs(digest) if each.run not in known]
         if not begun:
             raise Interrupted(
-                "interrupted; nothing was computed or charged",
-                hint="requests stay with the parties; approvals that were used must be given again",
+                "interrupted before the run began; nothing was computed or charged",
+                hint="requests and approvals stay as they are; the same command goes on from there",
             ) from None
-        run = begun[0].run
-        if begun[0].state is RunState.RELEASED:
-            raise Interrupted("interrupted", hint=_again(run, config)) from None
+        record = begun[0]
+        if record.state is RunState.RELEASED:
+            raise Interrupted("interrupted", hint=_again(record.run, config)) from None
+        run, over = record.run[:12], record.state is not RunState.STARTED
+        free = over and record.charged is Charged.NO
+        how = "and nothing was charged" if free else "wherever it was not over"
         raise Interrupted(
-            f"interrupted; run {run[:12]} was cancelled wherever it was not over, and approvals"
-            " that were used must be given again",
-            hint=f"parley status {run[:12]} --config {config} tells whether anything was charged",
+            f"interrupted; run {run} was cancelled {how}; approvals are used",
+            hint=f"parley status {run} --config {config} tells what became of it",
         ) from None
 
 
@@ -198,36 +224,42 @@ def status(
         open_ = () if run_prefix else office.state.proposals()
         if json:
             runs = [_record_plain(record) for record in settled]
-            emit_json({"runs": runs, "proposals": [asdict(each) for each in open_]})
+            emit_json({"runs": runs, "proposals": [each.to_plain() for each in open_]})
             return
         if not settled and not open_:
             out.print("no study was proposed or run from here")
         if settled:
-            rows = [(each.run, each.study, each.state, each.started_at) for each in settled]
-            out.print(_table("run", "began", rows))
+            rows = [
+                (each.run, each.study, each.state, each.started_at, each.charged)
+                for each in settled
+            ]
+            out.print(_table(("run", "study", "state", "began", "charged"), rows))
         for record in settled:
             if record.problem:
                 out.print(plain_text(f"{record.run[:12]}  {record.problem}"), soft_wrap=True)
         if open_:
             asked = [(each.plan_digest, each.study, each.state, each.asked_at) for each in open_]
-            out.print(_table("plan", "asked", asked))
+            out.print(_table(("plan", "study", "state", "asked"), asked))
         for proposal in open_:
             said = proposal.said.replace("\n", "; ")
             out.print(plain_text(f"{proposal.plan_digest[:12]}  {said}"), soft_wrap=True)
 
 
-def _table(head: str, when: str, rows: Sequence[tuple[str, str, StrEnum, int]]) -> Table:
-    """Runs or proposals: the first letters of each id, its study, state and time."""
+def _table(
+    heads: Sequence[str], rows: Sequence[tuple[str, str, StrEnum, int, *tuple[str, ...]]]
+) -> Table:
+    """Runs or proposals: the first letters of each id, its study, state and time, and more."""
     table = Table(box=SIMPLE_HEAD)
-    for heading in (head, "study", "state", when):
+    for heading in heads:
         table.add_column(heading, overflow="fold")
-    for each, study, state, unix_s in rows:
-        table.add_row(each[:12], plain_text(study), state.value, time_text(unix_s))
+    for each, study, state, unix_s, *more in rows:
+        table.add_row(each[:12], plain_text(study), state.value, time_text(unix_s), *more)
     return table
 
 
 def _settled(office: Office, record: RunRecord) -> RunRecord:
-    if record.state is not RunState.STARTED:
+    """``record``, asked about again if it is open or nobody knows yet what it cost."""
+    if record.state is not RunState.STARTED and record.charged is not Charged.UNKNOWN:
         return record
     try:
         return office.settle(record)
@@ -255,6 +287,7 @@ def _record_plain(record: RunRecord) -> dict[str, object]:
         "started_at": record.started_at,
         "ended_at": record.ended_at,
         "problem": record.problem,
+        "charged": record.charged.value,
     }
 
 

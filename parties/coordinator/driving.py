@@ -19,6 +19,7 @@ from mpc.errors import (
     ParleyError,
     PeerError,
     StudyAborted,
+    StudyUnderWay,
     TransportError,
 )
 from mpc.outcome import combine_shares, decode_totals
@@ -31,6 +32,7 @@ from mpc.session.establish import CoordinatorPairing, make_hello
 from mpc.session.hello import session_id
 from mpc.session.share import ReleasedShare, check_shares, opening_id
 from mpc.units import PartyId, RunId
+from parties.coordinator import ending
 from parties.coordinator.agreement import RunAgreement
 from parties.coordinator.asking import Clients, budget_of, each
 from parties.coordinator.client import PartyClient
@@ -44,6 +46,7 @@ COLLECT_S = 30.0  # a party that committed and then went down may come back with
 COLLECT_AGAIN_S = 0.5
 GRACE_S = 3.0
 CANCEL_S = 2.0
+OPEN = (PeerError, TransportError, StudyUnderWay)  # whether a party committed is not known yet
 
 Progress = Callable[[PartyId, str], None]
 """Told each stage that each party enters, as it does."""
@@ -93,14 +96,16 @@ class Drive:
         agreement = Agreement.of(plan, approvals, self._clock.unix_s(), build=self._build)
         own = make_hello(agreement, self._own.member.id, self._own.sign, self._randomness)
         run = agreement.run
+        self._state.begin(run, plan.digest, plan.study.id)
         try:
             started = self._start(plan, run, approvals)
             hellos = (*(started[member.id].hello for member in plan.roster.parties), own.data)
             pairing = own.agree_as_coordinator(hellos)
             record = RunAgreement(plan, tuple(approvals), hellos)
-            self._state.begin(run, plan.digest, plan.study.id, record.to_bytes())
-        except BaseException:
+            self._state.agreed(run, record.to_bytes())
+        except BaseException as error:
             self._cancel(run)
+            ending.ended_before_workers_met(self._state, run, error)
             raise
         try:
             self._connect(run, started, hellos, pairing)
@@ -109,8 +114,12 @@ class Drive:
             return self._rescue(run, record, error)
         except BaseException:
             self._cancel(run)
+            ending.interrupted(self._state, self._clients, run)
             raise
-        return self.collect(run, record, COLLECT_S)
+        try:
+            return self.collect(run, record, COLLECT_S)
+        except OPEN as error:
+            raise ending.left_open(self._state, self._committed, run, error) from None
 
     def _start(
         self, plan: Plan, run: RunId, approvals: list[Approval]
@@ -167,14 +176,9 @@ class Drive:
         try:
             return self.collect(run, record, COLLECT_S if self._committed else 0.0)
         except NotCommitted:
-            self._state.failed(run, str(error))
-        except (PeerError, TransportError):
-            names = ", ".join(sorted(self._committed)) or "nobody known"
-            raise StudyAborted(
-                f"{error.what}; {names} committed already",
-                party=error.party,
-                hint="parley status completes the study once every party can be reached",
-            ) from None
+            ending.failed(self._state, self._clients, self._lost, run, error)
+        except OPEN:
+            raise ending.left_open(self._state, self._committed, run, error) from None
         raise error
 
     def _watch(self, run: RunId) -> None:
@@ -214,8 +218,9 @@ class Drive:
                 if stage.final:
                     return stage
                 self._progress(party, stage.name)
-        except (PeerError, TransportError):
+        except (PeerError, TransportError) as error:
             self._lost.add(party)
+            error.what = f"was lost while the study ran: {error.what}"
             raise
         raise StudyAborted("its node stopped reporting", party=party)
 

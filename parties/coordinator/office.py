@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,9 +22,12 @@ from mpc.units import PartyId, PlanDigest
 from parties.config import CoordinatorConfig, load_coordinator_config
 from parties.coordinator.agreement import RunAgreement
 from parties.coordinator.asking import Clients, verdict, verdicts_of, wait_for_all
+from parties.coordinator.charging import charges_of, together
 from parties.coordinator.client import PartyClient
 from parties.coordinator.driving import Drive, Outcome, Progress
-from parties.coordinator.state import CoordinatorState, RunRecord
+from parties.coordinator.ending import INTERRUPTED
+from parties.coordinator.reaching import reach_all
+from parties.coordinator.state import Charged, CoordinatorState, RunRecord, RunState
 from parties.file_reading import read_bounded
 from parties.identity.store import Identity, load_identity
 from parties.identity.trust import Trust, load_trust
@@ -34,7 +38,10 @@ from parties.system import SystemClock, SystemRandomness
 from protos import control_pb2 as wire
 
 FILE_SIZE_MAX = 8 << 20
-PLAN_FORMAT = "parley-plan/1"
+UNMET_S = 300  # parties start a run within far less
+CHARGES_S = 10.0
+PLAN_FAMILY = "parley-plan/"
+PLAN_FORMAT = f"{PLAN_FAMILY}1"
 _PLAN_FIELDS = ("format", "plan_digest", "study")
 
 
@@ -111,16 +118,22 @@ class Office:
     ) -> Finished:
         """Run ``plan``, or return its stored receipt if every party released it before.
 
-        Raises what refuses or fails, naming who; see :mod:`parties.coordinator.driving`.
+        Raises what refuses or fails, naming who; see :mod:`parties.coordinator.driving`. Proposes
+        to nobody unless all can be reached.
         """
         with self.clients(plan) as clients:
+            reach_all(clients)
             with self.state.remembering(plan.digest, plan.study.id, waiting) as said:
                 judgements = wait_for_all(plan, clients, approval_s, said)
                 stored = self._stored(plan, judgements)
-                if stored is not None:
-                    return stored
-                if any(each.verdict == wire.Judgement.RELEASED for each in judgements.values()):
+                released = any(
+                    each.verdict == wire.Judgement.RELEASED for each in judgements.values()
+                )
+                if released and stored is None:
                     judgements = wait_for_all(plan, clients, approval_s, said, fresh=True)
+            if stored is not None:
+                self.state.answered(plan.digest)
+                return stored
             drive = self._drive(clients, progress)
             return self._finish(drive.run(plan, judgements))
 
@@ -171,15 +184,27 @@ class Office:
         """Find out what became of a run that was under way when this coordinator stopped.
 
         Collects what every party committed, if all did; otherwise the run failed, or its parties
-        cannot be reached and it stays open.
+        cannot be reached and it stays open. Of one without a result, asks who charged it.
         """
+        if record.state is RunState.STARTED and not record.agreement:
+            if self.clock.unix_s() - record.started_at > UNMET_S:
+                self.state.failed(record.run, "given up before the parties' workers met")
+                self.state.charged(record.run, Charged.NO, watched=True)
+            return self.state.run(record.run)
         agreement = RunAgreement.from_bytes(record.agreement)
         with self.clients(agreement.plan) as clients:
             drive = self._drive(clients, _silent)
             try:
-                self._finish(drive.collect(record.run, agreement, wait_s=0.0))
+                if record.state is RunState.STARTED:
+                    self._finish(drive.collect(record.run, agreement, wait_s=0.0))
+                    return self.state.run(record.run)
             except NotCommitted as error:
-                self.state.failed(record.run, str(error))
+                if record.problem == INTERRUPTED:
+                    self.state.cancelled(record.run, INTERRUPTED)
+                else:
+                    self.state.failed(record.run, record.problem or error.message)
+            charges = charges_of(clients, record.run, watched=record.watched, wait_s=CHARGES_S)
+            self.state.charged(record.run, together(charges), watched=record.watched)
         return self.state.run(record.run)
 
 
@@ -191,10 +216,18 @@ def read_scenario(path: Path) -> tuple[Study, PlanDigest | None]:
     """The study in a scenario file or in a plan file (``parley plan -o``).
 
     A plan file also holds the digest that its plan must come out with; a scenario file has None.
+    Raises UsageError if ``path`` ends in ``.json`` and is no plan file at all.
     """
     data = read_bounded(path, FILE_SIZE_MAX)
     if path.suffix != ".json":
         return parse_study(data, str(path)), None
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        content = None
+    named = content.get("format") if isinstance(content, dict) else None
+    if not str(named).startswith(PLAN_FAMILY):
+        raise UsageError(f"{path} is no plan file", hint="parley plan -o writes one")
     return _read_plan_file(data)
 
 

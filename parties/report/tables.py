@@ -40,7 +40,6 @@ from parties.report.wording import (
 CELLS_SHOWN_MAX = 40  # of one question; files have all
 TRUTH_HEAD = f"plain answer ({LABEL})"
 TRUTH_STYLE = "magenta"
-NOT_PROPOSED = "not proposed yet: parley run proposes it"
 
 _VERDICT_STYLES = {
     Decision.ALLOW: "green",
@@ -212,8 +211,6 @@ def plan_table(plan: Plan, verdicts: Sequence[PartyVerdict]) -> RenderableType:
         _verdict_table(verdicts),
     ]
     parts.extend(_reason_lines(verdicts))
-    if any(verdict.decision is Decision.ASK for verdict in verdicts):
-        parts.append(Text(NOT_PROPOSED))
     parts.append(plain_text(f"plan {plan.digest}", "dim"))
     return Group(*parts)
 

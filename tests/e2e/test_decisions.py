@@ -114,11 +114,25 @@ def proposals(consortium: Consortium) -> dict[str, dict[str, str]]:
     return {each["plan_digest"]: each for each in json.loads(told.stdout)["data"]["proposals"]}
 
 
+def planned(consortium: Consortium, folder: Path) -> str:
+    """What ``parley plan`` shows of the plan file in ``folder``."""
+    config = consortium.federation.coordinator_config
+    done = consortium.command("plan", folder / "plan.json", "--config", config)
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
 def test_person_who_refuses_ends_the_study_with_their_reason(
     strict: Consortium, tmp_path: Path
 ) -> None:
     plan, before = strict.plan("0.05"), strict.ledgers()
+    (tmp_path / "plan.json").write_bytes(plan_file_bytes(plan))
+    assert "not proposed yet: parley run proposes it" in planned(strict, tmp_path)
     assert run_command(strict, plan, tmp_path).returncode == 6
+    asked = planned(strict, tmp_path)
+    assert "not proposed yet" not in asked
+    assert ": a person at bravo has yet to decide" in asked
+    assert "parley run asks again" in asked
     waits = proposals(strict)[plan.digest]
     assert (waits["state"], waits["study"]) == ("waiting", plan.study.id)
     assert waits["said"] == "a person at bravo has yet to decide"
@@ -139,6 +153,9 @@ def test_person_who_refuses_ends_the_study_with_their_reason(
     assert strict.office.state.runs(plan.digest) == ()
     told = proposals(strict)[plan.digest]
     assert told["state"] == "refused"
+    asked = planned(strict, tmp_path)
+    assert "not proposed yet" not in asked
+    assert "refused by M. Okafor: no ethics vote" in asked
     assert "no ethics vote" in told["said"]
 
 
@@ -156,7 +173,9 @@ def test_run_interrupted_while_a_person_decides_says_that_nothing_was_charged(
     out, _ = command.communicate(timeout=30.0)
     said = json.loads(out)
     assert (command.returncode, said["code"]) == (130, "PLY-Q001")
-    assert said["message"] == "interrupted; nothing was computed or charged"
+    assert said["message"] == "interrupted before the run began; nothing was computed or charged"
+    assert "approvals stay as they are" in said["hint"]
+    assert proposals(strict)[plan.digest]["state"] in ("proposed", "waiting")
     assert strict.ledgers() == before
     assert strict.office.state.runs(plan.digest) == ()
 
@@ -237,8 +256,10 @@ def test_spent_budget_refuses_the_next_study_and_a_cheaper_one_still_runs(
     assert "alpha: PLY-B010" in said["message"]
     assert {(each["party"], each["code"]) for each in said["reasons"]} == {("alpha", "PLY-B010")}
     config = strict.federation.coordinator_config
-    planned = strict.command("plan", tmp_path / "plan.json", "--config", config, "--json")
-    assert (planned.returncode, json.loads(planned.stdout)["status"]) == (4, "refused")
+    asked = strict.command("plan", tmp_path / "plan.json", "--config", config, "--json")
+    assert (asked.returncode, json.loads(asked.stdout)["status"]) == (4, "refused")
+    shown = strict.command("plan", tmp_path / "plan.json", "--config", config)
+    assert "not proposed yet" not in shown.stdout  # it is not runnable
     assert strict.ledgers() == before
     assert strict.charges(dearer) == dict.fromkeys(strict.parties, ())
     with pytest.raises(AwaitingApproval, match="bravo"):

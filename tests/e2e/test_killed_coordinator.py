@@ -9,6 +9,7 @@ import json
 import signal
 from pathlib import Path
 from subprocess import Popen
+from unittest.mock import patch
 
 import pytest
 from by_hand import ByHand
@@ -17,10 +18,13 @@ from federation import STOPPED_S, Consortium, wait_until
 
 from mpc.plan.model import Plan
 from mpc.ports import ChargeState
+from mpc.session.establish import OwnHello
+from parties.coordinator.client import PartyClient
 from parties.coordinator.office import plan_file_bytes
-from parties.coordinator.state import RunState
+from parties.coordinator.state import Charged, RunState
 from parties.report.receipt import load_receipt
 from parties.report.verify import verify_receipt
+from protos import control_pb2 as wire
 
 COMMITTED = (ChargeState.COMMITTED,)
 RESERVED = (ChargeState.RESERVED,)
@@ -93,6 +97,7 @@ def test_study_that_ended_without_its_coordinator_is_reported_with_who_did_not_c
     said = status_of(consortium, plan)
     assert said["state"] == RunState.FAILED
     assert "nothing was committed here for this run" in str(said["problem"])
+    assert said["charged"] == "unknown"  # bravo has not answered
     consortium.restart("bravo")
     # Bravo's node died while its worker read rows: nobody can say that they are not why.
     assert consortium.charges(plan) == {"alpha": RELEASED, "bravo": FORFEITED, "charlie": RELEASED}
@@ -113,14 +118,47 @@ def test_run_interrupted_by_its_user_is_cancelled_everywhere(
     assert command.returncode == 130, said
     run = consortium.record(plan).run[:12]
     told = " ".join(said.split())
-    assert f"interrupted; run {run} was cancelled" in told
-    assert "approvals that were used must be given again" in told
+    assert f"interrupted; run {run} was cancelled and nothing was charged" in told
+    assert "approvals are used" in told
     assert f"parley status {run} --config" in told
     for party in consortium.parties:
         assert consortium.runs_under_way(party) == 0
         assert consortium.charges(plan)[party] in (RELEASED, ())
         assert consortium.ledgers()[party].balance == before[party].balance
-    assert status_of(consortium, plan)["state"] == RunState.FAILED
+    said_later = status_of(consortium, plan)
+    assert (said_later["state"], said_later["charged"]) == (RunState.CANCELLED, "no")
+
+
+def test_run_interrupted_while_parties_start_it_is_known_and_was_not_charged(
+    consortium: Consortium,
+) -> None:
+    plan, before = consortium.plan(), consortium.ledgers()
+
+    def stopped(_client: PartyClient, _request: wire.ConnectRequest) -> wire.Connected:
+        raise AssertionError("nobody is connected")
+
+    def interrupt(own: OwnHello, hellos: object) -> object:
+        raise KeyboardInterrupt
+
+    seen = []
+
+    def start(client: PartyClient, request: wire.StartRequest) -> wire.Started:
+        seen.extend(record.state for record in consortium.office.state.runs(plan.digest))
+        return started(client, request)
+
+    started = PartyClient.start
+    with (
+        patch.object(PartyClient, "start", start),
+        patch.object(PartyClient, "connect", stopped),
+        patch.object(OwnHello, "agree_as_coordinator", interrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        consortium.run(plan)
+    assert seen == [RunState.STARTED] * 3  # written down before any party was told to start
+    record = consortium.record(plan)
+    assert (record.state, record.charged) == (RunState.CANCELLED, Charged.NO)
+    assert consortium.ledgers() == before
+    assert [consortium.runs_under_way(party) for party in consortium.parties] == [0, 0, 0]
 
 
 def test_run_that_was_started_and_never_connected_ends_and_frees_its_place(

@@ -16,7 +16,7 @@ from mpc.errors import EngineFailed, ParleyError, PeerError, StudyAborted
 from mpc.ports import ChargeState
 from mpc.session.share import ReleasedShare
 from parties.coordinator import driving
-from parties.coordinator.state import RunState
+from parties.coordinator.state import Charged, RunState
 
 COMMITTED = (ChargeState.COMMITTED,)
 RELEASED = (ChargeState.RELEASED,)
@@ -36,6 +36,31 @@ def test_worker_killed_before_it_reads_rows_ends_the_study_and_nobody_pays(
         assert set(consortium.charges(plan)[party]) <= {ChargeState.RELEASED}
         assert consortium.ledgers()[party].balance == before[party].balance
         assert consortium.runs_under_way(party) == 0
+    assert consortium.record(plan).charged is Charged.NO
+
+
+def test_party_lost_while_the_study_runs_is_told_apart_and_what_it_cost_is_known_on_its_return(
+    consortium: Consortium,
+) -> None:
+    plan, before = consortium.plan(), consortium.ledgers()
+    consortium.crash("bravo", Point.RESERVED, Fate.PARTY_KILLED)
+    with pytest.raises(PeerError) as raised:
+        consortium.run(plan)
+    assert consortium.since_crash_s("bravo") < STOPPED_S
+    record, said = consortium.record(plan), raised.value
+    run = record.run[:12]
+    assert said.message.startswith("bravo: was lost while the study ran: ")
+    assert f"run {run} has no result: whether it was charged is unknown until bravo" in said.message
+    assert said.hint.startswith(f"parley status {run} asks again; approvals are used")
+    assert (record.state, record.charged) == (RunState.FAILED, Charged.UNKNOWN)
+    consortium.restart("bravo")
+    config = consortium.federation.coordinator_config
+    shown = consortium.command("status", record.run, "--config", config).stdout
+    (line,) = [line.split() for line in shown.splitlines() if plan.study.id in line]
+    assert (line[0], line[2], line[-1]) == (run, "failed", "no")
+    assert {party: view.balance for party, view in consortium.ledgers().items()} == {
+        party: view.balance for party, view in before.items()
+    }
 
 
 def test_worker_killed_over_its_rows_keeps_its_own_charge_and_nobody_else_pays(
@@ -43,8 +68,10 @@ def test_worker_killed_over_its_rows_keeps_its_own_charge_and_nobody_else_pays(
 ) -> None:
     plan, before = consortium.plan(), consortium.ledgers()
     consortium.crash("bravo", Point.RESERVED, Fate.WORKER_KILLED)
-    with pytest.raises(EngineFailed, match="bravo: its worker ended without a word"):
+    with pytest.raises(EngineFailed, match="bravo: its worker ended without a word") as raised:
         consortium.run(plan)
+    assert raised.value.message.endswith("has no result: charged at bravo")
+    assert consortium.record(plan).charged is Charged.YES
     assert consortium.since_crash_s("bravo") < STOPPED_S
     assert consortium.charges(plan) == {"alpha": RELEASED, "bravo": FORFEITED, "charlie": RELEASED}
     after = consortium.ledgers()

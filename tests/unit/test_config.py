@@ -178,3 +178,16 @@ def test_what_is_no_node_file_is_a_fault_and_no_crash(tmp_path: Path, content: b
 
     with pytest.raises(ConfigFaults):
         load_node_config(path)
+
+
+def test_file_of_the_other_kind_of_participant_is_told_in_one_sentence(tmp_path: Path) -> None:
+    node, office = tmp_path / "node.yaml", tmp_path / "coordinator.yaml"
+    node.write_text(NODE)
+    office.write_text(COORDINATOR)
+    with pytest.raises(UsageError) as refused:
+        load_coordinator_config(node)
+    assert refused.value.message == f"{node} is a node's file; --config wants a coordinator.yaml"
+    with pytest.raises(UsageError) as refused:
+        load_node_config(office)
+    assert refused.value.message == f"{office} is a coordinator's file; --config wants a node.yaml"
+    assert refused.value.exit_code == 2

@@ -230,6 +230,17 @@ def test_what_files_would_not_take_is_refused_and_nothing_is_made(
     assert snapshot(tmp_path) == {}
 
 
+def test_party_that_is_given_twice_is_refused_and_nothing_is_made(tmp_path: Path) -> None:
+    told = parley(
+        "coordinator", "new", tmp_path / "office", "--id", "study-office", "--organization", "O",
+        "--party", "nord=a.example:1", "--party", "west=b.example:1", "--party", "nord=c.example:2",
+    )  # fmt: skip
+    assert told.exit_code == 2
+    said = " ".join(told.output.split())
+    assert "--party nord is given twice, at a.example:1 and at c.example:2" in said
+    assert snapshot(tmp_path) == {}
+
+
 def test_schema_takes_its_columns_from_the_header_and_nothing_else_from_the_data(
     tmp_path: Path,
 ) -> None:

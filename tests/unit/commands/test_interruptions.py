@@ -11,7 +11,7 @@ import typer
 from mpc.units import PlanDigest, RunId
 from parties.commands.output import Interrupted, answering
 from parties.commands.studies import _interruptible
-from parties.coordinator.state import CoordinatorState
+from parties.coordinator.state import Charged, CoordinatorState
 from parties.system import SystemClock
 
 PLAN, OLD, RUN = PlanDigest("a" * 64), RunId("b" * 64), RunId("c" * 64)
@@ -27,11 +27,14 @@ def state(tmp_path: Path) -> CoordinatorState:
     return state
 
 
-def interrupted(state: CoordinatorState, *, begin: bool, release: bool) -> Interrupted:
+def interrupted(state: CoordinatorState, **happened: bool) -> Interrupted:
     def run() -> None:
-        if begin:
-            state.begin(RUN, PLAN, "stays", b"")
-        if release:
+        if happened.get("begin"):
+            state.begin(RUN, PLAN, "stays")
+        if happened.get("cancel"):
+            state.cancelled(RUN, "interrupted")
+            state.charged(RUN, Charged.NO, watched=True)
+        if happened.get("release"):
             state.released(RUN, b"receipt")
         raise KeyboardInterrupt
 
@@ -40,18 +43,27 @@ def interrupted(state: CoordinatorState, *, begin: bool, release: bool) -> Inter
     return raised.value
 
 
-def test_interruption_before_the_run_says_that_nothing_was_charged(state: CoordinatorState) -> None:
-    error = interrupted(state, begin=False, release=False)
-    assert error.message == "interrupted; nothing was computed or charged"
-    assert "must be given again" in error.hint
+def test_interruption_before_the_run_says_that_nothing_was_charged_and_approvals_stay_good(
+    state: CoordinatorState,
+) -> None:
+    error = interrupted(state)
+    assert error.message == "interrupted before the run began; nothing was computed or charged"
+    assert "requests and approvals stay as they are" in error.hint
 
 
 def test_interruption_of_a_run_names_it_and_where_to_learn_its_charge(
     state: CoordinatorState,
 ) -> None:
-    error = interrupted(state, begin=True, release=False)
-    assert f"run {RUN[:12]} was cancelled" in error.message
+    error = interrupted(state, begin=True)
+    assert f"run {RUN[:12]} was cancelled wherever it was not over" in error.message
+    assert "approvals are used" in error.message
     assert error.hint.startswith(f"parley status {RUN[:12]} --config coordinator.yaml tells")
+
+
+def test_interruption_of_a_run_that_no_party_charged_says_so(state: CoordinatorState) -> None:
+    error = interrupted(state, begin=True, cancel=True)
+    assert f"run {RUN[:12]} was cancelled and nothing was charged" in error.message
+    assert "approvals are used" in error.message
 
 
 def test_interruption_after_the_release_says_that_it_was_charged_and_how_to_get_it(

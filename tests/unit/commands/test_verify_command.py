@@ -40,13 +40,24 @@ def test_keys_that_were_compared_with_nothing_are_not_ticked(receipt: Path) -> N
 
 def test_keys_of_the_readers_own_roster_are_ticked(run: Run, receipt: Path, tmp_path: Path) -> None:
     roster = tmp_path / "owners.json"
-    roster.write_bytes(pins_json(run.plan.roster))
+    roster.write_text(json.dumps({each.id: each.fingerprint for each in run.plan.roster}))
     told = verify(receipt, "--roster", roster)
     assert "✓ roster: " in told.output
     assert "have the keys pinned in the roster file" in told.output
     assert "the receipt holds" in told.output
     said = json.loads(verify(receipt, "--roster", roster, "--json").stdout)["data"]
     assert {check["state"] for check in said["checks"]} == {"passed"}
+
+
+def test_receipt_is_not_verified_against_its_own_fingerprints(
+    run: Run, receipt: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "receipt-fingerprints.json"
+    own.write_bytes(pins_json(run.plan.roster))
+    told = verify(receipt, "--roster", own)
+    assert told.exit_code == 2
+    assert "what a receipt says of its own keys: it is no roster" in " ".join(told.output.split())
+    assert "✓" not in told.output
 
 
 @pytest.mark.parametrize("content", ["<!DOCTYPE html><html></html>", "[]", '{"format": "other"}'])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mpc.canonical import Plain, canonical_bytes, from_canonical
-from mpc.errors import IntegrityError
+from mpc.errors import IntegrityError, UsageError
 from mpc.plan.build import plan_study
 from mpc.roster import Roster
 from mpc.study.model import Study
@@ -56,3 +56,14 @@ def test_plan_file_without_its_study_is_refused(tmp_path: Path) -> None:
     file.write_bytes(canonical_bytes({"format": "parley-plan/1", "plan_digest": "ab" * 32}))
     with pytest.raises(IntegrityError, match="a plan file"):
         read_scenario(file)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "not JSON", "[]", '{"format": "parley-receipt/1"}', '{"study": {}}', "\x00"]
+)
+def test_another_kind_of_file_is_said_to_be_no_plan_file(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "receipt.json"
+    file.write_text(content)
+    with pytest.raises(UsageError, match=r"receipt\.json is no plan file") as refused:
+        read_scenario(file)
+    assert refused.value.exit_code == 2

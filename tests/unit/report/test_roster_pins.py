@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from receipts import Federation
 
-from mpc.errors import ConfigFaults
+from mpc.errors import ConfigFaults, UsageError
 from parties.report.pins import load_pins, pins_json
 
 PRINT = "sha256:" + "ab" * 32
 
 
-def test_written_pins_are_read_back(members: Federation) -> None:
-    assert load_pins(pins_json(members.roster), "roster.json") == members.pins
+def test_pins_in_json_are_read(members: Federation) -> None:
+    assert load_pins(json.dumps(members.pins).encode(), "roster.json") == members.pins
+
+
+def test_fingerprints_of_a_receipt_are_no_roster(members: Federation) -> None:
+    written = pins_json(members.roster)
+    assert json.loads(written) == {"claimed_by_receipt": members.pins}
+    with pytest.raises(UsageError, match=r"f\.json holds what a receipt says of its own keys"):
+        load_pins(written, "f.json")
 
 
 def test_yaml_is_read_as_well() -> None:

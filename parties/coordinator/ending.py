@@ -1,0 +1,75 @@
+"""A run that ends without a result: what the coordinator writes down of it, and what it says."""
+
+from __future__ import annotations
+
+from mpc.errors import ParleyError, StudyAborted
+from mpc.units import PartyId, RunId
+from parties.coordinator.asking import Clients
+from parties.coordinator.charging import Charges, charges_of, charges_text, together
+from parties.coordinator.state import Charged, CoordinatorState
+
+CHARGES_S = 2.0
+INTERRUPTED = "interrupted by whoever ran it"
+USED = "approvals are used: parley run proposes the study anew"
+
+
+def ended_before_workers_met(state: CoordinatorState, run: RunId, error: BaseException) -> None:
+    """Nobody has reserved anything. ``error``, one of ours, then says so too."""
+    if isinstance(error, ParleyError):
+        state.failed(run, error.message)
+        _add(error, f"run {run[:12]} ended before any party read a row; nothing was charged", USED)
+    elif isinstance(error, KeyboardInterrupt):
+        state.cancelled(run, INTERRUPTED)
+    else:
+        state.failed(run, f"unexpected {type(error).__name__}")
+    state.charged(run, Charged.NO, watched=True)
+
+
+def interrupted(state: CoordinatorState, clients: Clients, run: RunId) -> None:
+    """A run was stopped here and cancelled everywhere. Open unless all say that it cost nothing."""
+    charges = charges_of(clients, run, watched=False, wait_s=CHARGES_S)
+    if together(charges) is Charged.NO:
+        state.cancelled(run, INTERRUPTED)
+    else:
+        state.left_open(run, INTERRUPTED)
+    state.charged(run, together(charges), watched=False)
+
+
+def failed(
+    state: CoordinatorState, clients: Clients, lost: set[PartyId], run: RunId, error: ParleyError
+) -> None:
+    """There is no result, for good. ``error`` then says what it cost, as far as that is known."""
+    reached = {party: client for party, client in clients.items() if party not in lost}
+    charges: Charges = {
+        **dict.fromkeys(clients, Charged.UNKNOWN),
+        **charges_of(reached, run, watched=True, wait_s=CHARGES_S),
+    }
+    state.failed(run, error.message)
+    state.charged(run, together(charges), watched=True)
+    unknown = Charged.UNKNOWN in charges.values()
+    hint = f"parley status {run[:12]} asks again; {USED}" if unknown else USED
+    _add(error, f"run {run[:12]} has no result: {charges_text(charges)}", hint)
+
+
+def left_open(
+    state: CoordinatorState, committed: set[PartyId], run: RunId, error: ParleyError
+) -> StudyAborted:
+    """A party that may have committed is out of reach: the error that says so."""
+    state.left_open(run, error.message)
+    state.charged(run, Charged.YES if committed else Charged.UNKNOWN, watched=True)
+    known = (
+        f"{', '.join(sorted(committed))} committed already"
+        if committed
+        else "whether it was charged is unknown until all parties answer"
+    )
+    return StudyAborted(
+        f"{error.what}; {known}; run {run[:12]} is open",
+        party=error.party,
+        hint=f"parley status {run[:12]} completes the study once every party can be reached",
+    )
+
+
+def _add(error: ParleyError, what: str, hint: str) -> None:
+    error.what = f"{error.what}; {what}"
+    error.hint = "; ".join(filter(None, (error.hint, hint)))
+    error.args = (error.message,)
