@@ -36,6 +36,7 @@ from mpc.questions.variance.declare import Variance
 from mpc.study.parse import parse_study
 from mpc.testing.parties import InProcessParties
 from mpc.units import PartyId
+from parties.coordinator.state import Charged
 from parties.report.receipt import load_receipt
 from parties.report.verify import ReceiptRefused, verify_receipt
 from parties.simulation import Federation
@@ -159,7 +160,9 @@ def test_a_real_coordinator_refuses_parties_that_add_no_noise(
     ):
         finish(office, plan)
     assert balances(silent_federation) == before
-    assert [record.receipt for record in office.state.runs(plan.digest)] == []
+    (record,) = office.state.runs(plan.digest)
+    assert record.receipt is None
+    assert record.charged is Charged.NO
 
 
 def test_a_receipt_without_noise_is_refused_by_a_real_reader(silent_federation: Federation) -> None:
