@@ -247,6 +247,12 @@ class NotCommitted(ParleyError):
     who_acts = "whoever ran the study: run it again"
 
 
+class ChargeKept(NotCommitted):
+    """As NotCommitted, and the party keeps the charge: its rows may be why the run ended there."""
+
+    code = "PLY-E005"
+
+
 class UnknownStudy(ParleyError):
     """A node knows no such run or approved plan, at least not since it started."""
 

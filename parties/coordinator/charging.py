@@ -1,4 +1,4 @@
-"""What a run that has no result cost: asked of every party, as far as each can be known to say.
+"""What a run that has no result cost: asked of every party, whose ledger says it.
 
 A party charges when its worker reserves, and gives that back unless it committed or its own worker
 failed over its rows. Nobody reserves before the coordinator has connected the workers.
@@ -9,49 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from mpc.errors import (
-    BudgetRefusal,
-    IdentityError,
-    IntegrityError,
-    NotCommitted,
-    ParleyError,
-    PeerError,
-    StudyAborted,
-    TransportError,
-    UnknownStudy,
-)
+from mpc.errors import ChargeKept, NotCommitted, ParleyError
 from mpc.units import PartyId, RunId
 from parties.coordinator.asking import Clients
 from parties.coordinator.client import PartyClient
 from parties.coordinator.state import Charged
-from protos import control_pb2 as wire
-
-RESERVING = "compute"  # the stage that a worker enters before it reserves
-FREE_ENDS = frozenset(
-    kind.code
-    for kind in (
-        BudgetRefusal,
-        IdentityError,
-        IntegrityError,
-        PeerError,
-        StudyAborted,
-        TransportError,
-    )
-)
-"""How a run ends at a party that gives its reservation back; see :mod:`parties.node.studies`."""
 
 Charges = Mapping[PartyId, Charged]
 
 
-def charges_of(clients: Clients, run: RunId, *, watched: bool, wait_s: float) -> Charges:
-    """Whether each party charged ``run``; UNKNOWN for each that does not answer in ``wait_s``.
-
-    ``watched``: the coordinator heard every party until the run was over or the party was lost.
-    """
+def charges_of(clients: Clients, run: RunId, *, wait_s: float) -> Charges:
+    """Whether each party charged ``run``; UNKNOWN for each that does not answer in ``wait_s``."""
     pool = ThreadPoolExecutor(len(clients) or 1)
-    asked = {
-        party: pool.submit(_charged, client, run, watched) for party, client in clients.items()
-    }
+    asked = {party: pool.submit(_charged, client, run) for party, client in clients.items()}
     pool.shutdown(wait=False)
     wait(asked.values(), wait_s)
     return {
@@ -77,27 +47,13 @@ def charges_text(charges: Charges) -> str:
     return "; ".join(parts) or "nothing was charged"
 
 
-def _charged(client: PartyClient, run: RunId, watched: bool) -> Charged:
+def _charged(client: PartyClient, run: RunId) -> Charged:
     try:
         client.collect(run)
+    except ChargeKept:
         return Charged.YES
     except NotCommitted:
-        pass
+        return Charged.NO
     except ParleyError:
         return Charged.UNKNOWN  # not over there, or out of reach
-    try:
-        stages = list(client.watch(run))
-    except UnknownStudy:  # its node started again, and gave back what it had only reserved
-        return Charged.NO if watched else Charged.UNKNOWN
-    except ParleyError:
-        return Charged.UNKNOWN
-    return _kept(stages)
-
-
-def _kept(stages: list[wire.Stage]) -> Charged:
-    """Whether a run that is over, and committed nothing, keeps its charge."""
-    if not stages or not stages[-1].final:
-        return Charged.UNKNOWN
-    reserved = any(stage.name == RESERVING for stage in stages)
-    free = stages[-1].problem.code in FREE_ENDS
-    return Charged.NO if free or not reserved else Charged.YES
+    return Charged.YES

@@ -22,17 +22,17 @@ def ended_before_workers_met(state: CoordinatorState, run: RunId, error: BaseExc
         state.cancelled(run, INTERRUPTED)
     else:
         state.failed(run, f"unexpected {type(error).__name__}")
-    state.charged(run, Charged.NO, watched=True)
+    state.charged(run, Charged.NO)
 
 
 def interrupted(state: CoordinatorState, clients: Clients, run: RunId) -> None:
     """A run was stopped here and cancelled everywhere. Open unless all say that it cost nothing."""
-    charges = charges_of(clients, run, watched=False, wait_s=CHARGES_S)
+    charges = charges_of(clients, run, wait_s=CHARGES_S)
     if together(charges) is Charged.NO:
         state.cancelled(run, INTERRUPTED)
     else:
         state.left_open(run, INTERRUPTED)
-    state.charged(run, together(charges), watched=False)
+    state.charged(run, together(charges))
 
 
 def failed(
@@ -42,10 +42,10 @@ def failed(
     reached = {party: client for party, client in clients.items() if party not in lost}
     charges: Charges = {
         **dict.fromkeys(clients, Charged.UNKNOWN),
-        **charges_of(reached, run, watched=True, wait_s=CHARGES_S),
+        **charges_of(reached, run, wait_s=CHARGES_S),
     }
     state.failed(run, error.message)
-    state.charged(run, together(charges), watched=True)
+    state.charged(run, together(charges))
     unknown = Charged.UNKNOWN in charges.values()
     hint = f"parley status {run[:12]} asks again; {USED}" if unknown else USED
     _add(error, f"run {run[:12]} has no result: {charges_text(charges)}", hint)
@@ -56,7 +56,7 @@ def left_open(
 ) -> StudyAborted:
     """A party that may have committed is out of reach: the error that says so."""
     state.left_open(run, error.message)
-    state.charged(run, Charged.YES if committed else Charged.UNKNOWN, watched=True)
+    state.charged(run, Charged.YES if committed else Charged.UNKNOWN)
     known = (
         f"{', '.join(sorted(committed))} committed already"
         if committed

@@ -189,7 +189,7 @@ class Office:
         if record.state is RunState.STARTED and not record.agreement:
             if self.clock.unix_s() - record.started_at > UNMET_S:
                 self.state.failed(record.run, "given up before the parties' workers met")
-                self.state.charged(record.run, Charged.NO, watched=True)
+                self.state.charged(record.run, Charged.NO)
             return self.state.run(record.run)
         agreement = RunAgreement.from_bytes(record.agreement)
         with self.clients(agreement.plan) as clients:
@@ -203,8 +203,8 @@ class Office:
                     self.state.cancelled(record.run, INTERRUPTED)
                 else:
                     self.state.failed(record.run, record.problem or error.message)
-            charges = charges_of(clients, record.run, watched=record.watched, wait_s=CHARGES_S)
-            self.state.charged(record.run, together(charges), watched=record.watched)
+            charges = charges_of(clients, record.run, wait_s=CHARGES_S)
+            self.state.charged(record.run, together(charges))
         return self.state.run(record.run)
 
 

@@ -51,8 +51,7 @@ CREATE TABLE IF NOT EXISTS proposal (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS charge (
     run TEXT PRIMARY KEY,
-    charged TEXT NOT NULL,
-    watched INTEGER NOT NULL
+    charged TEXT NOT NULL
 ) STRICT;
 """
 
@@ -79,8 +78,7 @@ class RunRecord:
     """One attempt at one plan. ``agreement`` is canonical: study, roster, approvals, Hellos.
 
     It is empty until the workers of all parties are there; until they are connected, which is
-    after that, nobody reserves anything. ``watched``: the coordinator heard every party until the
-    run was over or the party was lost.
+    after that, nobody reserves anything.
     """
 
     run: RunId
@@ -93,7 +91,6 @@ class RunRecord:
     agreement: bytes
     receipt: bytes | None
     charged: Charged
-    watched: bool
 
 
 class ProposalState(StrEnum):
@@ -174,12 +171,10 @@ class CoordinatorState:
                 (problem, run, RunState.STARTED),
             )
 
-    def charged(self, run: RunId, charged: Charged, *, watched: bool) -> None:
+    def charged(self, run: RunId, charged: Charged) -> None:
         """Whether parties charged a run that has no result."""
         with self._database.transaction() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO charge VALUES (?, ?, ?)", (run, charged, int(watched))
-            )
+            database.execute("INSERT OR REPLACE INTO charge VALUES (?, ?)", (run, charged))
 
     def _end(self, run: RunId, state: RunState, problem: str, receipt: bytes | None) -> None:
         with self._database.transaction() as database:
@@ -194,7 +189,7 @@ class CoordinatorState:
         with self._database.transaction() as database:
             rows = database.execute(
                 "SELECT run.run, plan_digest, study, state, started_at, ended_at, problem,"
-                " agreement, receipt, charge.charged, charge.watched"
+                " agreement, receipt, charge.charged"
                 " FROM run LEFT JOIN charge ON charge.run = run.run"
                 " WHERE ? IS NULL OR plan_digest = ? ORDER BY started_at DESC, run.rowid DESC",
                 (plan_digest, plan_digest),
@@ -283,5 +278,4 @@ def _record(row: Sequence[Any]) -> RunRecord:
         agreement=row[7],
         receipt=row[8],
         charged=known,
-        watched=bool(row[10]),
     )

@@ -14,8 +14,10 @@ from collections.abc import Iterator
 
 from mpc.canonical import Plain
 from mpc.errors import (
+    ChargeKept,
     IdentityError,
     NotCommitted,
+    ParleyError,
     PlanRefusal,
     StudyFaults,
     StudyUnderWay,
@@ -204,16 +206,23 @@ class Desk:
     ) -> wire.Collected:
         """The committed share of a run that this coordinator started; the same bytes for ever.
 
-        Raises NotCommitted if there is none, and StudyUnderWay if it may still come.
+        Raises NotCommitted if there is none and nothing was charged, ChargeKept if there is none
+        and it was charged all the same, and StudyUnderWay if it may still come.
         """
         share, begun = self._ledger.outbox(run), self._requests.begun(run)
         if begun is None or begun.coordinator != coordinator:
             raise NotCommitted("nothing was committed here for this run")
-        if share is None and under_way:
-            raise StudyUnderWay("this run is under way; nothing is committed yet")
         if share is None:
-            raise NotCommitted("nothing was committed here for this run")
+            raise self._why_nothing(run, under_way)
         return wire.Collected(share=share, budget=self.budget(begun.domain))
+
+    def _why_nothing(self, run: RunId, under_way: bool) -> ParleyError:
+        state = self._ledger.state(run)
+        if under_way or state is ChargeState.RESERVED:
+            return StudyUnderWay("this run is under way; nothing is committed yet")
+        if state is ChargeState.FORFEITED:
+            return ChargeKept("nothing was committed here for this run, and its charge is kept")
+        return NotCommitted("nothing was committed here for this run")
 
     def _committed_run(self, digest: PlanDigest) -> RunId | None:
         for run in self._requests.runs_of(digest):

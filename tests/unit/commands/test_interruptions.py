@@ -33,7 +33,7 @@ def interrupted(state: CoordinatorState, **happened: bool) -> Interrupted:
             state.begin(RUN, PLAN, "stays")
         if happened.get("cancel"):
             state.cancelled(RUN, "interrupted")
-            state.charged(RUN, Charged.NO, watched=True)
+            state.charged(RUN, Charged.NO)
         if happened.get("release"):
             state.released(RUN, b"receipt")
         raise KeyboardInterrupt

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mpc.errors import (
-    EngineFailed,
+    ChargeKept,
     NotCommitted,
     ParleyError,
     PeerError,
     StudyAborted,
     StudyUnderWay,
-    UnknownStudy,
 )
 from mpc.units import PartyId, PlanDigest, RunId
-from parties.coordinator.charging import FREE_ENDS, charges_of, charges_text, together
+from parties.coordinator.charging import charges_of, charges_text, together
 from parties.coordinator.state import Charged, CoordinatorState, RunState
 from parties.system import SystemClock
 from protos import control_pb2 as wire
@@ -29,60 +27,31 @@ RUN, PLAN = RunId("c" * 64), PlanDigest("a" * 64)
 
 @dataclass
 class Party:
-    """A party's word on a run: what it committed, and the stages that it went through."""
+    """A party's word on a run: what it committed, or why there is nothing."""
 
-    committed: bool = False
-    collecting: ParleyError = field(default_factory=lambda: NotCommitted("nothing"))
-    watching: ParleyError | None = None
-    stages: tuple[str, ...] = ()
-    ended: str = StudyAborted.code
+    why_nothing: ParleyError | None = None
 
     def collect(self, _run: RunId) -> wire.Collected:
-        if self.committed:
-            return wire.Collected()
-        raise self.collecting
-
-    def watch(self, _run: RunId) -> Iterator[wire.Stage]:
-        if self.watching is not None:
-            raise self.watching
-        for name in self.stages:
-            yield wire.Stage(name=name)
-        yield wire.Stage(name="over", final=True, problem=wire.Problem(code=self.ended))
-
-
-def asked(party: Party, *, watched: bool = True) -> Charged:
-    clients: Any = {PartyId("west"): party}
-    return charges_of(clients, RUN, watched=watched, wait_s=5.0)[PartyId("west")]
+        if self.why_nothing is not None:
+            raise self.why_nothing
+        return wire.Collected()
 
 
 @pytest.mark.parametrize(
     ("party", "charged"),
     [
-        (Party(committed=True), Charged.YES),
-        (Party(stages=("started", "compute")), Charged.NO),
-        (Party(stages=("started", "compute"), ended=EngineFailed.code), Charged.YES),
-        (Party(stages=("started",), ended=EngineFailed.code), Charged.NO),
-        (Party(collecting=StudyUnderWay("not over")), Charged.UNKNOWN),
-        (Party(collecting=PeerError("west", "is away")), Charged.UNKNOWN),
-        (Party(watching=PeerError("west", "is away")), Charged.UNKNOWN),
+        (Party(), Charged.YES),
+        (Party(NotCommitted("nothing")), Charged.NO),
+        (Party(ChargeKept("nothing")), Charged.YES),
+        (Party(StudyUnderWay("not over")), Charged.UNKNOWN),
+        (Party(PeerError("west", "is away")), Charged.UNKNOWN),
     ],
 )
-def test_charge_follows_from_what_was_committed_and_how_the_run_ended(
+def test_charge_is_what_the_party_says_of_its_ledger_and_unknown_until_it_says(
     party: Party, charged: Charged
 ) -> None:
-    assert asked(party) is charged
-
-
-def test_node_that_started_again_kept_no_charge_if_it_was_heard_until_it_was_lost() -> None:
-    party = Party(watching=UnknownStudy("no such run"))
-    assert asked(party, watched=True) is Charged.NO
-    assert asked(party, watched=False) is Charged.UNKNOWN
-
-
-def test_ends_that_cost_nothing_are_those_of_the_nodes() -> None:
-    from parties.node import studies
-
-    assert FREE_ENDS == studies.FREE_ENDS
+    clients: Any = {PartyId("west"): party}
+    assert charges_of(clients, RUN, wait_s=5.0) == {PartyId("west"): charged}
 
 
 def test_one_charge_makes_the_run_charged_and_one_silence_makes_it_unknown() -> None:
