@@ -27,11 +27,14 @@ from parties.report.figures import (
     count_text,
     decimals_for,
     delta_figure,
+    epsilon_left_text,
     epsilon_text,
     interval_text,
     iso_time,
     number_text,
     rho_figure,
+    rho_left_figure,
+    share_left_text,
     significant_text,
     small_text,
     time_text,
@@ -288,9 +291,9 @@ def _budgets(
 def _budget(budget: PartyBudget) -> Mapping[str, str]:
     return {
         "party": budget.party,
-        "left": rho_figure(budget.rho_left),
-        "cap": rho_figure(budget.rho_cap),
-        "share": f"{budget.share_left:.0%}".replace("%", " %"),
-        "epsilon": epsilon_text(budget.epsilon_left) if budget.rho_left else NOT_AVAILABLE,
+        "left": rho_left_figure(budget.rho_left),
+        "cap": rho_left_figure(budget.rho_cap),
+        "share": share_left_text(budget.rho_left, budget.rho_cap).replace("%", " %"),
+        "epsilon": epsilon_left_text(budget.epsilon_left) if budget.rho_left else NOT_AVAILABLE,
         "delta": small_text(budget.delta),
     }

@@ -18,10 +18,13 @@ from parties.report.figures import (
     bytes_text,
     count_text,
     decimals_for,
+    epsilon_left_text,
     epsilon_text,
     interval_text,
     number_text,
     rho_figure,
+    rho_left_figure,
+    share_left_text,
     significant_text,
     small_text,
 )
@@ -188,10 +191,10 @@ def budget_table(budgets: Sequence[PartyBudget], parties: Sequence[PartyId]) -> 
             continue
         table.add_row(
             plain_text(party),
-            rho_figure(budget.rho_left),
-            rho_figure(budget.rho_cap),
-            f"{budget.share_left:.0%}",
-            epsilon_text(budget.epsilon_left),
+            rho_left_figure(budget.rho_left),
+            rho_left_figure(budget.rho_cap),
+            share_left_text(budget.rho_left, budget.rho_cap),
+            epsilon_left_text(budget.epsilon_left),
             small_text(budget.delta),
         )
     return table
@@ -288,7 +291,7 @@ def _verdict_table(verdicts: Sequence[PartyVerdict]) -> RenderableType:
         budget = verdict.budget
         left = NOT_AVAILABLE
         if budget is not None:
-            left = f"{rho_figure(budget.rho_left)} of {rho_figure(budget.rho_cap)}"
+            left = f"{rho_left_figure(budget.rho_left)} of {rho_left_figure(budget.rho_cap)}"
         word = Text(verdict.decision.value, style=_VERDICT_STYLES[verdict.decision])
         table.add_row(plain_text(verdict.party), word, left)
     said = {verdict.decision for verdict in verdicts}
