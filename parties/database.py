@@ -14,7 +14,7 @@ from pathlib import Path
 from mpc.errors import StorageError
 
 FORM = 1
-"""Of all tables of Parley: raised whenever those of any of its files change."""
+"""Of all tables of Parley: raised whenever one of any of its files changes, not for a new one."""
 
 BUSY_S = 10.0
 """How long a transaction waits for another process's lock."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -12,7 +12,7 @@ from mpc.ports import Balance
 from mpc.units import RHO_UNIT, RhoPico, rho_text
 from parties.config import NodeConfig
 from parties.node.account import charge_plain, charges_of
-from parties.node.requests import POLICY, Request, RequestState, RequestStore
+from parties.node.requests import POLICY, Decision, Request, RequestState, RequestStore
 from parties.report.figures import (
     epsilon_left_text,
     epsilon_text,
@@ -20,6 +20,8 @@ from parties.report.figures import (
     rho_figure,
     rho_left_figure,
 )
+
+RUN_LETTERS = 12
 
 
 def request_plain(
@@ -43,6 +45,7 @@ def request_plain(
                 "by": each.decided_by,
                 "at": iso_time(each.decided_at),
                 "reason": each.reason,
+                "run": each.run,
             }
             for each in store.decisions(request.plan_digest)
         ],
@@ -98,7 +101,7 @@ def left_after(request: Request, balances: Mapping[str, Balance]) -> dict[str, s
 
 
 def request_lines(request: Request, balances: Mapping[str, Balance]) -> Iterator[str]:
-    """What is asked, what it costs, what it would leave, and who decided, a line each."""
+    """What is asked, what it costs, what it would leave, a line each."""
     said = dict(summary_of(request))
     questions, cost = said.pop("questions", None), said.pop("cost", None)
     yield f"asked by {request.asked_by} at {iso_time(request.asked_at)}"
@@ -121,12 +124,16 @@ def request_lines(request: Request, balances: Mapping[str, Balance]) -> Iterator
     left = left_after(request, balances)
     if left is not None:
         yield _left_text(left)
-    if request.decided_at:
-        reason = f": {request.reason}" if request.reason else ""
-        yield (
-            f"{request.state.value} by {request.decided_by} at"
-            f" {iso_time(request.decided_at)}{reason}"
-        )
+
+
+def decision_lines(decisions: Iterable[Decision]) -> Iterator[str]:
+    """Who decided when and why, and which run used an approval, a line each."""
+    for each in decisions:
+        word = "taken back" if each.state is RequestState.PENDING else each.state.value
+        reason = f": {each.reason}" if each.reason else ""
+        yield f"{word} by {each.decided_by} at {iso_time(each.decided_at)}{reason}"
+        if each.run is not None:
+            yield f"that approval was used by run {each.run[:RUN_LETTERS]}"
 
 
 def _cost_text(cost: object, question: str | None = None) -> str:
@@ -163,7 +170,7 @@ def automatic_lines(decision: Mapping[str, object]) -> Iterator[str]:
     """One run that the policy allowed by itself."""
     yield f"asked by {decision['coordinator'] or decision['partner']} at {decision['time']}"
     cost = rho_figure(_pico(str(decision["rho"])))
-    yield f"run {str(decision['run'])[:12]}, {decision['purpose']}, ρ {cost}"
+    yield f"run {str(decision['run'])[:RUN_LETTERS]}, {decision['purpose']}, ρ {cost}"
     yield f"approved by policy; {decision['state']}"
 
 

@@ -59,6 +59,11 @@ CREATE TABLE IF NOT EXISTS run (
     coordinator TEXT NOT NULL,
     domain TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS used (
+    run TEXT PRIMARY KEY,
+    plan_digest TEXT NOT NULL,
+    decision INTEGER NOT NULL -- which of the plan's, from 1
+) STRICT;
 """
 
 
@@ -88,12 +93,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision as it was made: approved, refused, or taken back (``pending`` again)."""
+    """One decision as it was made: approved, refused, or taken back (``pending`` again).
+
+    ``run`` is the one that used an approval up, if any did.
+    """
 
     state: RequestState
     decided_by: str
     decided_at: int
     reason: str
+    run: RunId | None = None
 
 
 @dataclass(frozen=True)
@@ -233,7 +242,15 @@ class RequestStore:
                 " ORDER BY rowid",
                 (plan_digest,),
             ).fetchall()
-        return tuple(Decision(RequestState(row[0]), *row[1:]) for row in rows)
+            used = dict(
+                database.execute(
+                    "SELECT decision, run FROM used WHERE plan_digest = ?", (plan_digest,)
+                ).fetchall()
+            )
+        return tuple(
+            Decision(RequestState(state), by, at, reason, used.get(number))
+            for number, (state, by, at, reason) in enumerate(rows, start=1)
+        )
 
     @staticmethod
     def _get(database: sqlite3.Connection, plan_digest: str) -> Request:
@@ -320,6 +337,11 @@ class RequestStore:
                 "INSERT INTO run (run, plan_digest, coordinator, domain) VALUES (?, ?, ?, ?)",
                 (begun.run, begun.plan_digest, begun.coordinator, begun.domain),
             )
+            if row[0] != POLICY:
+                database.execute(
+                    "INSERT INTO used SELECT ?, ?, count(*) FROM decision WHERE plan_digest = ?",
+                    (begun.run, begun.plan_digest, begun.plan_digest),
+                )
             database.execute(
                 "UPDATE request SET state = ? WHERE plan_digest = ? AND state = ?",
                 (RequestState.USED, begun.plan_digest, RequestState.APPROVED),

@@ -143,6 +143,27 @@ def test_approval_that_was_reconsidered_starts_nothing_and_a_used_one_stays(
         store.reconsider(PLAN, "M. Okafor", "too late")
 
 
+def test_used_approval_names_its_run_also_when_the_plan_is_asked_for_again(
+    config: Path, store: RequestStore
+) -> None:
+    first, second = RunId("1" * 64), RunId("2" * 64)
+    for run in (first, second):
+        answered(config, "approve", PLAN[:6], "--by", "M. Okafor")
+        store.promise(run[:4], PLAN, OFFICE, "M. Okafor", FAR)
+        store.use_up(run[:4], BegunRun(run, PLAN, OFFICE, "population"), manual=True)
+        assert f"used by run {run[:12]}" in requests(config, "list", "--all").stdout
+        store.ask(PLAN, "stays-1", "office", "{}", 100)
+    answered(config, "refuse", PLAN[:6], "--by", "M. Okafor", "--reason", "enough")
+    store.promise("n3", PLAN, OFFICE, "policy", FAR)
+    store.use_up("n3", BegunRun(RunId("3" * 64), PLAN, OFFICE, "population"), manual=False)
+    (asked,) = answered(config, "list", "--all")["requests"]
+    assert [(each["state"], each["run"]) for each in asked["decisions"]] == [
+        ("approved", first), ("approved", second), ("refused", None),
+    ]  # fmt: skip
+    text = requests(config, "list", "--all").stdout
+    assert text.index("run 1111") < text.index("run 2222") < text.index("refused by M. Okafor")
+
+
 STUDY = b"""\
 version: 1
 id: stays-1
