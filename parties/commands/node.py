@@ -29,6 +29,16 @@ def new(
     data: Annotated[
         Path | None, typer.Option(help="The table's CSV file: its header becomes the schema's.")
     ] = None,
+    delimiter: Annotated[
+        str, typer.Option(help="Of the CSV file: , ; | or \\t for a tab. Written into the schema.")
+    ] = ",",
+    encoding: Annotated[
+        str,
+        typer.Option(
+            help="Of the CSV file: utf-8, windows-1252, latin-1, latin-9 or utf-16."
+            " Written into the schema."
+        ),
+    ] = "utf-8",
     host: Annotated[str, typer.Option(help="Name or address that others dial.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=1, max=65_000, help="Control plane; the next 16 are for studies.")
@@ -48,7 +58,8 @@ def new(
     from parties.commands.making import New, make_node, node_steps
 
     with answering(as_json=json):
-        asked = New(directory, party, organization, table, coordinator, host, port, rows_max)
+        asked = New(directory, party, organization, table, coordinator, host, port, rows_max,
+                    delimiter.replace("\\t", "\t"), encoding)  # fmt: skip
         request = make_node(asked, data)
         if json:
             emit_json({"config": str(directory / "node.yaml"), "request": str(request)})
