@@ -143,9 +143,9 @@ class Desk:
         if entry is not None and entry.version != announced:
             allowed = "none is registered" if announced is None else f"version {announced}"
             what = f"version {entry.version} of table {name} is not the announced one"
-            yield self._own(VERSION, what, allowed)
+            yield Reason(VERSION, what, allowed)
         for misfit in self._catalogue.misfits(plan.study.table):
-            yield self._own(SCHEMA, misfit, "what parley data show publishes")
+            yield Reason(SCHEMA, misfit, "what parley coordinator tables shows of this party")
 
     def _log_offline(self, table: str) -> None:
         """Tell the owner in the node's log, once, why studies find no version of ``table``."""
@@ -164,11 +164,8 @@ class Desk:
         try:
             self._trust.check_roster(roster)
         except IdentityError as refusal:
-            return self._own(ROSTER, refusal.message, "the participants pinned here")
+            return Reason(ROSTER, refusal.message, "the participants pinned here")
         return None
-
-    def _own(self, code: str, what: str, allowed: str) -> Reason:
-        return Reason(code, what, allowed, self._config.file.name, 1)
 
     def _summary(self, plan: Plan) -> str:
         """The plan in words, and what it takes from this party's budget."""
@@ -285,5 +282,5 @@ class _AgreedPlans:
 
 
 def _wire_reason(reason: Reason) -> wire.Reason:
-    what = f"{reason.what} ({reason.file}:{reason.line})"
+    what = f"{reason.what} ({reason.file}:{reason.line})" if reason.file else reason.what
     return wire.Reason(code=reason.code, what=what, allowed=reason.allowed)

@@ -41,18 +41,22 @@ NOISES = {MECHANISM: "own"}
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a plan is refused, which line says so, and what would be allowed. No data in it."""
+    """Why a plan is refused, which line says so, and what would be allowed. No data in it.
+
+    ``file`` is empty if no line of a file says so.
+    """
 
     code: str
     what: str
     allowed: str
-    file: str
-    line: int
+    file: str = ""
+    line: int = 0
 
     def render(self) -> str:
         """``policy.yaml:18 PLY-R016 what; allowed: …``."""
         tail = f"; allowed: {self.allowed}" if self.allowed else ""
-        return f"{self.file}:{self.line} {self.code} {self.what}{tail}"
+        place = f"{self.file}:{self.line} " if self.file else ""
+        return f"{place}{self.code} {self.what}{tail}"
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def _rho_digits(rho: RhoPico, rounding: str) -> str:
         return "0"
     decimals = max(0, _RHO_DIGITS - 1 - number.adjusted())
     text = f"{number.quantize(Decimal(1).scaleb(-decimals), rounding=rounding):,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", MINUS)
 
 
 def share_left_text(left: int, cap: int) -> str:
