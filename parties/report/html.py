@@ -20,6 +20,7 @@ from markupsafe import Markup
 from mpc.plan.model import CoalitionLoss, Plan, PlannedQuestion
 from mpc.questions.answer import Answer, Estimate
 from parties.report.charts import draw, shown
+from parties.report.cuts import cut_notes, value_text
 from parties.report.drawing import chart_of, is_bars
 from parties.report.figures import (
     NOT_AVAILABLE,
@@ -217,6 +218,7 @@ def _question(plan: Plan, answer: Answer, truths: Truths) -> Mapping[str, object
             }
             for index, cell in enumerate(answer.cells)
         ],
+        "cuts": cut_notes(answer, counted),
         "warnings": answer.warnings,
     }
 
@@ -232,7 +234,7 @@ def _estimate(estimate: Estimate, counted: str, truth: float | None) -> Mapping[
     decimals = decimals_for(estimate.noise_sd)
     return {
         "name": estimate_text(estimate.name, counted),
-        "value": number_text(estimate.value, decimals),
+        "value": value_text(estimate, decimals),
         "interval": interval_text(estimate.low, estimate.high, decimals),
         "noise_sd": significant_text(estimate.noise_sd, 2),
         "sampling": interval_text(estimate.sampling_low, estimate.sampling_high, decimals),

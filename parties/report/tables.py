@@ -13,6 +13,7 @@ from rich.text import Text
 from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.answer import Answer, Estimate
 from mpc.units import RHO_UNIT, PartyId
+from parties.report.cuts import cut_notes, value_text
 from parties.report.figures import (
     NOT_AVAILABLE,
     bytes_text,
@@ -90,6 +91,11 @@ def result_table(
         for answer in answers
         for warning in answer.warnings
     )
+    parts.extend(
+        plain_text(f"{answer.question}: {note}", "yellow")
+        for answer in answers
+        for note in cut_notes(answer, rows_text(plan, answer.question), CELLS_SHOWN_MAX)
+    )
     parts.append(plain_text(COMPOSITION, "dim"))
     if budgets is not None:
         parts.append(budget_table(budgets, [member.id for member in plan.roster.parties]))
@@ -163,7 +169,7 @@ def _numbers(estimate: Estimate) -> list[Text]:
         return [Text(NOT_AVAILABLE), Text(NOT_AVAILABLE)]
     decimals = decimals_for(estimate.noise_sd)
     return [
-        Text(number_text(estimate.value, decimals)),
+        Text(value_text(estimate, decimals)),
         Text(interval_text(estimate.low, estimate.high, decimals)),
     ]
 
