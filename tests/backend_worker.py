@@ -33,7 +33,6 @@ from mpc.backend.crypten_engine import CryptenEngine
 from mpc.backend.hardened import harden
 from mpc.backend.settings import SETTINGS_DIGEST
 from mpc.backend.shim import import_crypten
-from mpc.backend.steps import Steps
 from mpc.errors import PeerError
 from mpc.ports import Channel
 from mpc.privacy.budget import Budget
@@ -44,6 +43,7 @@ from mpc.secret.engine import Engine
 from mpc.secret.reference import ReferenceEngine
 from mpc.secret.sealed import BoundedStatistic
 from mpc.session.session import Session
+from mpc.session.steps import Steps
 
 SHIPPED = import_crypten().communicator.distributed_communicator.DistributedCommunicator
 crypten = harden()

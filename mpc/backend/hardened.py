@@ -16,10 +16,10 @@ from mpc.backend.provider import replace_provider
 from mpc.backend.refusal import refusing
 from mpc.backend.settings import SETTINGS_DIGEST, fix_settings
 from mpc.backend.shim import import_crypten
-from mpc.backend.steps import Steps
 from mpc.errors import SecretMisuseError
 from mpc.ports import Channel
 from mpc.session.session import Session
+from mpc.session.steps import Steps
 
 _OPENING = ("get_plain_text", "reveal", "reveal_batch")
 _COPYING = ("__reduce__", "__reduce_ex__", "__getstate__", "__copy__", "__deepcopy__")

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from mpc.backend.refusal import refusing
 from mpc.backend.shim import import_crypten
-from mpc.backend.steps import Steps
 from mpc.errors import SecretMisuseError
+from mpc.session.steps import Steps
 from mpc.session.streams import KEY_SIZE, Stream
 from mpc.units import PartyId
 
