@@ -43,7 +43,7 @@ from mpc.secret.engine import Engine
 from mpc.secret.reference import ReferenceEngine
 from mpc.secret.sealed import BoundedStatistic
 from mpc.session.session import Session
-from mpc.session.steps import Steps
+from mpc.steps import Steps
 
 SHIPPED = import_crypten().communicator.distributed_communicator.DistributedCommunicator
 crypten = harden()

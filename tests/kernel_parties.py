@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from mpc.dealing.dealer import Dealer
 from mpc.dealing.recipe import Recipe
 from mpc.dealing.supply import PlannedSupply
+from mpc.naming import operation_id
 from mpc.protocols.opening import Cost
 from mpc.protocols.party import PartyComputation
 from mpc.protocols.rehearsal import rehearse
 from mpc.protocols.shares import SharedBits, SharedWords
 from mpc.ring.planes import Ring, from_plane
 from mpc.ring.products import Products
-from mpc.session.naming import operation_id
-from mpc.session.steps import Steps
 from mpc.session.streams import Stream
+from mpc.steps import Steps
 from mpc.testing.network import Ends, Fault, Network, together
 from mpc.units import PartyId
 

@@ -33,7 +33,7 @@ from mpc.backend.wire import (
 )
 from mpc.errors import IntegrityError, PeerError, SecretMisuseError
 from mpc.ports import Channel
-from mpc.session.steps import Steps
+from mpc.steps import Steps
 from mpc.units import PartyId
 
 _Communicator: Any = import_crypten().communicator.Communicator

@@ -19,7 +19,7 @@ from mpc.backend.shim import import_crypten
 from mpc.errors import SecretMisuseError
 from mpc.ports import Channel
 from mpc.session.session import Session
-from mpc.session.steps import Steps
+from mpc.steps import Steps
 
 _OPENING = ("get_plain_text", "reveal", "reveal_batch")
 _COPYING = ("__reduce__", "__reduce_ex__", "__getstate__", "__copy__", "__deepcopy__")

@@ -9,9 +9,9 @@ import numpy as np
 from mpc.dealing.recipe import Recipe, Sharing, Slot
 from mpc.dealing.streaming import WordSource, expanded, expanded_order, order_of
 from mpc.errors import ContractError
+from mpc.guarded import Guarded
 from mpc.ring.planes import Ring
 from mpc.ring.products import NumpyProducts, Products
-from mpc.session.guarded import Guarded
 
 
 class Dealer(Guarded):

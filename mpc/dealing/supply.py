@@ -11,10 +11,10 @@ import numpy as np
 from mpc.dealing.recipe import Dealt, Recipe, correction_bytes, recipe_name
 from mpc.dealing.streaming import WordSource, expanded, expanded_order, order_of
 from mpc.errors import ContractError, IntegrityError
+from mpc.guarded import Guarded
+from mpc.naming import OPERATION_SIZE, joined
 from mpc.ring.planes import Ring
 from mpc.ring.words import WORD_BYTES
-from mpc.session.guarded import Guarded
-from mpc.session.naming import OPERATION_SIZE, joined
 
 Corrections = Callable[[bytes, int], bytes]
 """The dealer's next message, given its operation id and its size."""

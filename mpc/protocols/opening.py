@@ -17,9 +17,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from mpc.dealing.recipe import Recipe, Sharing
 from mpc.errors import ContractError, SecretMisuseError
+from mpc.guarded import Guarded
 from mpc.protocols.shares import SharedBits, SharedWords
 from mpc.ring.planes import Planes, Ring, from_plane
-from mpc.session.guarded import Guarded
 
 Places = NDArray[np.intp]
 """Public places of a vector."""

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from mpc.dealing.recipe import Recipe
 from mpc.dealing.supply import Supply
 from mpc.errors import ContractError
+from mpc.guarded import Guarded
 from mpc.ports import Channel
 from mpc.protocols.opening import Correlation, Cost, Masked, ShuffledOrder, correlation_of
 from mpc.ring.planes import Ring
-from mpc.session.guarded import Guarded
-from mpc.session.steps import Steps
+from mpc.steps import Steps
 from mpc.units import PartyId
 
 

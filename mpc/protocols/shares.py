@@ -13,8 +13,8 @@ from typing import Any, final
 import numpy as np
 
 from mpc.errors import ContractError
+from mpc.guarded import Guarded
 from mpc.ring.planes import FULL, Planes, Ring, plane_words
-from mpc.session.guarded import Guarded
 
 Public = int | Ring
 """What everybody knows: an integer of any size or unsigned ring words."""

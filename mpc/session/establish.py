@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mpc.errors import IntegrityError, SecretMisuseError
+from mpc.guarded import Guarded
+from mpc.naming import operation_id
 from mpc.plan.cost import CONFIRMATION_BYTES, HELLO_BYTES_MAX
 from mpc.ports import Channel, Randomness
 from mpc.session.agreement import Agreement
-from mpc.session.guarded import Guarded
 from mpc.session.hello import NONCE_SIZE, Hello, check_hellos, session_id
 from mpc.session.keys import EphemeralKey, KeySchedule
-from mpc.session.naming import operation_id
 from mpc.session.session import Session
 from mpc.session.signer import Signer
 from mpc.units import PartyId, SessionId

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import IntegrityError, SecretMisuseError
+from mpc.guarded import Guarded
+from mpc.naming import operation_id
 from mpc.plan.cost import READY_BYTES_MAX
 from mpc.ports import Channel
 from mpc.session.agreement import Agreement
-from mpc.session.guarded import Guarded
 from mpc.session.keys import KeySchedule
-from mpc.session.naming import operation_id
 from mpc.session.ready import Ready, Transcript
 from mpc.session.share import ReleasedShare, opening_id
 from mpc.session.signer import Signer
