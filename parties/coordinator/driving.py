@@ -91,7 +91,7 @@ class Drive:
     def run(self, plan: Plan, judgements: Mapping[PartyId, wire.Judgement]) -> Outcome:
         """Run ``plan``, which every party approved. Raises the first failure, naming who."""
         approvals = [
-            Approval.from_bytes(judgements[member.id].approval) for member in plan.roster.parties
+            _approval(member.id, judgements[member.id].approval) for member in plan.roster.parties
         ]
         agreement = Agreement.of(plan, approvals, self._clock.unix_s(), build=self._build)
         own = make_hello(agreement, self._own.member.id, self._own.sign, self._randomness)
@@ -287,6 +287,17 @@ class Drive:
             except ParleyError:
                 if time.monotonic() + COLLECT_AGAIN_S > end or settled.wait(COLLECT_AGAIN_S):
                     raise
+
+
+def _approval(party: PartyId, data: bytes) -> Approval:
+    """What ``party`` sent for its approval. Raises IntegrityError naming it if it cannot be one."""
+    try:
+        approval = Approval.from_bytes(data)
+    except IntegrityError as fault:
+        raise IntegrityError(fault.what, party=party) from None
+    if approval.party != party:
+        raise IntegrityError("its approval is another party's", party=party)
+    return approval
 
 
 def _share(party: PartyId, data: bytes, size: int) -> ReleasedShare:

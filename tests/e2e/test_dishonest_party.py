@@ -1,4 +1,4 @@
-"""A party that commits with the others and then gives no share: the coordinator says who paid.
+"""A party whose answer is no approval or no share: the coordinator names it and says who paid.
 
 The parties are honest processes; what one of them answers is changed on its way to the coordinator.
 """
@@ -101,3 +101,28 @@ def test_party_that_cannot_read_its_share_leaves_the_run_open_and_says_who_paid(
     assert "unknown until bravo answers" in raised.value.message
     assert (record.state, record.charged) == (RunState.STARTED, Charged.YES)
     assert consortium.office.settle(record).state is RunState.RELEASED
+
+
+@pytest.mark.parametrize("of", ["nobody", "alpha"])
+def test_approval_that_is_none_names_its_party_and_begins_no_run(
+    consortium: Consortium, of: str
+) -> None:
+    plan, before = consortium.plan(), consortium.ledgers()
+    propose = PartyClient.propose
+
+    def changed(client: PartyClient, proposal: wire.Proposal) -> wire.Judgement:
+        if client.peer.id != "bravo":
+            return propose(client, proposal)
+        with consortium.client("alpha") as alpha:
+            approval = b"yes" if of == "nobody" else propose(alpha, proposal).approval
+        return wire.Judgement(verdict=wire.Judgement.APPROVED, approval=approval)
+
+    with (
+        patch.object(PartyClient, "propose", changed),
+        pytest.raises(IntegrityError, match="bravo: ") as raised,
+    ):
+        consortium.run(plan)
+    assert raised.value.party == "bravo"
+    assert consortium.office.state.runs(plan.digest) == ()
+    assert consortium.ledgers() == before
+    assert [consortium.runs_under_way(party) for party in consortium.parties] == [0, 0, 0]
