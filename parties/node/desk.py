@@ -90,7 +90,10 @@ class Desk:
         return self._decision(plan, proposed.asker, budget)
 
     def _decision(self, plan: Plan, asker: PartyId, budget: wire.Budget) -> wire.Judgement:
-        """Policy's yes, or that of a person: what it is, or that it is awaited."""
+        """Policy's yes, or that of a person: what it is, or that it is awaited.
+
+        What a person refused, the policy does not allow alone.
+        """
         approver, since = POLICY, self._clock.unix_s()
         manual = self._policy.value.approval == "manual"
         if manual:
@@ -104,11 +107,12 @@ class Desk:
             if asked.state is RequestState.PENDING:
                 verdict = wire.Judgement.PENDING
                 return wire.Judgement(verdict=verdict, manual=True, budget=budget)
-            if asked.state is RequestState.REFUSED:
-                what = f"refused by {asked.decided_by}: {asked.reason}"
-                allowed = "a changed study; or this one, if they reconsider"
-                return self._refused([wire.Reason(code=PERSON, what=what, allowed=allowed)], budget)
             approver, since = asked.decided_by, asked.decided_at
+        refused = self._requests.refused(plan.digest)
+        if refused is not None:
+            what = f"refused by {refused.decided_by}: {refused.reason}"
+            allowed = "a changed study; or this one, if they reconsider"
+            return self._refused([wire.Reason(code=PERSON, what=what, allowed=allowed)], budget)
         return wire.Judgement(
             verdict=wire.Judgement.APPROVED,
             approval=self._approval(plan, approver, since).to_bytes(),

@@ -115,6 +115,25 @@ def test_approval_by_the_policy_is_good_for_the_whole_time_from_now(automatic: D
     assert automatic.store.list() == ()
 
 
+def test_refusal_by_a_person_stands_when_the_policy_decides_alone_until_it_is_reconsidered(
+    automatic: DeskOf,
+) -> None:
+    """The request is of the time when people decided; it was refused after that time."""
+    asked = plan(1)
+    automatic.store.ask(asked.digest, "ages-1", OFFICE, "{}", VALID_S)
+    automatic.store.decide(asked.digest, RequestState.REFUSED, ANN, "no ethics vote")
+    automatic.desk._policy.value.owner = None
+    judgement = automatic.decision(asked)
+    assert judgement.verdict == wire.Judgement.REFUSED
+    assert [each.what for each in judgement.reasons] == [f"refused by {ANN}: no ethics vote"]
+    assert judgement.approval == b""
+    with pytest.raises(UnknownStudy):
+        automatic.desk.agreed_plan(asked.digest)
+    assert automatic.expires(plan(2)) == 1_000 + VALID_S
+    automatic.store.reconsider(asked.digest, ANN, "vote received")
+    assert automatic.expires(asked) == 1_000 + VALID_S
+
+
 def test_yes_taken_back_while_it_is_signed_is_not_sent_and_the_next_persons_is(
     manual: DeskOf,
 ) -> None:

@@ -153,9 +153,9 @@ def test_used_approval_names_its_run_also_when_the_plan_is_asked_for_again(
         store.use_up(run[:4], BegunRun(run, PLAN, OFFICE, "population"), manual=True)
         assert f"used by run {run[:12]}" in requests(config, "list", "--all").stdout
         store.ask(PLAN, "stays-1", "office", "{}", 100)
-    answered(config, "refuse", PLAN[:6], "--by", "M. Okafor", "--reason", "enough")
     store.promise("n3", PLAN, OFFICE, "policy", FAR)
     store.use_up("n3", BegunRun(RunId("3" * 64), PLAN, OFFICE, "population"), manual=False)
+    answered(config, "refuse", PLAN[:6], "--by", "M. Okafor", "--reason", "enough")
     (asked,) = answered(config, "list", "--all")["requests"]
     assert [(each["state"], each["run"]) for each in asked["decisions"]] == [
         ("approved", first), ("approved", second), ("refused", None),
