@@ -23,11 +23,12 @@ from typing import Any
 
 from lane_federation import Federation
 
+from parties.node.workers import WORKER_ENVIRONMENT
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTIES = 3
 WORKS = ("compare_1e5", "compare_1e6", "mul_1e6", "matmul_512", "matmul_4096x64x64", "max_1000",
          "argmax_100x10", "median_1e4", "sort_1e5", "group_1e5x100")  # fmt: skip
-_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 class Processes:
@@ -35,10 +36,11 @@ class Processes:
 
     def __init__(self, module: str, environments: Sequence[dict[str, str]]) -> None:
         path = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+        common = {**os.environ, **WORKER_ENVIRONMENT, "PYTHONPATH": path}
         self._running = [
             subprocess.Popen(
                 [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                text=True, cwd=ROOT, env={**os.environ, **_THREADS, "PYTHONPATH": path, **own},
+                text=True, cwd=ROOT, env={**common, **own},
             )
             for own in environments
         ]  # fmt: skip
