@@ -207,11 +207,11 @@ class Listener:
             self._server = server
 
     def _sides(self, roster: Roster) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
-        parties = tuple(roster.parties)
-        if self._own not in parties:
+        linked = roster.linked
+        if self._own not in linked:
             raise IdentityError(f"the roster does not list {self._own.id} with this certificate")
-        place = parties.index(self._own)
-        return parties[:place], parties[place + 1 :]
+        place = linked.index(self._own)
+        return linked[:place], linked[place + 1 :]
 
     def _release(self) -> None:
         with self._lock:

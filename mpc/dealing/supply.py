@@ -16,7 +16,7 @@ from mpc.naming import OPERATION_SIZE, joined
 from mpc.ring.planes import Ring
 from mpc.ring.words import WORD_BYTES
 
-Corrections = Callable[[bytes, int], bytes]
+Corrections = Callable[[bytes, int], bytes | bytearray | memoryview]
 """The dealer's next message, given its operation id and its size."""
 
 
@@ -79,7 +79,7 @@ class PlannedSupply(Guarded):
         return Dealt(free, derived, order)
 
 
-def _split(data: bytes, recipe: Recipe) -> tuple[Ring, ...]:
+def _split(data: bytes | bytearray | memoryview, recipe: Recipe) -> tuple[Ring, ...]:
     if len(data) != correction_bytes(recipe):
         raise IntegrityError(f"the dealer sent {len(data)} bytes of {recipe}")
     parts, start = [], 0

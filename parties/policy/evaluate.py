@@ -33,6 +33,7 @@ ADJACENCY = "PLY-R021"
 STUDY_BUDGET = "PLY-R022"
 DOMAIN = "PLY-R023"
 CAPACITY = "PLY-R024"
+DEALER = "PLY-R025"
 LIFETIME_BUDGET = "PLY-B010"
 
 NOISES = {MECHANISM: "own"}
@@ -105,6 +106,8 @@ def _who(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:
         if recipient not in said.recipients:
             what = f"{recipient} may not receive results"
             yield _reason(policy, RECIPIENT, what, _words(said.recipients), "recipients")
+    if plan.roster.dealer is not None:  # no policy can name one yet, and empty means no
+        yield _reason(policy, DEALER, f"dealer {plan.roster.dealer.id} is not accepted", "none")
 
 
 def _what_for(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:

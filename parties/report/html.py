@@ -91,7 +91,7 @@ def render_report(
         unit=unit_text(plan),
         total=_total(plan),
         parties=_parties(verified),
-        members=[*plan.roster.parties, plan.roster.coordinator],
+        members=list(plan.roster),
         questions=[_question(plan, answer, truths) for answer in verified.answers],
         coalitions=[_coalition(loss, plan) for loss in plan.coalitions],
         columns=_columns(plan),
