@@ -10,7 +10,7 @@ import numpy as np
 from mpc.dealing.recipe import Shape, Sharing, Slot
 from mpc.errors import ContractError
 from mpc.ring.planes import Ring
-from mpc.ring.products import Bilinear, Products, product_shape
+from mpc.ring.products import ProductKind, Products, product_shape
 
 ADDITIVE = Sharing.ADDITIVE
 
@@ -19,7 +19,7 @@ ADDITIVE = Sharing.ADDITIVE
 class Product:
     """Free masks a, b; derived c = a b under ``kind``."""
 
-    kind: Bilinear
+    kind: ProductKind
     left: Shape
     right: Shape
 

@@ -15,6 +15,8 @@ from mpc.errors import ContractError
 from mpc.protocols.multiply import matmul, multiply, multiply_each, square
 from mpc.protocols.opening import Cost
 from mpc.protocols.truncate import truncate
+from mpc.ring.convolution import Convolution
+from mpc.ring.products import NumpyProducts
 
 PARTIES = [2, 3, 4, 5]
 WORDS = st.integers(-(2**63), 2**63 - 1)
@@ -67,6 +69,18 @@ def test_products_that_do_not_depend_on_each_other_share_a_round() -> None:
     assert (ran.outputs[0] == numbers[0] * numbers[1]).all()
     assert (ran.outputs[1] == numbers[2] * numbers[3]).all()
     assert ran.costs[NAMES[0]].rounds == 1
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_convolution_opens_each_factor_once(parties: int, transposed: bool) -> None:
+    kind = Convolution((2, 1), (1, 0), (1, 2), 2, transposed)
+    left = RNG.integers(-(2**63), 2**63, (2, 4, 5, 6), dtype=np.int64)
+    right = RNG.integers(-(2**63), 2**63, (4, 2, 3, 2), dtype=np.int64)
+    ran = run(lambda c, x, y: multiply_each(c, [(x, y)], kind)[0], left, right, parties=parties)
+    expected = NumpyProducts().apply(kind, left.view(np.uint64), right.view(np.uint64))
+    assert (ran.outputs.view(np.uint64) == expected).all()
+    assert ran.costs[NAMES[0]] == Cost(rounds=1, bytes_to_each=8 * (left.size + right.size))
 
 
 @pytest.mark.parametrize("parties", PARTIES)
