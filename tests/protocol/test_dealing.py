@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from kernel_parties import SCOPE, stream_of
 
-from mpc.dealing.arithmetic import Grouping, Product, Square, Truncation
+from mpc.dealing.arithmetic import Grouping, Product, Quotient, Square, Truncation
 from mpc.dealing.bits import BitProduct, Gate, GateMasks, MaskBits, SharedBit
 from mpc.dealing.dealer import Dealer
 from mpc.dealing.permutation import Permutation
@@ -34,6 +34,7 @@ RECIPES: list[Recipe] = [
     BitProduct(100, 2),
     Permutation(1, 20, 3),
     Product(Convolution((2,), (1,), (1,)), (2, 3, 7), (4, 3, 3)),
+    Quotient((4, 3), 1000),
 ]
 
 
