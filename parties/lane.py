@@ -32,11 +32,12 @@ from mpc.errors import (
 )
 from mpc.roster import Member, Roster
 from mpc.units import PARTIES_MAX, PartyId
-from parties.channel import ChannelLimits, PeerChannel
+from parties.channel import PeerChannel
 from parties.dialling import Dialler, check_certificates, listening_options
 from parties.frames import FrameReader
 from parties.identity.certificates import parse_der, pem
 from parties.identity.credentials import peer_member
+from parties.waiting import ChannelLimits
 
 METHOD = "/parley.Lane/Exchange"
 STREAMS_OF_A_PEER_MAX = 2  # the one in use, and one to be refused

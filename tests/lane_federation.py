@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mpc.ports import Clock
 from mpc.roster import Member, Roster
 from mpc.units import PartyId, Role
-from parties.channel import ChannelLimits, PeerChannel
+from parties.channel import PeerChannel
 from parties.identity.certificates import Leaf, Names, der
 from parties.identity.issuing import PublicKey, make_authority, make_leaf
 from parties.lane import LaneSettings, Listener
 from parties.system import SystemClock
+from parties.waiting import ChannelLimits
 
 QUICK = LaneSettings(limits=ChannelLimits(wait_s=10, close_s=2))
 NAMES = ("alpha", "bravo", "charlie", "delta", "echo")

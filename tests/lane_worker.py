@@ -15,8 +15,9 @@ from typing import NoReturn
 from mpc.errors import ParleyError, PeerError
 from mpc.roster import Roster
 from mpc.units import PartyId
-from parties.channel import ChannelLimits, PeerChannel
+from parties.channel import PeerChannel
 from parties.lane import LaneSettings, Listener
+from parties.waiting import ChannelLimits
 
 STEP = b"round and round!"
 

@@ -31,7 +31,7 @@ from mpc.session.establish import OwnHello, make_hello
 from mpc.session.session import Session
 from mpc.study.canonical import study_from_plain
 from mpc.units import PartyId, ProtectedUnit
-from parties.channel import ChannelLimits, PeerChannel
+from parties.channel import PeerChannel
 from parties.data.table import DuckTable, EngineLimits
 from parties.data.versions import RegisteredVersion, VersionStore
 from parties.identity.store import Identity
@@ -40,6 +40,7 @@ from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
 from parties.problems import as_problem, whereabouts
 from parties.system import SOFTWARE_VERSION, SystemClock, SystemRandomness
+from parties.waiting import ChannelLimits
 from parties.worker.messages import Committed, Confirmation, Connect, Entered, Failed, Listening
 from parties.worker.order import WorkerOrder
 from parties.worker.pipe import Pipe, exit_when_closed, show_life
