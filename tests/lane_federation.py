@@ -16,7 +16,8 @@ from mpc.units import PartyId, Role
 from parties.channel import PeerChannel
 from parties.identity.certificates import Leaf, Names, der
 from parties.identity.issuing import PublicKey, make_authority, make_leaf
-from parties.lane import LaneSettings, Listener
+from parties.lane import Listener
+from parties.listening import LaneSettings, Port
 from parties.system import SystemClock
 from parties.waiting import ChannelLimits
 
@@ -32,7 +33,7 @@ class Participant:
     tls_key_pem: bytes
 
     def listener(self, settings: LaneSettings = QUICK, ports: tuple[int, int] = (0, 0)) -> Listener:
-        return Listener(self.member, self.tls_key_pem, "127.0.0.1", ports, settings)
+        return Listener(self.member, self.tls_key_pem, Port("127.0.0.1", ports), settings)
 
 
 class Federation:

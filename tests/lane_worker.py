@@ -16,7 +16,8 @@ from mpc.errors import ParleyError, PeerError
 from mpc.roster import Roster
 from mpc.units import PartyId
 from parties.channel import PeerChannel
-from parties.lane import LaneSettings, Listener
+from parties.lane import Listener
+from parties.listening import LaneSettings, Port
 from parties.waiting import ChannelLimits
 
 STEP = b"round and round!"
@@ -41,8 +42,7 @@ def main() -> None:
     listener = Listener(
         roster.member(order["own"]),
         order["key"].encode(),
-        "127.0.0.1",
-        (0, 0),
+        Port("127.0.0.1", (0, 0)),
         LaneSettings(limits=ChannelLimits(wait_s=60, close_s=2)),
     )
     say(address=listener.address)

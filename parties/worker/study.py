@@ -35,9 +35,10 @@ from parties.channel import PeerChannel
 from parties.data.table import DuckTable, EngineLimits
 from parties.data.versions import RegisteredVersion, VersionStore
 from parties.identity.store import Identity
-from parties.lane import LaneSettings, Listener
+from parties.lane import Listener
 from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
+from parties.listening import LaneSettings, Port
 from parties.problems import as_problem, whereabouts
 from parties.system import SOFTWARE_VERSION, SystemClock, SystemRandomness
 from parties.waiting import ChannelLimits
@@ -157,10 +158,8 @@ class _Study:
         settings = LaneSettings(
             order.keepalive_s, order.timeout_s, ChannelLimits(wait_s=float(order.wait_s))
         )
-        ports = (order.port_first, order.port_last)
-        return Listener(
-            self._identity.member, self._identity.tls_key_pem(), order.bind, ports, settings
-        )
+        port = Port(order.bind, (order.port_first, order.port_last))
+        return Listener(self._identity.member, self._identity.tls_key_pem(), port, settings)
 
     def _address(self, listener: Listener) -> str:
         port = listener.address.rpartition(":")[2]
