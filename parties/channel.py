@@ -143,6 +143,16 @@ class PeerChannel:
 
     # --- what a lane calls ---------------------------------------------------------------------
 
+    @property
+    def tag(self) -> bytes:
+        """The session tag, in every frame's header."""
+        return self._tag
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it failed or was closed."""
+        return self._over()
+
     def outgoing(self, peer: PartyId) -> Iterator[bytes]:
         """Frames for ``peer`` as they become due, JOIN first; waits for them, ends with session.
 

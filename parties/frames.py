@@ -27,13 +27,13 @@ FRAME_BYTES_MAX = HEADER_BYTES + CHUNK_BYTES
 LENGTH_MAX = (1 << 32) - 1
 _SEQUENCE_END = 1 << 32
 
-_RESERVED = b"parley/lane/"
-JOIN = _RESERVED + b"join"
-BYE = _RESERVED + b"bye."
-GOT = _RESERVED + b"got."
-STOP = _RESERVED + b"stop"
-HEAR = _RESERVED + b"hear"
-BEAT = _RESERVED + b"beat"
+RESERVED = b"parley/lane/"
+JOIN = RESERVED + b"join"
+BYE = RESERVED + b"bye."
+GOT = RESERVED + b"got."
+STOP = RESERVED + b"stop"
+HEAR = RESERVED + b"hear"
+BEAT = RESERVED + b"beat"
 CONTROL_BYTES_MAX = 64
 """A control frame carries at most a party id."""
 
@@ -51,12 +51,12 @@ class Frame:
 
     @property
     def is_control(self) -> bool:
-        return self.operation.startswith(_RESERVED)
+        return self.operation.startswith(RESERVED)
 
 
 def check_operation(operation: bytes) -> None:
     """Refuse what cannot name a step of a computation. Raises ContractError."""
-    if len(operation) != OPERATION_BYTES or operation.startswith(_RESERVED):
+    if len(operation) != OPERATION_BYTES or operation.startswith(RESERVED):
         raise ContractError(
             f"an operation id is {OPERATION_BYTES} bytes and none of the lane's own"
         )
@@ -119,6 +119,6 @@ class FrameReader:
                 "repeated, left out or out of order"
             )
         self._sequence += 1
-        if operation.startswith(_RESERVED) and length > CONTROL_BYTES_MAX:
+        if operation.startswith(RESERVED) and length > CONTROL_BYTES_MAX:
             raise IntegrityError("sent a control frame of impossible size")
         return operation, length

@@ -1,4 +1,4 @@
-"""The gRPC lane over real sockets and real certificates."""
+"""Both lanes over real sockets and real certificates."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from channel_contract import ChannelContract
-from lane_federation import Federation, connect_all
+from lane_federation import LANES, Federation, connect_all
 
 from mpc.errors import ContractError, TransportError
 from parties.channel import PeerChannel
 
 
+@pytest.fixture(scope="module", params=sorted(LANES))
+def lane(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 @pytest.fixture(scope="module")
-def federation() -> Federation:
-    return Federation(3)
+def federation(lane: str) -> Federation:
+    return Federation(3, lane=lane)
 
 
 class TestLane(ChannelContract):
@@ -106,8 +112,8 @@ def test_no_proxy_of_the_environment_is_used(
         closing.start()
 
 
-def test_sixteen_parties_meet_and_exchange() -> None:
-    federation = Federation(16, names=[f"party-{number}" for number in range(1, 17)])
+def test_sixteen_parties_meet_and_exchange(lane: str) -> None:
+    federation = Federation(16, lane=lane, names=[f"party-{number}" for number in range(1, 17)])
     channels = federation.lanes()
 
     def exchange(channel: PeerChannel) -> None:
