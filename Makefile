@@ -34,8 +34,9 @@ check: $(DEV)
 	$(BIN)/mypy mpc parties
 	$(BIN)/lint-imports
 
-## bench        timings of the linear study against plain SQL
+## bench        timings of the lanes, and of the linear study against plain SQL
 bench: $(DEV)
+	$(BIN)/python -m tests.bench.lanes
 	$(BIN)/python -m tests.bench.linear
 
 ## audit        the long privacy audits
