@@ -82,6 +82,7 @@ class PollLoop(Waiting):
         self._at_hand: set[Stream] = set()  # TLS has more, which polling does not see
         self._look_due_s = time.monotonic()
         self._polling = False
+        self._waiting = 0  # threads that wait for messages and so drive
         self._over = threading.Event()
 
     def serve(self, channel: PeerChannel) -> None:
@@ -135,21 +136,29 @@ class PollLoop(Waiting):
         threading.Thread(target=self._watch, name="lane", daemon=True).start()
 
     def turn(self) -> bool:
-        """Do what can be done now; True if there was something. For when nobody else does."""
-        with self.changed:
-            return not self._polling and not self._over.is_set() and self._work(0.0)
+        """Do what can be done now; True if there was something. Nothing if others are at it."""
+        if not self.changed.acquire(blocking=False):
+            return False
+        try:
+            return not self._waiting and not self._over.is_set() and self._work(0.0)
+        finally:
+            self.changed.release()
 
     def until(self, predicate: Callable[[], object], deadline_s: float) -> None:
         last = time.monotonic() + deadline_s
-        while not predicate():
-            left = last - time.monotonic()
-            if left <= 0:
-                return
-            wait_s = min(left, TURN_S)
-            if self._polling or self._over.is_set():
-                self.changed.wait(wait_s)
-            else:
-                self._work(wait_s)
+        self._waiting += 1
+        try:
+            while not predicate():
+                left = last - time.monotonic()
+                if left <= 0:
+                    return
+                wait_s = min(left, TURN_S)
+                if self._polling or self._over.is_set():
+                    self.changed.wait(wait_s)
+                else:
+                    self._work(wait_s)
+        finally:
+            self._waiting -= 1
 
     def queued(self, peer: PartyId) -> None:
         line = self._lines.get(peer)
