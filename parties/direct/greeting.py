@@ -123,8 +123,10 @@ def _admit(
     return peer.id, reader, writer, frame.operation == frames.JOIN
 
 
-def dial(own: Own, peer: Member, address: str, *, speaks: bool) -> Steps[Joined]:
+def dial(own: Own, peer: Member, address: str, until_s: float, *, speaks: bool) -> Steps[Joined]:
     """The dialler's part, again and again until ``peer`` listens; ``speaks``: the peer.
+
+    After ``until_s`` (monotonic) it may be left as it is; nothing takes longer by much.
 
     Raises IdentityError saying which certificate was wrong and whose, PeerError if the peer ends
     the connection each time.
@@ -143,7 +145,8 @@ def dial(own: Own, peer: Member, address: str, *, speaks: bool) -> Steps[Joined]
             reached = True
             return (yield from _greet(own, context, peer, plain, speaks=speaks))
         except ssl.SSLError as failure:
-            right = answers_rightly(peer, address, LOOK_S)
+            left_s = max(RETRY_S, until_s - time.monotonic())
+            right = answers_rightly(peer, address, min(left_s, LOOK_S))
             refusals += right and _refuses(failure, peer)
         except OSError:
             ends += reached

@@ -65,7 +65,7 @@ class Meeting:
                 self._selector.register(port, selectors.EVENT_READ, admits)
             for member in self._peers.after:
                 for speaks in (True, False):
-                    self._dial(member, speaks=speaks)
+                    self._dial(member, last, speaks=speaks)
             while len(self._met) < len(self._peers.ids) and not self._channel.is_over:
                 if time.monotonic() > last:
                     self._give_up(deadline_s)
@@ -88,9 +88,9 @@ class Meeting:
                 self._step(knock)
         self._loop.turn()
 
-    def _dial(self, member: Member, *, speaks: bool) -> None:
+    def _dial(self, member: Member, until_s: float, *, speaks: bool) -> None:
         peer = member.id
-        steps = dial(self._own, member, self._peers.addresses[peer], speaks=speaks)
+        steps = dial(self._own, member, self._peers.addresses[peer], until_s, speaks=speaks)
 
         def failed(error: ParleyError | OSError) -> None:
             why = error if isinstance(error, ParleyError) else PeerError(peer, "is out of reach")
