@@ -225,6 +225,8 @@ class PeerChannel:
                 raise IntegrityError("sent data after its BYE")
             size = len(frame.payload)
             self._waiting.until(lambda: self.has_room(peer, size), threading.TIMEOUT_MAX)
+            if self._over():
+                return  # nobody will read it
             link.inbox.append(frame)
             link.unread += _memory(size)
             self._changed.notify_all()

@@ -1,10 +1,10 @@
 """The direct lane: two TLS 1.3 connections between every two parties, one for each direction.
 
 Both sides show certificates and accept the very ones of the plan's roster, and nobody else passes
-the handshake. Same frames, same rules, same failures as the gRPC lane (:mod:`parties.lane`), which
-a message of 64 bytes takes four times as long: choose it where parties cannot reach each other's
-lane ports by TCP, but a proxy or relay for HTTP/2 can. Needs no gRPC in the process and makes one
-thread a session, which works while the protocol's own thread computes.
+the handshake. Same frames, same rules, same failures as the gRPC lane (:mod:`parties.lane`), whose
+rounds take three times as long on one machine (``tests/bench/lanes.py``); that one is for parties
+whose ports only HTTP/2 gets to. Makes one thread a session, which works while the protocol's own
+thread computes.
 """
 
 from __future__ import annotations

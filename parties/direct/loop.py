@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mpc.errors import IntegrityError, PeerError, TransportError
+from mpc.errors import IntegrityError, TransportError
 from mpc.units import PartyId
 from parties import frames
 from parties.channel import PeerChannel
@@ -286,12 +286,9 @@ class PollLoop(Waiting):
                 self._lost(line)
 
     def _lost(self, line: Line) -> None:
-        channel, peer = self._served(), line.peer
-        silent = PeerError(peer, f"showed no sign of life for {self._silence_s:g} s")
-        channel.fail(silent, about=peer)
-        for stream in line.streams:
+        self._served().end(line.peer, f"no sign of life for {self._silence_s:g} s")
+        for stream in line.streams:  # only now: why it ends has gone out, for a peer that wakes up
             self._drop(stream)
-        channel.end(peer, "")
 
     def _watch(self) -> None:
         pause_s = PAUSE_MAX_S

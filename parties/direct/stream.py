@@ -14,6 +14,7 @@ from mpc.units import PartyId
 from parties.frames import CHUNK_BYTES, FRAME_BYTES_MAX, HEADER_BYTES, Frame, FrameReader
 
 RECORD_BYTES = 16 << 10  # what one TLS record carries at most
+READ_COST_BYTES = 1 << 10  # what any read counts as, so that small frames take no endless turn
 _END = object()
 
 Parts = tuple[bytes, memoryview]
@@ -67,7 +68,7 @@ class Stream:
                 return False
             if not got:
                 raise EOFError
-            budget -= got
+            budget -= max(got, READ_COST_BYTES)
             self._target = self._target[got:]
             if not self._target and self._complete() and not self.secured.pending():
                 return False  # the rule for small messages: no third call only to hear of nothing

@@ -276,6 +276,31 @@ def test_a_peer_that_shows_no_life_is_named_while_nobody_waits_for_it() -> None:
     attack.close()
 
 
+def test_a_peer_that_left_may_be_silent() -> None:
+    attack = DirectAttack(IMPATIENT)
+    out = attack.joined()
+    victim = attack.victim
+    attack.put(out, frames.BYE, b"")
+    time.sleep(1.5)
+    assert not victim.is_over
+    assert "has left the session" in attack.refused().message
+    attack.close()
+
+
+def test_a_flood_of_signs_of_life_keeps_no_message_from_coming(attack: DirectAttack) -> None:
+    out = attack.joined()
+    assert attack.victim.peers == (ALPHA,)
+    flood = b"".join(
+        frame for _ in range(20_000) for frame in attack.beats.frames(frames.BEAT, b"")
+    )
+    sending = threading.Thread(target=attack.hearing.put, args=(flood,))
+    sending.start()
+    for number in range(20):
+        attack.put(out, STEP, number.to_bytes(8, "big"))
+        assert attack.victim.receive(ALPHA, STEP, 8) == number.to_bytes(8, "big")
+    sending.join()
+
+
 # --- large and slow ------------------------------------------------------------------------------
 
 
