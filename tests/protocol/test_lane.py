@@ -11,7 +11,8 @@ import pytest
 from channel_contract import ChannelContract
 from lane_federation import LANES, Federation, connect_all
 
-from mpc.errors import ContractError, TransportError
+from mpc.errors import ContractError, PeerError, TransportError
+from mpc.units import PartyId
 from parties.channel import PeerChannel
 
 
@@ -110,6 +111,30 @@ def test_no_proxy_of_the_environment_is_used(
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for closing in [threading.Thread(target=channel.close) for channel in federation.lanes()]:
         closing.start()
+
+
+def test_addresses_may_be_names(federation: Federation) -> None:
+    listeners = [party.listener() for party in federation.parties]
+    addresses = {
+        party.member.id: listener.address.replace("127.0.0.1", "localhost")
+        for party, listener in zip(federation.parties, listeners, strict=True)
+    }
+    channels = connect_all(federation, listeners, addresses)
+    with ThreadPoolExecutor(len(channels)) as pool:
+        list(pool.map(PeerChannel.close, channels))
+
+
+def test_a_name_that_leads_nowhere_names_the_party(federation: Federation) -> None:
+    listener = federation.parties[1].listener()
+    with pytest.raises(PeerError) as caught:
+        listener.connect(
+            federation.roster,
+            federation.session_tag,
+            {PartyId("charlie"): "charlie.invalid:7001"},
+            2.0,
+        )
+    assert caught.value.party in {"alpha", "charlie"}  # neither came
+    listener.close()
 
 
 def test_sixteen_parties_meet_and_exchange(lane: str) -> None:
