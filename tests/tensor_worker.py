@@ -124,7 +124,7 @@ if __name__ == "__main__":
     told = {}
     for asked in sys.argv[1:]:
         name, _, count = asked.partition(":")
-        parties = list(backend_worker.run(name, int(count)))
+        parties = list(backend_worker.run("direct", name, int(count)))
         failed = [party for party in parties if party is None or "failed" in party]
         told[asked] = {"failed": failed} if failed else added_up(parties)
     told["expected"] = expected(ARITHMETIC)

@@ -104,7 +104,12 @@ class Studies:
         listening = self._answer(run, Listening)
         run.enter("started")
         _log.info("run %s of study %s started", run_id[:12], plan.study.id)
-        return wire.Started(run=run_id, address=listening.address, hello=listening.hello)
+        return wire.Started(
+            run=run_id,
+            address=listening.address,
+            hello=listening.hello,
+            direct=listening.direct,
+        )
 
     def _worker(self, plan: Plan, approvals: list[Approval], run: RunId, approver: str) -> Worker:
         """A worker that has its order."""
@@ -151,6 +156,7 @@ class Studies:
             keepalive_s=exchange.keepalive_s,
             timeout_s=exchange.timeout_s,
             wait_s=exchange.wait_s,
+            direct=exchange.direct,
         )
 
     def connect(self, request: wire.ConnectRequest, coordinator: PartyId) -> wire.Connected:
@@ -158,11 +164,15 @@ class Studies:
         run = self.run(request.run, coordinator)
         if not run.claim_connect():
             raise IntegrityError("this run was connected before")
+        direct = {each.party for each in request.addresses if each.direct}
         message = Connect(
             addresses={PartyId(each.party): each.address for each in request.addresses},
             hellos=tuple(request.hellos),
             confirmation=request.confirmation,
+            direct=all(member.id in direct for member in run.plan.roster.parties),
         )
+        lane = "direct" if message.direct and self._config.exchange.direct else "gRPC"
+        _log.info("run %s meets its peers on the %s lane", run.id[:12], lane)
         try:
             run.worker.pipe.send(message)
         except ParleyError as error:

@@ -43,6 +43,7 @@ class WorkerOrder:
     keepalive_s: int
     timeout_s: int
     wait_s: int
+    direct: bool  # peers may reach it on the direct lane
 
     def __repr__(self) -> str:
         return f"WorkerOrder(run={self.run[:12]}, party={self.party})"

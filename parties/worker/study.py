@@ -31,15 +31,18 @@ from mpc.session.establish import OwnHello, make_hello
 from mpc.session.session import Session
 from mpc.study.canonical import study_from_plain
 from mpc.units import PartyId, ProtectedUnit
-from parties.channel import ChannelLimits, PeerChannel
+from parties.channel import PeerChannel
 from parties.data.table import DuckTable, EngineLimits
 from parties.data.versions import RegisteredVersion, VersionStore
+from parties.direct.lane import DirectListener
 from parties.identity.store import Identity
-from parties.lane import LaneSettings, Listener
+from parties.lane import Listener
 from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
+from parties.listening import LaneListener, LaneSettings, Port
 from parties.problems import as_problem, whereabouts
 from parties.system import SOFTWARE_VERSION, SystemClock, SystemRandomness
+from parties.waiting import ChannelLimits
 from parties.worker.messages import Committed, Confirmation, Connect, Entered, Failed, Listening
 from parties.worker.order import WorkerOrder
 from parties.worker.pipe import Pipe, exit_when_closed, show_life
@@ -103,13 +106,14 @@ class _Study:
 
     def run(self) -> None:
         hello = self._hello()
-        listener = self._listener()
-        self._pipe.send(Listening(self._address(listener), hello.data))
+        order = self._order
+        port = Port(order.bind, (order.port_first, order.port_last))
+        self._pipe.send(Listening(self._address(port), hello.data, order.direct))
         met = Connect.from_plain(self._pipe.receive(CONNECT_S))
         exit_when_closed(self._pipe)
         pairing = hello.agree(met.hellos, met.confirmation)
         self._pipe.send(Confirmation(pairing.for_coordinator))
-        channel = self._met(listener, met.addresses)
+        channel = self._met(self._listener(port, direct=met.direct), met.addresses)
         try:
             session = pairing.confirm(channel)
             self._compute(session, channel)
@@ -125,7 +129,7 @@ class _Study:
                 channel.close()
         self._pipe.send(Committed())
 
-    def _met(self, listener: Listener, addresses: Mapping[PartyId, str]) -> PeerChannel:
+    def _met(self, listener: LaneListener, addresses: Mapping[PartyId, str]) -> PeerChannel:
         """Every peer's link. What went wrong is told after MEET_S, whatever it was: addresses are
         the coordinator's, and how soon one answers would tell it of the owner's network."""
         begun_s = self._ports.clock.monotonic_s()
@@ -151,20 +155,18 @@ class _Study:
             raise IntegrityError("the order names another run than its approvals make")
         return make_hello(agreement, self._order.party, self._identity.sign, self._ports.randomness)
 
-    def _listener(self) -> Listener:
+    def _listener(self, port: Port, *, direct: bool) -> LaneListener:
+        """On the lane that all parties of the run take, since each was told what all announced."""
         order = self._order
         settings = LaneSettings(
             order.keepalive_s, order.timeout_s, ChannelLimits(wait_s=float(order.wait_s))
         )
-        ports = (order.port_first, order.port_last)
-        return Listener(
-            self._identity.member, self._identity.tls_key_pem(), order.bind, ports, settings
-        )
+        lane = DirectListener if direct and order.direct else Listener
+        return lane(self._identity.member, self._identity.tls_key_pem(), port, settings)
 
-    def _address(self, listener: Listener) -> str:
-        port = listener.address.rpartition(":")[2]
+    def _address(self, port: Port) -> str:
         host = f"[{self._order.host}]" if ":" in self._order.host else self._order.host
-        return f"{host}:{port}"
+        return f"{host}:{port.number}"
 
     def _session_tag(self) -> bytes:
         return hashlib.sha256(b"parley/lane/v1" + bytes.fromhex(self._order.run)).digest()[

@@ -45,7 +45,9 @@ def stock() -> Mapping[str, Any]:
 
 @pytest.fixture(scope="module")
 def ours() -> Mapping[str, Any]:
-    return facts_of("backend_worker.py", "masks:4", "switches:2", "inputs:2", "desynchronised:3")
+    return facts_of(
+        "backend_worker.py", "direct", "masks:4", "switches:2", "inputs:2", "desynchronised:3"
+    )
 
 
 @pytest.fixture(scope="module")
