@@ -34,10 +34,11 @@ check: $(DEV)
 	$(BIN)/mypy mpc parties
 	$(BIN)/lint-imports
 
-## bench        timings of the lanes, and of the linear study against plain SQL
+## bench        timings: the lanes, the linear study against plain SQL, the kernel against stock CrypTen
 bench: $(DEV)
 	$(BIN)/python -m tests.bench.lanes
 	$(BIN)/python -m tests.bench.linear
+	PYTHONPATH=tests $(BIN)/python -m tests.bench.kernel
 
 ## audit        the long privacy audits
 audit: $(DEV)

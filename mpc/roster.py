@@ -7,6 +7,7 @@ certificates in this roster.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from mpc.canonical import Plain, Record, canonical_bytes
 from mpc.errors import IntegrityError
-from mpc.units import ID_LENGTH_MAX, PARTIES_MAX, PartyId, Role, party_id, sha256_hex
+from mpc.units import (
+    ID_LENGTH_MAX,
+    PARTICIPANTS_MAX,
+    PARTIES_MAX,
+    PartyId,
+    Role,
+    party_id,
+    sha256_hex,
+)
 
 CERTIFICATE_SIZE_MAX = 8192  # bytes, DER
 ORGANIZATION_LENGTH_MAX = 64  # characters, as in certificates
@@ -104,20 +113,27 @@ class Member:
 
 @dataclass(frozen=True)
 class Roster:
-    """The participants of one study: its parties in the study's order, then the coordinator.
+    """The participants of one study: parties in the study's order, a dealer or none, coordinator.
 
-    Raises IntegrityError unless there are 1 to 16 parties and exactly one coordinator, last, and no
-    id or certificate occurs twice. (A *study* has at least two parties.)
+    Raises IntegrityError unless there are 1 to 16 parties, at most one dealer behind them and
+    exactly one coordinator, last, and no id or certificate occurs twice. (A *study* has at least
+    two parties.)
     """
 
     members: tuple[Member, ...]
 
     def __post_init__(self) -> None:
         roles = [member.role for member in self.members]
-        count = len(roles) - 1
-        if not 1 <= count <= PARTIES_MAX or roles != [Role.PARTY] * count + [Role.COORDINATOR]:
+        count = roles.count(Role.PARTY)
+        behind = [[Role.COORDINATOR], [Role.DEALER, Role.COORDINATOR]]
+        if (
+            not 1 <= count <= PARTIES_MAX
+            or roles[:count] != [Role.PARTY] * count
+            or roles[count:] not in behind
+        ):
             raise IntegrityError(
-                f"a roster is 1 to {PARTIES_MAX} parties and then the one coordinator"
+                f"a roster is 1 to {PARTIES_MAX} parties, at most one dealer,"
+                " and then the one coordinator"
             )
         if len({member.id for member in self.members}) != len(roles):
             raise IntegrityError("the roster lists one id twice")
@@ -132,6 +148,16 @@ class Roster:
     @property
     def parties(self) -> tuple[Member, ...]:
         """The data owners, in the study's order."""
+        return tuple(member for member in self.members if member.role is Role.PARTY)
+
+    @property
+    def dealer(self) -> Member | None:
+        """Who deals correlated randomness, if the study has a dealer."""
+        return next((member for member in self.members if member.role is Role.DEALER), None)
+
+    @property
+    def linked(self) -> tuple[Member, ...]:
+        """Who meets over the lane: the parties, then the dealer if there is one."""
         return self.members[:-1]
 
     @property
@@ -161,6 +187,30 @@ class Roster:
     @classmethod
     def from_plain(cls, plain: Plain) -> Roster:
         """The roster that :meth:`to_plain` wrote. Raises IntegrityError on any other form."""
-        if not isinstance(plain, list) or len(plain) > PARTIES_MAX + 1:
-            raise IntegrityError(f"a roster is a list of at most {PARTIES_MAX + 1} members")
+        if not isinstance(plain, list) or len(plain) > PARTICIPANTS_MAX:
+            raise IntegrityError(f"a roster is a list of at most {PARTICIPANTS_MAX} members")
         return cls(tuple(Member.from_plain(member) for member in plain))
+
+
+def dealer_shares_organization(roster: Roster) -> bool:
+    """Whether the dealer belongs to a party's or the coordinator's organization. False without one.
+
+    Who pools what that dealer and that party know reads everything that is multiplied or compared.
+    Names are compared as :func:`same_organization` does: it finds what is plain to see, and no
+    more. Opens: nothing.
+    """
+    dealer = roster.dealer
+    return dealer is not None and any(
+        same_organization(dealer.organization, member.organization)
+        for member in roster
+        if member != dealer
+    )
+
+
+def same_organization(one: str, other: str) -> bool:
+    """Whether two names are one organization's, apart from case, blanks and Unicode's forms."""
+    return _plain_name(one) == _plain_name(other)
+
+
+def _plain_name(organization: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", organization).casefold().split())

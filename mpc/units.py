@@ -36,6 +36,7 @@ DELTA_UNIT = 10**18
 
 PARTIES_MIN = 2
 PARTIES_MAX = 16
+PARTICIPANTS_MAX = PARTIES_MAX + 2  # and a dealer and the coordinator
 UNIT_ROWS_MAX = 1_000_000
 
 ID_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
@@ -83,6 +84,7 @@ class Role(StrEnum):
     """What a participant does in a study; its certificate says so."""
 
     PARTY = "party"
+    DEALER = "dealer"
     COORDINATOR = "coordinator"
 
 

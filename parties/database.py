@@ -14,7 +14,7 @@ from pathlib import Path
 from mpc.errors import StorageError
 
 FORM = 1
-"""Of all tables of Parley: raised whenever those of any of its files change."""
+"""Of all tables of Parley: raised whenever one of any of its files changes, not for a new one."""
 
 BUSY_S = 10.0
 """How long a transaction waits for another process's lock."""
@@ -26,12 +26,12 @@ class Database:
     def __init__(self, path: Path, tables: str) -> None:
         """Open ``path``, made if absent, with the CREATE statements of ``tables``.
 
-        Raises StorageError if another form of Parley's tables is in it.
+        Raises StorageError if another form of Parley's tables is in it, or the database fails.
         """
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600, exist_ok=True)
-        with self._connection() as connection:
+        with self._failures_named(), self._connection() as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             made, form = connection.execute(
                 "SELECT (SELECT count(*) FROM sqlite_master), user_version FROM pragma_user_version"
@@ -55,19 +55,24 @@ class Database:
             connection.close()  # rolls back what was not committed
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of the block's statements, or none if it raises.
-
-        Raises StorageError, naming the file and SQLite's error, if the database fails.
-        """
+    def _failures_named(self) -> Iterator[None]:
+        """SQLite's errors as StorageError, naming the file and the error."""
         try:
-            with self._connection() as connection:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
+            yield
         except sqlite3.Error as failure:
             name = getattr(failure, "sqlite_errorname", type(failure).__name__)
             raise StorageError(
                 f"{self._path.name}: the database failed ({name})",
                 hint="look for a full disk, a read-only file or a process that holds it",
             ) from None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of the block's statements, or none if it raises.
+
+        Raises StorageError, naming the file and SQLite's error, if the database fails.
+        """
+        with self._failures_named(), self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")

@@ -110,7 +110,7 @@ class LaneListener(ABC):
         addresses: Mapping[PartyId, str],
         deadline_s: float,
     ) -> PeerChannel:
-        """Meet every other party of ``roster``; those that come later in it are dialled.
+        """Meet everybody whom ``roster`` links; those that come later in it are dialled.
 
         ``session_tag`` is the 8 bytes that all parties of the run share. Raises IdentityError
         saying which certificate is wrong and whose, or PeerError naming who did not come.
@@ -158,8 +158,8 @@ class LaneListener(ABC):
         self._port.close()
 
     def _peers(self, roster: Roster, addresses: Mapping[PartyId, str]) -> Peers:
-        parties = tuple(roster.parties)
-        if self._own not in parties:
+        linked = roster.linked
+        if self._own not in linked:
             raise IdentityError(f"the roster does not list {self._own.id} with this certificate")
-        place = parties.index(self._own)
-        return Peers(parties[:place], parties[place + 1 :], addresses)
+        place = linked.index(self._own)
+        return Peers(linked[:place], linked[place + 1 :], addresses)

@@ -135,8 +135,8 @@ table: {table}
 source:
   format: csv # or parquet, with files alone
   files: [{file}] # paths relative to this file; several files of one form are one table
-  delimiter: ','
-  encoding: utf-8 # or latin-1, utf-16
+  delimiter: {delimiter}
+  encoding: {encoding} # utf-8, windows-1252, latin-1, latin-9 or utf-16
   decimal: '.'
   thousands: ''
   null: [] # spellings of a missing cell beside the blank one, as [NA, '-9']
@@ -198,7 +198,9 @@ def policy_text(*, party: str, coordinator: str, table: str) -> str:
     return _POLICY.format(party=party, coordinator=coordinator, table=table, domain=DOMAIN)
 
 
-def schema_text(*, table: str, file: str, headers: Sequence[str]) -> str:
+def schema_text(
+    *, table: str, file: str, headers: Sequence[str], delimiter: str, encoding: str
+) -> str:
     """A schema file that declares ``headers`` as text, or an example if there are none.
 
     A header that is no name for a column gets one, and stays its header.
@@ -209,7 +211,13 @@ def schema_text(*, table: str, file: str, headers: Sequence[str]) -> str:
             f"  {name}: {{type: text{_header(name, header)}}}\n"
             for name, header in column_names(headers).items()
         )
-    return _SCHEMA.format(table=table, file=json.dumps(file), columns=columns)
+    return _SCHEMA.format(
+        table=table,
+        file=json.dumps(file),
+        delimiter=json.dumps(delimiter),
+        encoding=encoding,
+        columns=columns,
+    )
 
 
 def _header(name: str, header: str) -> str:

@@ -33,7 +33,6 @@ from mpc.backend.crypten_engine import CryptenEngine
 from mpc.backend.hardened import harden
 from mpc.backend.settings import SETTINGS_DIGEST
 from mpc.backend.shim import import_crypten
-from mpc.backend.steps import Steps
 from mpc.errors import PeerError
 from mpc.ports import Channel
 from mpc.privacy.budget import Budget
@@ -44,6 +43,7 @@ from mpc.secret.engine import Engine
 from mpc.secret.reference import ReferenceEngine
 from mpc.secret.sealed import BoundedStatistic
 from mpc.session.session import Session
+from mpc.steps import Steps
 
 SHIPPED = import_crypten().communicator.distributed_communicator.DistributedCommunicator
 crypten = harden()
@@ -331,8 +331,6 @@ def switches(session: Session, channel: Channel) -> object:
         "2^63": lambda: encoder.encode(1 << 63),
         "truth value": lambda: encoder.encode(True),
         "text": lambda: encoder.encode("1"),
-        "mixed cat": lambda: shared.cat([words, fixed]),
-        "mixed stack": lambda: shared.stack([words, fixed]),
         "mixed setitem": lambda: words.__setitem__(0, fixed[0]),
         "mixed scatter": lambda: words.scatter_(0, torch.tensor([0]), fixed),
         "CUDA": lambda: shared.PRZS((2,), device="cuda"),
@@ -348,6 +346,8 @@ def switches(session: Session, channel: Channel) -> object:
         "numpy": encoder.encode(np.array([0.5, 1.75])).tolist(),
         "list": encoder.encode([0.5, 1.75]).tolist(),
         "operand scale kept": added.encoder.scale,
+        "joined": shared.cat([words, words.encode(fixed.encoder)]).share.tolist(),
+        "stacked": shared.stack([words, words.encode(fixed.encoder)]).share.tolist(),
         "shown": [repr(words), repr(tensor), repr(binary), f"{tensor}"],
         "init again": crypten.init(),
         "world": crypten.comm.get().get_world_size(),

@@ -30,9 +30,9 @@ class AgreedPlan:
 class SessionFederation:
     """``count`` parties and a coordinator, and the plan they approve."""
 
-    def __init__(self, count: int, seed: int | str = 0) -> None:
+    def __init__(self, count: int, seed: int | str = 0, *, dealer: bool = False) -> None:
         self.randomness = SeededRandomness(f"session/{seed}/{count}")
-        self.participants = make_participants(count, self.randomness)
+        self.participants = make_participants(count, self.randomness, dealer=dealer)
         self.plan = self.planned("the plan")
 
     def planned(self, what: str) -> AgreedPlan:
@@ -40,7 +40,7 @@ class SessionFederation:
 
     @property
     def parties(self) -> tuple[PartyId, ...]:
-        return tuple(participant.id for participant in self.participants[:-1])
+        return tuple(member.id for member in self.plan.roster.parties)
 
     def participant(self, name: str) -> Participant:
         return next(each for each in self.participants if each.id == name)
@@ -49,7 +49,8 @@ class SessionFederation:
         return Meeting.of(plan or self.plan, self.participants, self.randomness, build=build)
 
     def network(self, *, wait_s: float = 5.0, faults: Sequence[Fault] = ()) -> Network:
-        return Network(self.parties, wait_s=wait_s, faults=faults)
+        linked = tuple(member.id for member in self.plan.roster.linked)
+        return Network(linked, wait_s=wait_s, faults=faults)
 
     def sessions(self) -> list[Session]:
         """Confirmed sessions of all parties, in roster order."""

@@ -71,6 +71,18 @@ def epsilon_from_rho(rho: RhoPico, delta: Decimal) -> Decimal:
         return epsilon.quantize(EPSILON_PLACE, rounding=ROUND_CEILING)
 
 
+def epsilon_within(rho: RhoPico, delta: Decimal) -> Decimal:
+    """Largest epsilon, rounded down to 6 places, whose :func:`rho_from_epsilon` fits in ``rho``.
+
+    For what is left of a budget, as :func:`epsilon_from_rho` is for what something costs. At most
+    1000; 0 if none fits. Raises ValueError unless 0 <= rho <= 10^6 and 0 < delta < 1.
+    """
+    epsilon = min(epsilon_from_rho(rho, delta), EPSILON_MAX.quantize(EPSILON_PLACE))
+    if epsilon > 0 and rho_from_epsilon(epsilon, delta) > rho:
+        epsilon -= EPSILON_PLACE
+    return epsilon
+
+
 def _overhead(log_excess: Decimal, order: Decimal, log_inverse_delta: Decimal) -> Decimal:
     """ln(1 - 1/a) + (ln(1/delta) - ln a) / (a - 1), for a = ``order`` = 1 + e^``log_excess``."""
     log_order = order.ln()

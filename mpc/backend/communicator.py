@@ -18,7 +18,6 @@ from torch.distributed import ReduceOp
 
 from mpc.backend.prg import Masks
 from mpc.backend.shim import import_crypten
-from mpc.backend.steps import Steps
 from mpc.backend.wire import (
     OBJECT_BYTES_MAX,
     WORD_BYTES,
@@ -34,6 +33,7 @@ from mpc.backend.wire import (
 )
 from mpc.errors import IntegrityError, PeerError, SecretMisuseError
 from mpc.ports import Channel
+from mpc.steps import Steps
 from mpc.units import PartyId
 
 _Communicator: Any = import_crypten().communicator.Communicator

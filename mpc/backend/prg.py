@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from mpc.backend.refusal import refusing
 from mpc.backend.shim import import_crypten
-from mpc.backend.steps import Steps
 from mpc.errors import SecretMisuseError
 from mpc.session.streams import KEY_SIZE, Stream
+from mpc.steps import Steps
 from mpc.units import PartyId
 
 _RING_SIZE = 1 << 64

@@ -21,7 +21,9 @@ class Estimate:
     deviation, for ratios and variances to first order. ``standard_error`` adds what sampling the
     rows from a larger population adds, with its own 95 % range ``sampling_low`` to
     ``sampling_high``; None where the release says nothing about it. ``exact`` spells counts and
-    sums out as decimals. A null ``value`` has a ``reason``.
+    sums out as decimals. A null ``value`` has a ``reason``. Where noise carried the estimate beyond
+    what it can be, ``value`` is cut to that, ``raw`` is what the released integers come to (None if
+    that is no number), and ``note`` says so.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Estimate:
     standard_error: float | None = None
     sampling_low: float | None = None
     sampling_high: float | None = None
+    raw: float | None = None
+    note: str = ""
 
     def to_plain(self) -> dict[str, JsonValue]:
         return {
@@ -47,6 +51,8 @@ class Estimate:
             "sampling_low": self.sampling_low,
             "sampling_high": self.sampling_high,
             "reason": self.reason,
+            "raw": self.raw,
+            "note": self.note,
         }
 
 

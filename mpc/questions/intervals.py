@@ -126,6 +126,23 @@ def clamp(value: Fraction, bounds: Span) -> Fraction:
     return max(bounds.low, min(bounds.high, value))
 
 
+@dataclass(frozen=True)
+class Cut:
+    """``raw``, and what of it the bounds allow."""
+
+    raw: Fraction
+    bounds: Span
+
+    @property
+    def value(self) -> Fraction:
+        return clamp(self.raw, self.bounds)
+
+    @property
+    def moved(self) -> bool:
+        """Whether the bounds changed it."""
+        return self.value != self.raw
+
+
 def _on_lattice(variance: Fraction) -> Fraction:
     """``variance`` with its 95 % half-width half a lattice step wider; 0 stays 0.
 

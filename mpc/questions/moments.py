@@ -12,8 +12,8 @@ from mpc.columns.model import NumberColumn
 from mpc.questions.answer import Estimate, ReleasedCell
 from mpc.questions.intervals import (
     Z95,
+    Cut,
     Span,
-    clamp,
     positive_zero,
     ratio_span,
     root,
@@ -23,9 +23,16 @@ from mpc.questions.intervals import (
 NO_COUNT = "the noisy count is 0 or less"
 COUNT_TOO_SMALL = "the noisy count is below 2"
 
+MEAN_CUT = "noise carried it out of the declared bounds; cut to the nearer one"
+BELOW_ZERO = "noise made the variance negative; cut to 0"
+ABOVE_MOST = (
+    "noise made the variance larger than the declared bounds allow; cut to the most they do"
+)
+SAMPLING_CUT = "its interval with sampling takes the variance that was cut"
+
 
 def mean_estimate(
-    cell: ReleasedCell, column: NumberColumn, centre: int, row_variance: Fraction | None = None
+    cell: ReleasedCell, column: NumberColumn, centre: int, row_variance: Cut | None = None
 ) -> Estimate:
     """The mean in the column's unit, within its bounds; null if the noisy count is 0 or less.
 
@@ -36,15 +43,18 @@ def mean_estimate(
         return _null("mean", NO_COUNT)
     step = Fraction(column.step)
     bounds = Span(Fraction(column.low - centre), Fraction(column.high - centre))
-    ratio = Fraction(total, count)
-    value = clamp(ratio, bounds)
+    ratio = Cut(Fraction(total, count), bounds)
+    value = ratio.value
     span = ratio_span(cell, bounds)
     noise = (cell.variances[1] + value * value * cell.variances[0]) / (count * count)
     error = None
     if row_variance is not None:
-        error = float(step) * root(noise + row_variance / count)
+        error = float(step) * root(noise + row_variance.value / count)
     in_unit = float((centre + value) * step)
     lower, upper = (float((centre + end) * step) for end in _around(value, span))
+    notes = [MEAN_CUT] if ratio.moved else []
+    if row_variance is not None and row_variance.moved:
+        notes.append(SAMPLING_CUT)
     floor, ceiling = float(column.bounds[0]), float(column.bounds[1])
     return Estimate(
         name="mean",
@@ -55,24 +65,27 @@ def mean_estimate(
         standard_error=error,
         sampling_low=None if error is None else max(floor, in_unit - Z95 * error) + 0.0,
         sampling_high=None if error is None else min(ceiling, in_unit + Z95 * error) + 0.0,
+        raw=float((centre + ratio.raw) * step) if ratio.moved else None,
+        note="; ".join(notes),
     )
 
 
-def sample_variance(cell: ReleasedCell, column: NumberColumn) -> Fraction | None:
-    """(s2 - s1^2 / n) / (n - 1) in steps squared, within what the bounds allow; None if n < 2."""
+def sample_variance(cell: ReleasedCell, column: NumberColumn) -> Cut | None:
+    """(s2 - s1^2 / n) / (n - 1) in steps squared, cut to what the bounds allow; None if n < 2."""
     count, total, squares = cell.integers
     if count < 2:
         return None
     raw = (squares - Fraction(total * total, count)) / (count - 1)
-    return clamp(raw, _variance_bounds(count, column))
+    return Cut(raw, _variance_bounds(count, column))
 
 
 def variance_estimates(cell: ReleasedCell, column: NumberColumn) -> tuple[Estimate, Estimate]:
     """Sample variance (n - 1) and standard deviation, in the column's unit (squared, and not)."""
     count, total, _squares = cell.integers
-    value = sample_variance(cell, column)
-    if value is None:
+    spread = sample_variance(cell, column)
+    if spread is None:
         return _null("variance", COUNT_TOO_SMALL), _null("standard_deviation", COUNT_TOO_SMALL)
+    value, note = spread.value, _cut_note(spread)
     span = variance_span(cell, _variance_bounds(count, column))
     lower, upper = _around(value, span)
     v_count, v_total, v_squares = cell.variances
@@ -84,6 +97,7 @@ def variance_estimates(cell: ReleasedCell, column: NumberColumn) -> tuple[Estima
     unit = Fraction(column.step) ** 2
     noise_sd = float(unit) * root(noise)
     deviation = root(value * unit)
+    raw = spread.raw * unit
     return (
         Estimate(
             name="variance",
@@ -91,6 +105,8 @@ def variance_estimates(cell: ReleasedCell, column: NumberColumn) -> tuple[Estima
             noise_sd=noise_sd,
             low=float(lower * unit),
             high=float(upper * unit),
+            raw=float(raw) if note else None,
+            note=note,
         ),
         Estimate(
             name="standard_deviation",
@@ -98,8 +114,16 @@ def variance_estimates(cell: ReleasedCell, column: NumberColumn) -> tuple[Estima
             noise_sd=noise_sd / (2 * deviation) if deviation > 0 else None,
             low=root(lower * unit),
             high=root(upper * unit),
+            raw=root(raw) if note and raw >= 0 else None,
+            note=note,
         ),
     )
+
+
+def _cut_note(spread: Cut) -> str:
+    if not spread.moved:
+        return ""
+    return BELOW_ZERO if spread.raw < 0 else ABOVE_MOST
 
 
 def _variance_bounds(count: int, column: NumberColumn) -> Span:

@@ -44,11 +44,25 @@ class Agreement:
         """The parties' ids, in roster order."""
         return tuple(member.id for member in self.roster.parties)
 
+    @property
+    def linked(self) -> tuple[PartyId, ...]:
+        """The ids of the parties and then of the dealer, if there is one."""
+        return tuple(member.id for member in self.roster.linked)
+
     def check_channel(self, channel: Channel, own: PartyId) -> None:
         """Refuse a channel that does not join ``own`` to every other party and nobody else."""
-        ends = (channel.own, *channel.peers)
-        if channel.own != own or sorted(ends) != sorted(self.parties):
+        if not _joins(channel, own, self.parties):
             raise IntegrityError(f"the channel does not join {own} to all other parties")
+
+    def check_links(self, channel: Channel, own: PartyId) -> None:
+        """The same for everyone who meets over the lane: the parties and a dealer."""
+        if not _joins(channel, own, self.linked):
+            dealer = " and the dealer" if self.roster.dealer else ""
+            raise IntegrityError(f"the channel does not join {own} to all other parties{dealer}")
+
+
+def _joins(channel: Channel, own: PartyId, members: tuple[PartyId, ...]) -> bool:
+    return channel.own == own and sorted((channel.own, *channel.peers)) == sorted(members)
 
 
 def hello_context(build: str) -> str:

@@ -3,6 +3,7 @@
     party:        make_hello → agree(all Hellos, coordinator's confirmation) → Pairing
                   Pairing.for_coordinator → back to the coordinator
                   Pairing.confirm(channel) → Session
+    dealer:       the same with agree_as_dealer → DealerPairing → DealingSession
     coordinator:  make_hello → agree_as_coordinator(all Hellos) → CoordinatorPairing
                   .confirmations → to each party; .check(party, its confirmation)
 
@@ -16,13 +17,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mpc.errors import IntegrityError, SecretMisuseError
+from mpc.guarded import Guarded
+from mpc.naming import operation_id
 from mpc.plan.cost import CONFIRMATION_BYTES, HELLO_BYTES_MAX
 from mpc.ports import Channel, Randomness
 from mpc.session.agreement import Agreement
-from mpc.session.guarded import Guarded
+from mpc.session.dealing import DealingSession
 from mpc.session.hello import NONCE_SIZE, Hello, check_hellos, session_id
 from mpc.session.keys import EphemeralKey, KeySchedule
-from mpc.session.naming import operation_id
 from mpc.session.session import Session
 from mpc.session.signer import Signer
 from mpc.units import PartyId, SessionId
@@ -49,19 +51,35 @@ class OwnHello(Guarded):
         Raises IntegrityError naming whose Hello or confirmation is refused, and why. Once: a second
         call raises SecretMisuseError, also after a refusal.
         """
-        coordinator = self.agreement.roster.coordinator.id
-        if self.own == coordinator:
-            raise SecretMisuseError("the coordinator has no part in the parties' session")
-        session, keys = self._keys(hellos)
-        keys.check_confirmation(coordinator, coordinator_confirmation)
+        if self.own not in self.agreement.parties:
+            role = self.agreement.roster.member(self.own).role.value
+            raise SecretMisuseError(f"the {role} has no part in the parties' session")
+        session, keys = self._confirmed_keys(hellos, coordinator_confirmation)
         return Pairing(self.agreement, self.own, session, keys, hellos, self._signer)
+
+    def agree_as_dealer(
+        self, hellos: Sequence[bytes], coordinator_confirmation: bytes
+    ) -> DealerPairing:
+        """The dealer's second step. Raises as :meth:`agree` does."""
+        dealer = self.agreement.roster.dealer
+        if dealer is None or self.own != dealer.id:
+            raise SecretMisuseError("only the roster's dealer takes this step")
+        session, keys = self._confirmed_keys(hellos, coordinator_confirmation)
+        return DealerPairing(self.agreement, self.own, session, keys, hellos, self._signer)
 
     def agree_as_coordinator(self, hellos: Sequence[bytes]) -> CoordinatorPairing:
         """The coordinator's second step. Raises as :meth:`agree` does."""
         if self.own != self.agreement.roster.coordinator.id:
             raise SecretMisuseError("only the roster's coordinator takes this step")
         session, keys = self._keys(hellos)
-        return CoordinatorPairing(session, keys, self.agreement.parties)
+        return CoordinatorPairing(session, keys, self.agreement.linked)
+
+    def _confirmed_keys(
+        self, hellos: Sequence[bytes], coordinator_confirmation: bytes
+    ) -> tuple[SessionId, KeySchedule]:
+        session, keys = self._keys(hellos)
+        keys.check_confirmation(self.agreement.roster.coordinator.id, coordinator_confirmation)
+        return session, keys
 
     def _keys(self, hellos: Sequence[bytes]) -> tuple[SessionId, KeySchedule]:
         ephemeral, self._ephemeral = self._ephemeral, None
@@ -92,8 +110,8 @@ def make_hello(
     return OwnHello(agreement, own, hello.to_bytes(), ephemeral, signer)
 
 
-class Pairing(Guarded):
-    """A party that has T and keys, which its peers have yet to confirm."""
+class _Paired(Guarded):
+    """Who has T and keys, which its peers have yet to confirm."""
 
     __slots__ = ("_agreement", "_hellos", "_keys", "_own", "_signer", "for_coordinator", "id")
 
@@ -109,17 +127,12 @@ class Pairing(Guarded):
         self.id = session
         self.for_coordinator = keys.confirmation(agreement.roster.coordinator.id)
 
-    def confirm(self, channel: Channel) -> Session:
-        """Exchange Hellos and confirmations with every peer; returns when all of them hold.
-
-        Cost: 1 round, about 900 bytes to each peer. Deadline: the channel's. Once.
-        Raises IntegrityError naming a peer whose Hello differs from the one the coordinator gave,
-        or whose confirmation does not hold; and what ``channel`` raises.
-        """
+    def _confirmed(self, channel: Channel) -> KeySchedule:
+        """The keys, once every peer showed that it has the same."""
         keys, self._keys = self._keys, None
         if keys is None:
             raise SecretMisuseError("a session is confirmed once")
-        self._agreement.check_channel(channel, self._own)
+        self._agreement.check_links(channel, self._own)
         hello_step, confirm_step = self._step(b"hello"), self._step(b"confirm")
         for peer in channel.peers:
             channel.send(peer, hello_step, self._hellos[self._own])
@@ -129,23 +142,50 @@ class Pairing(Guarded):
             if said != self._hellos[peer]:
                 raise IntegrityError("it says another Hello than the coordinator gave", party=peer)
             keys.check_confirmation(peer, channel.receive(peer, confirm_step, CONFIRMATION_BYTES))
-        return Session(self._agreement, self._own, self.id, keys, self._signer)
+        return keys
 
     def _step(self, name: bytes) -> bytes:
         """Of the run, not of T: parties that were given different Hellos shall find that out."""
         return operation_id(self._agreement.run.encode(), b"parley/handshake/v1", name)
 
 
+class Pairing(_Paired):
+    """A party that has T and keys, which its peers have yet to confirm."""
+
+    __slots__ = ()
+
+    def confirm(self, channel: Channel) -> Session:
+        """Exchange Hellos and confirmations with every peer; returns when all of them hold.
+
+        ``channel`` leads to the other parties and to the dealer, if there is one.
+        Cost: 1 round, about 900 bytes to each peer. Deadline: the channel's. Once.
+        Raises IntegrityError naming a peer whose Hello differs from the one the coordinator gave,
+        or whose confirmation does not hold; and what ``channel`` raises.
+        """
+        keys = self._confirmed(channel)
+        return Session(self._agreement, self._own, self.id, keys, self._signer)
+
+
+class DealerPairing(_Paired):
+    """The dealer that has T and keys, which the parties have yet to confirm."""
+
+    __slots__ = ()
+
+    def confirm(self, channel: Channel) -> DealingSession:
+        """As :meth:`Pairing.confirm`, with every party."""
+        return DealingSession(self._agreement, self._own, self.id, self._confirmed(channel))
+
+
 class CoordinatorPairing(Guarded):
-    """The coordinator's end: T, a confirmation for each party, and the check of theirs."""
+    """The coordinator's end: T, a confirmation for each other one, and the check of theirs."""
 
     __slots__ = ("_keys", "confirmations", "id")
 
-    def __init__(self, session: SessionId, keys: KeySchedule, parties: tuple[PartyId, ...]) -> None:
+    def __init__(self, session: SessionId, keys: KeySchedule, others: tuple[PartyId, ...]) -> None:
         self._keys = keys
         self.id = session
         self.confirmations: Mapping[PartyId, bytes] = {
-            party: keys.confirmation(party) for party in parties
+            other: keys.confirmation(other) for other in others
         }
 
     def check(self, party: PartyId, confirmation: bytes) -> None:

@@ -13,10 +13,10 @@ from typing import ClassVar
 
 from mpc.canonical import Record
 from mpc.errors import IntegrityError
+from mpc.naming import joined
 from mpc.plan.cost import HELLO_BYTES_MAX
 from mpc.session.agreement import PROTOCOL, Agreement, hello_context
 from mpc.session.keys import PUBLIC_SIZE
-from mpc.session.naming import joined
 from mpc.session.signed import Signed
 from mpc.session.signer import Signer
 from mpc.units import ID_LENGTH_MAX, PartyId, PlanDigest, RunId, SessionId

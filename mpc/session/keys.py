@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from mpc.errors import IntegrityError, SecretMisuseError
+from mpc.guarded import Guarded
+from mpc.naming import joined
 from mpc.ports import Randomness
-from mpc.session.guarded import Guarded
-from mpc.session.naming import joined
 from mpc.session.streams import KEY_SIZE, Stream
 from mpc.units import PartyId, SessionId
 

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from mpc.canonical import Record
 from mpc.errors import IntegrityError
+from mpc.naming import OPERATION_SIZE, joined
 from mpc.roster import Roster
-from mpc.session.naming import OPERATION_SIZE, joined
 from mpc.session.signed import Signed
 from mpc.units import ID_LENGTH_MAX, PartyId, PlanDigest, SessionId
 

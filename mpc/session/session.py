@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import IntegrityError, SecretMisuseError
+from mpc.guarded import Guarded
+from mpc.naming import operation_id
 from mpc.plan.cost import READY_BYTES_MAX
 from mpc.ports import Channel
 from mpc.session.agreement import Agreement
-from mpc.session.guarded import Guarded
+from mpc.session.among import AmongParties
 from mpc.session.keys import KeySchedule
-from mpc.session.naming import operation_id
 from mpc.session.ready import Ready, Transcript
 from mpc.session.share import ReleasedShare, opening_id
 from mpc.session.signer import Signer
@@ -55,6 +56,12 @@ class Session(Guarded):
     def operation(self, *parts: bytes) -> bytes:
         """The 16-byte id of a step; ``parts`` are what all parties must agree on."""
         return operation_id(self.id, *parts)
+
+    def among_parties(self, channel: Channel) -> Channel:
+        """``channel`` as the parties compute over it: without the dealer, if there is one."""
+        if self.agreement.roster.dealer is None:
+            return channel
+        return AmongParties(channel, tuple(p for p in self.agreement.parties if p != self.own))
 
     def exchange_ready(self, channel: Channel, opening: bytes) -> None:
         """Tell every peer that this party is ready for ``opening``; return when all of them are.

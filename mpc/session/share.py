@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from mpc.canonical import SIZE_MAX, Record
 from mpc.errors import IntegrityError
+from mpc.naming import OPERATION_SIZE, operation_id
 from mpc.ring.words import WORD_BYTES, from_bytes, to_bytes
 from mpc.roster import Roster
-from mpc.session.naming import OPERATION_SIZE, operation_id
 from mpc.session.signed import Signed
 from mpc.session.signer import Signer
 from mpc.units import ID_LENGTH_MAX, PartyId, PlanDigest, RunId, SessionId

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
 from mpc.errors import SecretMisuseError
+from mpc.guarded import Guarded
 from mpc.ring.words import WORD_BYTES
-from mpc.session.guarded import Guarded
 
 KEY_SIZE = 32
 BLOCK_BYTES = 16

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import SecretMisuseError
-from mpc.session.guarded import Guarded
+from mpc.guarded import Guarded
 from mpc.session.keys import KeySchedule
 from mpc.units import PartyId
 

@@ -48,15 +48,18 @@ def read_where(
     ``faulty`` are columns whose own declaration is wrong: conditions on them are not judged.
     """
     parser = _Parser(text, columns, faulty)
+    node: Node = Always()
     try:
         node = parser.where()
     except _SyntaxStop as stop:
-        return Always(), (*parser.faults, stop.fault)
-    return node, tuple(parser.faults)
+        parser.faults.append(stop.fault)
+        parser.behind()
+    return node, tuple(sorted(parser.faults, key=lambda fault: fault.offset))
 
 
 _TOKEN = re.compile(
-    r"""(?P<word>[A-Za-z_][A-Za-z0-9_]*)
+    r"""(?P<bare>[0-9]{4}-[0-9]{2}-[0-9]{2}(?![A-Za-z0-9_.]))
+      | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
       | (?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?![A-Za-z0-9_.]))
       | (?P<text>'(?:[^']|'')*')
       | (?P<sign><=|>=|!=|<|>|=|\(|\)|,)""",
@@ -73,9 +76,14 @@ _FOREIGN = {
 }  # fmt: skip
 
 
+_MEANT = {"==": "=", "<>": "!=", "&&": "and", "||": "or", "!": "not"}
+"""Signs of other languages that are read on as what they mean, once their fault is told."""
+_WORDS = frozenset({"and", "or", "not", "in", "between", "is", "missing"})
+
+
 @dataclass(frozen=True)
 class _Token:
-    kind: str  # word, number, text, sign, end
+    kind: str  # word, number, text, bare (a literal that lacks its quotes), sign, end
     text: str
     offset: int
 
@@ -93,15 +101,23 @@ class _SyntaxStop(Exception):
         self.fault = WhereFault(offset, what, allowed, syntax=True)
 
 
-def _tokens(text: str) -> Iterator[_Token]:
+def _tokens(text: str, faults: list[WhereFault]) -> Iterator[_Token]:
+    """The tokens of ``text``; what is no token but can be read on becomes one of ``faults``."""
     offset = 0
     while offset < len(text):
         if text[offset].isspace():
             offset += 1
             continue
-        for foreign, advice in _FOREIGN.items():
-            if text.startswith(foreign, offset) and not text.startswith("!=", offset):
-                raise _SyntaxStop(offset, f"{foreign} has no meaning here", advice)
+        foreign = _foreign(text, offset)
+        if foreign is not None:
+            fault = _SyntaxStop(offset, f"{foreign} has no meaning here", _FOREIGN[foreign])
+            read_on = _read_on(text, offset, foreign)
+            if read_on is None:
+                raise fault
+            faults.append(fault.fault)
+            yield read_on
+            offset += len(read_on.text if foreign == '"' else foreign)
+            continue
         match = _TOKEN.match(text, offset)
         if match is None and text[offset] == "'":
             raise _SyntaxStop(offset, "text without a closing quote", "'text'")
@@ -116,15 +132,37 @@ def _tokens(text: str) -> Iterator[_Token]:
     yield _Token("end", "", len(text))
 
 
+def _foreign(text: str, offset: int) -> str | None:
+    """The sign of another language that stands at ``offset``, if one does."""
+    if text.startswith("!=", offset):
+        return None
+    return next((each for each in _FOREIGN if text.startswith(each, offset)), None)
+
+
+def _read_on(text: str, offset: int, foreign: str) -> _Token | None:
+    """What ``foreign`` stands for, if that is plain: an operator, a word or quoted text."""
+    if foreign == '"':
+        end = text.find('"', offset + 1)
+        return None if end < 0 else _Token("text", text[offset : end + 1], offset)
+    meant = _MEANT.get(foreign)
+    if meant is None:
+        return None
+    return _Token("word" if meant.isalpha() else "sign", meant, offset)
+
+
 class _Parser:
-    """Recursive descent over the grammar above; collects misfits, stops at a syntax fault."""
+    """Recursive descent over the grammar above; collects what it can read on behind.
+
+    :meth:`where` stops at any other syntax fault, and :meth:`behind` goes on for misfits.
+    """
 
     def __init__(self, text: str, columns: Mapping[str, Column], faulty: frozenset[str]) -> None:
-        self._stream = _tokens(text)
+        self.faults: list[WhereFault] = []
+        self._stream = _tokens(text, self.faults)
+        self._end = self._next = _Token("end", "", len(text))
         self._columns = columns
         self._faulty = faulty
         self._depth = 0
-        self.faults: list[WhereFault] = []
 
     def where(self) -> Node:
         self._next = next(self._stream)
@@ -135,10 +173,21 @@ class _Parser:
             raise self._stop("and, or, or the end of the filter")
         return node
 
+    def behind(self) -> None:
+        """Collect the misfits of the conditions that follow a stop; other stops tell no more."""
+        while self._next.kind != "end":
+            try:
+                if self._take().word in ("and", "or"):
+                    self._depth = 0
+                    self._single()
+            except _SyntaxStop:
+                continue
+
     def _take(self) -> _Token:
         taken = self._next
         if taken.kind != "end":
-            self._next = next(self._stream)
+            self._next = self._end  # also if the text behind cannot be read
+            self._next = next(self._stream, self._end)
         return taken
 
     def _stop(self, allowed: str) -> _SyntaxStop:
@@ -247,16 +296,19 @@ class _Parser:
 
     def _literal(self, name: _Token, column: Column | None) -> Value:
         token = self._next
-        if token.kind not in ("number", "text"):
-            if token.kind == "word":
-                raise _SyntaxStop(
-                    token.offset,
-                    f"{token.said()} is no literal",
-                    f"a number, or text in single quotes: '{token.text[:40]}'",
-                )
+        if token.kind in ("word", "bare"):
+            fault = _SyntaxStop(
+                token.offset,
+                f"{token.said()} is no literal",
+                f"a number, or text in single quotes: '{token.text[:40]}'",
+            )
+            if token.word in _WORDS:
+                raise fault
+            self.faults.append(fault.fault)
+        elif token.kind not in ("number", "text"):
             raise self._stop("a number or 'text'")
         self._take()
-        if column is None:
+        if column is None or token.kind in ("word", "bare"):
             return ""
         return self._converted(name, column, token)
 

@@ -49,9 +49,12 @@ class Participant:
         return f"Participant({self.id})"
 
 
-def make_participants(count: int, randomness: Randomness) -> tuple[Participant, ...]:
-    """``party-1`` … ``party-<count>`` and, last, the coordinator ``office``."""
+def make_participants(
+    count: int, randomness: Randomness, *, dealer: bool = False
+) -> tuple[Participant, ...]:
+    """``party-1`` … ``party-<count>``, ``dealer`` if asked for, and last ``office``."""
     names = [(f"party-{number}", Role.PARTY) for number in range(1, count + 1)]
+    names.extend([("dealer", Role.DEALER)] * dealer)
     names.append(("office", Role.COORDINATOR))
     return tuple(Participant.make(name, role, randomness) for name, role in names)
 

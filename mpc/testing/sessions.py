@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from mpc.ports import Randomness
 from mpc.session.agreement import BUILD, Agreement
 from mpc.session.approval import Agreed, Approval
-from mpc.session.establish import CoordinatorPairing, OwnHello, Pairing, make_hello
+from mpc.session.establish import (
+    CoordinatorPairing,
+    DealerPairing,
+    OwnHello,
+    Pairing,
+    make_hello,
+)
 from mpc.session.session import Session
 from mpc.testing.network import Network, together
 from mpc.testing.participants import Participant
-from mpc.units import PartyId
+from mpc.units import PartyId, Role
 
 NOW_UNIX_S = 1_800_000_000
 _APPROVAL_S = 3600
@@ -31,7 +37,8 @@ def approvals_of(
             approved_by="policy",
             signer=participant.sign,
         )
-        for participant in participants[:-1]
+        for participant in participants
+        if participant.member.role is Role.PARTY
     )
 
 
@@ -71,8 +78,19 @@ class Meeting:
         return self.hellos[self.agreement.roster.coordinator.id].agree_as_coordinator(self.said)
 
     def pair(self) -> Mapping[PartyId, Pairing]:
-        """Everyone's second step; the coordinator checks every party's confirmation."""
+        """Every party's second step; the coordinator checks each one's confirmation."""
+        return self._pair(self.coordinate())
+
+    def pair_dealt(self) -> tuple[Mapping[PartyId, Pairing], DealerPairing]:
+        """The same where the roster has a dealer, and that dealer's second step."""
         coordinator = self.coordinate()
+        dealer = self.agreement.linked[-1]
+        confirmation = coordinator.confirmations[dealer]
+        pairing = self.hellos[dealer].agree_as_dealer(self.said, confirmation)
+        coordinator.check(dealer, pairing.for_coordinator)
+        return self._pair(coordinator), pairing
+
+    def _pair(self, coordinator: CoordinatorPairing) -> Mapping[PartyId, Pairing]:
         pairings = {
             party: self.hellos[party].agree(self.said, coordinator.confirmations[party])
             for party in self.agreement.parties

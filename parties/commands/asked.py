@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json as json_text
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from mpc.accounting.conversion import epsilon_from_rho
+from mpc.accounting.conversion import epsilon_within
 from mpc.ports import Balance
 from mpc.units import RHO_UNIT, RhoPico, rho_text
 from parties.config import NodeConfig
 from parties.node.account import charge_plain, charges_of
-from parties.node.requests import POLICY, Request, RequestState, RequestStore
-from parties.report.figures import iso_time
+from parties.node.requests import POLICY, Decision, Request, RequestState, RequestStore
+from parties.report.figures import (
+    epsilon_left_text,
+    epsilon_text,
+    iso_time,
+    rho_figure,
+    rho_left_figure,
+)
+
+RUN_LETTERS = 12
 
 
 def request_plain(
@@ -37,6 +45,7 @@ def request_plain(
                 "by": each.decided_by,
                 "at": iso_time(each.decided_at),
                 "reason": each.reason,
+                "run": each.run,
             }
             for each in store.decisions(request.plan_digest)
         ],
@@ -64,7 +73,10 @@ def summary_of(request: Request) -> Mapping[str, Any]:
 
 
 def left_after(request: Request, balances: Mapping[str, Balance]) -> dict[str, str] | None:
-    """What the plan would leave of its domain as the ledger stands now; None if not pending."""
+    """What is left of the plan's domain as the ledger stands now, and what would be after it.
+
+    None if the request does not wait.
+    """
     cost = summary_of(request).get("cost")
     if request.state is not RequestState.PENDING or not isinstance(cost, dict):
         return None
@@ -76,15 +88,20 @@ def left_after(request: Request, balances: Mapping[str, Balance]) -> dict[str, s
     if balance is None:
         return None
     left = balance.rho_left - asked
-    said = {"domain": balance.domain, "rho_cap": rho_text(balance.rho_cap)}
+    said = {
+        "domain": balance.domain,
+        "rho_cap": rho_text(balance.rho_cap),
+        "rho_now": rho_text(balance.rho_left),
+        "epsilon_now": f"{epsilon_within(balance.rho_left, delta):f}",
+    }
     if left < 0:
         return {**said, "rho": "0", "epsilon": "0", "lacking_rho": rho_text(RhoPico(-left))}
     rho = RhoPico(left)
-    return {**said, "rho": rho_text(rho), "epsilon": f"{epsilon_from_rho(rho, delta):f}"}
+    return {**said, "rho": rho_text(rho), "epsilon": f"{epsilon_within(rho, delta):f}"}
 
 
 def request_lines(request: Request, balances: Mapping[str, Balance]) -> Iterator[str]:
-    """What is asked, what it costs, what it would leave, and who decided, a line each."""
+    """What is asked, what it costs, what it would leave, a line each."""
     said = dict(summary_of(request))
     questions, cost = said.pop("questions", None), said.pop("cost", None)
     yield f"asked by {request.asked_by} at {iso_time(request.asked_at)}"
@@ -92,36 +109,68 @@ def request_lines(request: Request, balances: Mapping[str, Balance]) -> Iterator
         yield f"title: {said.pop('title')}"
     if isinstance(questions, dict):
         for name, text in questions.items():
-            yield f"{name}: {text}"
+            part = _cost_text(cost, name)
+            yield f"{name}: {text}" + (f"; costs here {part}" if part else "")
     epsilon, delta = said.pop("epsilon", None), said.pop("delta", None)
     for name, value in said.items():
         yield f"{name}: {_words(value)}"
     if epsilon is not None:
-        yield f"epsilon: {epsilon} at delta {delta}"
+        yield f"the study promises: ε {epsilon_text(Decimal(epsilon))} at δ {delta}"
     if isinstance(cost, dict):
         yield (
-            f"cost here: rho {cost['rho']}, epsilon {cost['epsilon']} at delta {cost['delta']},"
-            f" of domain {cost['domain']} ({cost['protects']})"
+            f"all of it costs here {_cost_text(cost)} at δ {cost['delta']}, of domain"
+            f" {cost['domain']} ({cost['protects']}); ρ adds up, ε does not"
         )
     left = left_after(request, balances)
     if left is not None:
-        short = f"; rho {left['lacking_rho']} is lacking" if "lacking_rho" in left else ""
-        yield (
-            f"budget left after: rho {left['rho']} of {left['rho_cap']},"
-            f" epsilon {left['epsilon']}{short}"
-        )
-    if request.decided_at:
-        reason = f": {request.reason}" if request.reason else ""
-        yield (
-            f"{request.state.value} by {request.decided_by} at"
-            f" {iso_time(request.decided_at)}{reason}"
-        )
+        yield _left_text(left)
+
+
+def decision_lines(decisions: Iterable[Decision]) -> Iterator[str]:
+    """Who decided when and why, and which run used an approval, a line each."""
+    for each in decisions:
+        word = "taken back" if each.state is RequestState.PENDING else each.state.value
+        reason = f": {each.reason}" if each.reason else ""
+        yield f"{word} by {each.decided_by} at {iso_time(each.decided_at)}{reason}"
+        if each.run is not None:
+            yield f"that approval was used by run {each.run[:RUN_LETTERS]}"
+
+
+def _cost_text(cost: object, question: str | None = None) -> str:
+    """``ε 0.807 (ρ 0.0301)``, rounded up; of one question, or of all. Empty if it was not kept."""
+    said = cost if isinstance(cost, dict) else {}
+    if question is not None:
+        parts = said.get("questions")
+        said = parts.get(question, {}) if isinstance(parts, dict) else {}
+    if not said:
+        return ""
+    return f"ε {epsilon_text(Decimal(said['epsilon']))} (ρ {rho_figure(_pico(said['rho']))})"
+
+
+def _left_text(left: Mapping[str, str]) -> str:
+    """What is left now and after, rounded down; what is lacking is rounded up."""
+    if "lacking_rho" in left:
+        after = f"ρ {rho_figure(_pico(left['lacking_rho']))} is lacking for it"
+    else:
+        after = f"{_left_figures(left['epsilon'], left['rho'])} after it"
+    cap = rho_left_figure(_pico(left["rho_cap"]))
+    now = _left_figures(left["epsilon_now"], left["rho_now"])
+    return f"left here: {now} now, of ρ {cap}; {after}"
+
+
+def _left_figures(epsilon: str, rho: str) -> str:
+    return f"ε {epsilon_left_text(Decimal(epsilon))} (ρ {rho_left_figure(_pico(rho))})"
+
+
+def _pico(rho: str) -> RhoPico:
+    return RhoPico(int(Decimal(rho) * RHO_UNIT))
 
 
 def automatic_lines(decision: Mapping[str, object]) -> Iterator[str]:
     """One run that the policy allowed by itself."""
     yield f"asked by {decision['coordinator'] or decision['partner']} at {decision['time']}"
-    yield f"run {str(decision['run'])[:12]}, {decision['purpose']}, rho {decision['rho']}"
+    cost = rho_figure(_pico(str(decision["rho"])))
+    yield f"run {str(decision['run'])[:RUN_LETTERS]}, {decision['purpose']}, ρ {cost}"
     yield f"approved by policy; {decision['state']}"
 
 

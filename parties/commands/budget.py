@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +43,7 @@ def budget(
             title = f"{domain.balance.domain}: {unit}, all studies for ever"
             out.print(Text(title, style="bold"), soft_wrap=True)
             out.print(_amounts(domain))
+            out.print(Text("ρ adds up, ε does not", style="dim"))
             out.print(_charges(domain, account.unix_s))
         out.print(_partners(account))
 
@@ -52,7 +52,14 @@ def _amounts(domain: DomainAccount) -> RenderableType:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from parties.report.figures import epsilon_text, rho_figure, small_text
+    from parties.node.account import ROUNDED_DOWN
+    from parties.report.figures import (
+        epsilon_left_text,
+        epsilon_text,
+        rho_figure,
+        rho_left_figure,
+        small_text,
+    )
 
     table = Table(box=SIMPLE_HEAD)
     table.add_column("")
@@ -60,9 +67,11 @@ def _amounts(domain: DomainAccount) -> RenderableType:
     at = "" if domain.delta is None else f" at δ {small_text(domain.delta)}"
     table.add_column(f"ε{at}", justify="right")
     for name, rho in domain.amounts.items():
-        epsilon: Decimal | None = domain.epsilon(rho)
-        words = "no domain of policy.yaml" if epsilon is None else epsilon_text(epsilon)
-        table.add_row(name, rho_figure(rho), words)
+        left, epsilon = name in ROUNDED_DOWN, domain.epsilons[name]
+        words = "no domain of policy.yaml"
+        if epsilon is not None:
+            words = epsilon_left_text(epsilon) if left else epsilon_text(epsilon)
+        table.add_row(name, rho_left_figure(rho) if left else rho_figure(rho), words)
     return table
 
 

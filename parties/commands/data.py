@@ -109,16 +109,15 @@ def show(config: Config, json: Json = False) -> None:
 
     with answering(as_json=json):
         catalogue = Catalogue(load_node_config(config))
-        published = catalogue.published()
-        offline = {table: why for table in published if (why := catalogue.why_offline(table))}
+        published, offline = catalogue.published(), catalogue.offline()
         if json:
             emit_json({"tables": published, "offline": offline})
             return
         for name, table in published.items():
             if not isinstance(table, dict) or not isinstance(table["columns"], dict):
                 continue
-            version = table["version"] or "none announced"
-            out.print(Text(f"{name}: version {version}, at most {table['rows_max']} rows"))
+            version = "offline" if table["version"] is None else f"version {table['version']}"
+            out.print(Text(f"{name}: {version}, at most {table['rows_max']} rows"))
             for column, field in table["columns"].items():
                 if isinstance(field, dict):
                     out.print(Text(f"  {column}: {field['type']}{_limits(field)}"), soft_wrap=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from mpc.errors import UsageError
 from mpc.units import Role, is_identifier, is_name
@@ -30,6 +32,8 @@ class New:
     host: str
     port: int
     rows_max: int
+    delimiter: str = ","
+    encoding: str = "utf-8"
 
     def check(self) -> None:
         """Raise UsageError on the first part that its files would not take."""
@@ -43,12 +47,14 @@ class New:
                 hint="lower-case letters, digits and _, a letter first, at most 40",
             )
         split_address(f"{self.host}:{self.port}")
+        _check_spelling("--delimiter", self.delimiter, spellings("delimiter"))
+        _check_spelling("--encoding", self.encoding, spellings("encoding"))
 
 
 def make_node(new: New, data: Path | None) -> Path:
     """Make a party's folder; returns its request for certificates. Overwrites nothing.
 
-    ``data`` is read as far as its first line: a comma-separated header in UTF-8.
+    ``data`` is read as far as its first line, a header in the form that ``new`` says.
     """
     new.check()
     headers, file = _headers(new, data)
@@ -56,7 +62,13 @@ def make_node(new: New, data: Path | None) -> Path:
     texts = {
         "node.yaml": node_text(host=new.host, port=new.port, rows_max=new.rows_max, **who),
         "policy.yaml": policy_text(**who),
-        f"{new.table}.schema.yaml": schema_text(table=new.table, file=file, headers=headers),
+        f"{new.table}.schema.yaml": schema_text(
+            table=new.table,
+            file=file,
+            headers=headers,
+            delimiter=new.delimiter,
+            encoding=new.encoding,
+        ),
     }
     return _make(new.directory, texts, new.party, Role.PARTY, new.organization)
 
@@ -150,6 +162,21 @@ def _check_id(option: str, text: str) -> None:
         )
 
 
+def spellings(field: str) -> tuple[str, ...]:
+    """What a schema may say of ``field`` of a CSV source."""
+    from parties.data.schema import CsvSource
+
+    return get_args(CsvSource.model_fields[field].annotation)
+
+
+def _check_spelling(option: str, said: str, allowed: Sequence[str]) -> None:
+    if said not in allowed:
+        raise UsageError(
+            f"{option} {said!r} is none that a schema may say",
+            hint=f"one of {', '.join(map(json.dumps, allowed))}",
+        )
+
+
 def _make(
     directory: Path,
     texts: Mapping[str, str],
@@ -171,17 +198,27 @@ def _headers(new: New, data: Path | None) -> tuple[list[str], str]:
     if data is None:
         return [], f"{new.table}.csv"
     from parties.data.csv_reading import read_header
+    from parties.data.register import other_delimiters
     from parties.data.schema import CsvSource
 
     file = str(data.resolve())
     if data.resolve().is_relative_to(new.directory.resolve()):
         file = str(data.resolve().relative_to(new.directory.resolve()))
+    form = {"delimiter": new.delimiter, "encoding": new.encoding}
+    source = CsvSource.model_validate({"format": "csv", "files": (file,), **form})
     try:
-        header = read_header(data, CsvSource(format="csv", files=(file,)))
-    except UnicodeDecodeError:
+        header = read_header(data, source)
+    except UnicodeError:
         header = None
     if not header:
         raise UsageError(
-            f"{data} has no header in UTF-8", hint="leave --data out, and write the schema by hand"
+            f"{data} has no header in {new.encoding}",
+            hint="give its --encoding, or leave --data out and write the schema by hand",
+        )
+    others = other_delimiters(header[0], source) if len(header) == 1 else []
+    if others:
+        raise UsageError(
+            f"the header of {data} is one column if its delimiter is {new.delimiter!r}",
+            hint=f"is it --delimiter {' or '.join(map(repr, others))}? or leave --data out",
         )
     return header, file

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from parties.commands.budget import budget
 from parties.commands.output import answering, emit_json, out
+
+if TYPE_CHECKING:
+    from parties.config import NodeConfig
 
 app = typer.Typer(no_args_is_help=True, help="A party's node: make its files, start it, ask it.")
 
@@ -29,6 +32,16 @@ def new(
     data: Annotated[
         Path | None, typer.Option(help="The table's CSV file: its header becomes the schema's.")
     ] = None,
+    delimiter: Annotated[
+        str, typer.Option(help="Of the CSV file: , ; | or \\t for a tab. Written into the schema.")
+    ] = ",",
+    encoding: Annotated[
+        str,
+        typer.Option(
+            help="Of the CSV file: utf-8, windows-1252, latin-1, latin-9 or utf-16."
+            " Written into the schema."
+        ),
+    ] = "utf-8",
     host: Annotated[str, typer.Option(help="Name or address that others dial.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=1, max=65_000, help="Control plane; the next 16 are for studies.")
@@ -48,7 +61,8 @@ def new(
     from parties.commands.making import New, make_node, node_steps
 
     with answering(as_json=json):
-        asked = New(directory, party, organization, table, coordinator, host, port, rows_max)
+        asked = New(directory, party, organization, table, coordinator, host, port, rows_max,
+                    delimiter.replace("\\t", "\t"), encoding)  # fmt: skip
         request = make_node(asked, data)
         if json:
             emit_json({"config": str(directory / "node.yaml"), "request": str(request)})
@@ -88,7 +102,8 @@ app.command()(budget)
 def health(config: Config, json: Json = False) -> None:
     """Ask the node of this file whether it takes studies: a call over mutual TLS, as itself.
 
-    Exits 0 if it does, 5 if it cannot be reached or shows other certificates.
+    Tells its owner too which tables are offline, and why: the node refuses studies of those.
+    Exits 0 if the node answers, 5 if it cannot be reached or shows other certificates.
 
     Example: parley node health --config node.yaml
     """
@@ -103,7 +118,33 @@ def health(config: Config, json: Json = False) -> None:
         here = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104
         with PartyClient(identity, identity.member, f"{here}:{port}") as client:
             report = client.health()
+        offline, fault = _offline(said)
         if json:
-            emit_json({"party": report.party, "ready": report.ready, "runs": report.runs})
-        else:
-            out.print(Text(f"{report.party}: ready; studies under way: {report.runs}"))
+            emit_json(
+                {
+                    "party": report.party,
+                    "ready": report.ready,
+                    "runs": report.runs,
+                    "offline": offline,
+                    "fault": fault,
+                }
+            )
+            return
+        out.print(Text(f"{report.party}: ready; studies under way: {report.runs}"))
+        for why in offline.values():
+            out.print(Text(f"offline: {why}", style="yellow"), soft_wrap=True)
+        if fault is not None:
+            out.print(Text(f"the node would not start again: {fault}", "yellow"), soft_wrap=True)
+        elif len(offline) == len(said.tables):
+            out.print(Text("no table is online: every study is refused", "yellow"), soft_wrap=True)
+
+
+def _offline(config: NodeConfig) -> tuple[dict[str, str], str | None]:
+    """Which tables studies cannot use, and why; or what is wrong with the files that say so."""
+    from mpc.errors import ParleyError
+    from parties.data.catalogue import Catalogue
+
+    try:
+        return Catalogue(config).offline(), None
+    except ParleyError as fault:  # the node read them when it started
+        return {}, fault.message

@@ -16,6 +16,7 @@ from mpc.units import PlanDigest
 from parties.commands.asked import (
     automatic_lines,
     automatic_plain,
+    decision_lines,
     request_lines,
     request_plain,
 )
@@ -52,7 +53,8 @@ def list_(
 ) -> None:
     """Show the studies that wait: what they ask, what they cost, what that would leave.
 
-    With --all, also what people decided and what the policy allowed by itself.
+    With --all, also what people decided, which run used an approval, and what the policy allowed
+    by itself.
 
     Example: parley requests list --config node.yaml
     """
@@ -73,7 +75,8 @@ def list_(
             return
         for request in found:
             title = f"{request.plan_digest[:12]}  {request.study}  {request.state.value}"
-            _print(title, request_lines(request, balances))
+            decisions = store.decisions(request.plan_digest) if every else ()
+            _print(title, (*request_lines(request, balances), *decision_lines(decisions)))
         for decision in automatic:
             title = f"{str(decision['plan_digest'])[:12]}  {decision['study']}  automatic"
             _print(title, automatic_lines(decision))

@@ -11,7 +11,7 @@ from mpc.plan.model import Plan
 from mpc.roster import Roster
 from mpc.session.approval import Approval
 from mpc.study.canonical import study_from_plain, study_to_plain
-from mpc.units import PARTIES_MAX, PARTIES_MIN
+from mpc.units import PARTICIPANTS_MAX, PARTIES_MAX, PARTIES_MIN
 
 _FIELDS = ("study", "roster", "approvals", "hellos")
 
@@ -45,5 +45,5 @@ class RunAgreement:
                 Approval.from_plain(item)
                 for item in record.items("approvals", PARTIES_MIN, PARTIES_MAX)
             ),
-            hellos=record.octet_items("hellos", PARTIES_MIN + 1, PARTIES_MAX + 1, HELLO_BYTES_MAX),
+            hellos=record.octet_items("hellos", PARTIES_MIN + 1, PARTICIPANTS_MAX, HELLO_BYTES_MAX),
         )

@@ -91,7 +91,7 @@ class Drive:
     def run(self, plan: Plan, judgements: Mapping[PartyId, wire.Judgement]) -> Outcome:
         """Run ``plan``, which every party approved. Raises the first failure, naming who."""
         approvals = [
-            Approval.from_bytes(judgements[member.id].approval) for member in plan.roster.parties
+            _approval(member.id, judgements[member.id].approval) for member in plan.roster.parties
         ]
         agreement = Agreement.of(plan, approvals, self._clock.unix_s(), build=self._build)
         own = make_hello(agreement, self._own.member.id, self._own.sign, self._randomness)
@@ -116,10 +116,7 @@ class Drive:
             self._cancel(run)
             ending.interrupted(self._state, self._clients, run)
             raise
-        try:
-            return self.collect(run, record, COLLECT_S)
-        except OPEN as error:
-            raise ending.left_open(self._state, self._committed, run, error) from None
+        return self._result(run, record, COLLECT_S, None)
 
     def _start(
         self, plan: Plan, run: RunId, approvals: list[Approval]
@@ -174,12 +171,26 @@ class Drive:
         stays out of reach, the run stays open, and ``parley status`` settles it later.
         """
         self._cancel(run)
+        return self._result(run, record, COLLECT_S if self._committed else 0.0, error)
+
+    def _result(
+        self, run: RunId, record: RunAgreement, wait_s: float, before: ParleyError | None
+    ) -> Outcome:
+        """What every party committed; without it, why not and what that cost is written and raised.
+
+        ``before``: why the run ended, if it did before all had committed.
+        """
         try:
-            return self.collect(run, record, COLLECT_S if self._committed else 0.0)
-        except NotCommitted:
+            return self.collect(run, record, wait_s)
+        except NotCommitted as denied:
+            error = before or denied
             ending.failed(self._state, self._clients, self._lost, run, error)
-        except OPEN:
+        except OPEN as silent:
+            error = before or silent
             raise ending.left_open(self._state, self._committed, run, error) from None
+        except ParleyError as odd:
+            error = odd
+            ending.without_share(self._state, self._clients, run, error)
         raise error
 
     def _watch(self, run: RunId) -> None:
@@ -235,7 +246,7 @@ class Drive:
         replies = self._replies(run, time.monotonic() + wait_s)
         plan = record.plan
         shares = tuple(
-            ReleasedShare.from_bytes(replies[member.id].share) for member in plan.roster.parties
+            _share(member.id, replies[member.id].share, plan.size) for member in plan.roster.parties
         )
         session = session_id(record.hellos)
         check_shares(plan.roster, plan.digest, run, session, opening_id(session), shares)
@@ -277,6 +288,28 @@ class Drive:
             except ParleyError:
                 if time.monotonic() + COLLECT_AGAIN_S > end or settled.wait(COLLECT_AGAIN_S):
                     raise
+
+
+def _approval(party: PartyId, data: bytes) -> Approval:
+    """What ``party`` sent for its approval. Raises IntegrityError naming it if it cannot be one."""
+    try:
+        approval = Approval.from_bytes(data)
+    except IntegrityError as fault:
+        raise IntegrityError(fault.what, party=party) from None
+    if approval.party != party:
+        raise IntegrityError("its approval is another party's", party=party)
+    return approval
+
+
+def _share(party: PartyId, data: bytes, size: int) -> ReleasedShare:
+    """What ``party`` sent for its share. Raises IntegrityError naming it if it cannot be one."""
+    try:
+        share = ReleasedShare.from_bytes(data)
+    except IntegrityError as fault:
+        raise IntegrityError(fault.what, party=party) from None
+    if share.party != party or len(share.words) != size:
+        raise IntegrityError("its share is another party's, or of another plan", party=party)
+    return share
 
 
 def _tells_of_another(failure: tuple[PartyId, BaseException]) -> bool:

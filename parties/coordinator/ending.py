@@ -69,6 +69,20 @@ def left_open(
     )
 
 
+def without_share(
+    state: CoordinatorState, clients: Clients, run: RunId, error: ParleyError
+) -> None:
+    """What parties sent are no shares that make a result. They may yet, so the run is open.
+
+    ``error`` then says what it cost.
+    """
+    charges = charges_of(clients, run, wait_s=CHARGES_S)
+    state.left_open(run, error.message)
+    state.charged(run, together(charges))
+    hint = f"parley status {run[:12]} completes the study once all shares are right"
+    _add(error, f"run {run[:12]} is open: {charges_text(charges)}", hint)
+
+
 def _add(error: ParleyError, what: str, hint: str) -> None:
     error.what = f"{error.what}; {what}"
     error.hint = "; ".join(filter(None, (error.hint, hint)))

@@ -85,6 +85,10 @@ class Catalogue:
             )
         return None
 
+    def offline(self) -> dict[str, str]:
+        """Every table that studies cannot use, and :meth:`why_offline`."""
+        return {name: why for name in self._config.tables if (why := self.why_offline(name))}
+
     def misfits(self, table: Table) -> Iterator[str]:
         """Why a study's columns cannot be read from the table. By schema alone."""
         if table.name in self._written:

@@ -166,7 +166,7 @@ def _csv_header(path: Path, source: CsvSource, found: FaultList) -> list[str] | 
         return None
     except csv.Error:
         what, allowed = "a header that cannot be read", 'quotes as "…", doubled within'
-        others = _other_delimiters(first_line(path, source), source)
+        others = other_delimiters(first_line(path, source), source)
         if others:
             what, allowed = ONE_COLUMN, _ask_delimiter(others, source)
         found.add(str(path), Fault(faults.STRUCTURE, "header", what, allowed, 1, 1))
@@ -184,7 +184,7 @@ def _is_split(
     """Whether the header is more than one cell that another delimiter would split."""
     if len(header) != 1 or schema.header(next(iter(schema.columns))) == header[0]:
         return True
-    others = _other_delimiters(header[0], source)
+    others = other_delimiters(header[0], source)
     if not others:
         return True
     allowed = _ask_delimiter(others, source)
@@ -192,7 +192,7 @@ def _is_split(
     return False
 
 
-def _other_delimiters(line: str, source: CsvSource) -> list[str]:
+def other_delimiters(line: str, source: CsvSource) -> list[str]:
     """Delimiters that ``line`` has and the schema does not say, if it has none of the schema's."""
     if source.delimiter in line:
         return []

@@ -97,10 +97,9 @@ class Trust:
     def check_roster(self, roster: Roster) -> None:
         """Refuse a proposed roster that has not this very participant, or has an unpinned one."""
         own = self.identity.member
-        members = (*roster.parties, roster.coordinator)
-        if own.id not in [member.id for member in members]:
+        if own.id not in roster.ids:
             raise IdentityError(f"the roster does not list {own.id}, whom it was sent to")
-        for member in members:
+        for member in roster:
             if member.id != own.id:
                 self.check(member)
             elif member != own:

@@ -90,11 +90,11 @@ def fail_expired(connection: sqlite3.Connection, now: int) -> None:
 def partners_of(
     connection: sqlite3.Connection, limits: PartnerLimits, now: int
 ) -> tuple[PartnerEntry, ...]:
-    """Every partner that was ever charged. What expired by ``now`` counts as aborted already."""
+    """Every partner that was ever charged. What expired by ``now`` counts as settled already."""
     rows = connection.execute(
         "SELECT partner, count(*) FILTER (WHERE state = 'reserved' AND expires_unix_s > ?),"
         " count(*) FILTER (WHERE (state = 'released' AND settled_unix_s > ?)"
-        " OR (state = 'reserved' AND expires_unix_s <= ?))"
+        " OR (state = 'reserved' AND expires_unix_s <= ? AND computed_unix_s IS NOT NULL))"
         " FROM charge GROUP BY partner ORDER BY partner",
         (now, now - limits.aborts_window_s, now),
     )

@@ -218,7 +218,10 @@ class SqliteLedger:
                 raise LedgerError(f"run {run} was not computed while its reservation lasted")
 
     def release(self, run: RunId) -> bool:
-        """Somebody ordered the run's end: reserved → released. False if it was not reserved."""
+        """Somebody ordered the run's end: reserved → released. False if it was not reserved.
+
+        It comes too late for a reservation that expired: that is settled as a failure.
+        """
         return self._settle(run, "'released'")
 
     def fail(self, run: RunId) -> bool:
@@ -229,11 +232,13 @@ class SqliteLedger:
         return self._settle(run, FAILED)
 
     def _settle(self, run: RunId, state: str) -> bool:
+        now = self._clock.unix_s()
         with self._database.transaction() as connection:
+            fail_expired(connection, now)
             moved = connection.execute(
                 f"UPDATE charge SET state = {state}, settled_unix_s = ?"  # noqa: S608 - constants
                 " WHERE run = ? AND state = 'reserved'",
-                (self._clock.unix_s(), run),
+                (now, run),
             )
             return moved.rowcount == 1
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from mpc.accounting.conversion import epsilon_from_rho
+from mpc.accounting.conversion import epsilon_from_rho, epsilon_within
 from mpc.errors import UsageError
 from mpc.ports import Balance, ChargeState
 from mpc.units import ProtectedUnit, RhoPico, rho_text
@@ -20,6 +20,9 @@ from parties.node.parts import LEDGER
 from parties.policy.model import PolicyFile, load_policy
 from parties.report.figures import iso_time
 from parties.system import SystemClock
+
+ROUNDED_DOWN = frozenset({"cap", "left"})
+"""Amounts that may still be spent: shown never larger than they are, the others never smaller."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,6 @@ class DomainAccount:
     delta: Decimal | None
     charges: tuple[ChargeEntry, ...]
 
-    def epsilon(self, rho: RhoPico) -> Decimal | None:
-        """``rho`` as epsilon at the domain's delta. Epsilon does not add up; rho does."""
-        return None if self.delta is None else epsilon_from_rho(rho, self.delta)
-
     @property
     def amounts(self) -> dict[str, RhoPico]:
         """rho of the cap, and what is spent, reserved and left of it."""
@@ -49,6 +48,19 @@ class DomainAccount:
             "left": said.rho_left,
         }
 
+    @property
+    def epsilons(self) -> dict[str, Decimal | None]:
+        """The same as epsilon at the domain's delta. Epsilon does not add up; rho does.
+
+        Cap and left are the largest study that they allow, rounded down; the others round up.
+        """
+        if self.delta is None:
+            return dict.fromkeys(self.amounts)
+        return {
+            name: (epsilon_within if name in ROUNDED_DOWN else epsilon_from_rho)(rho, self.delta)
+            for name, rho in self.amounts.items()
+        }
+
     def to_plain(self) -> dict[str, object]:
         """For ``--json``: every digit, as decimal text."""
         return {
@@ -57,7 +69,7 @@ class DomainAccount:
             "adjacency": self.unit.adjacency.value,
             "delta": None if self.delta is None else f"{self.delta:f}",
             "rho": {name: rho_text(rho) for name, rho in self.amounts.items()},
-            "epsilon": {name: _text(self.epsilon(rho)) for name, rho in self.amounts.items()},
+            "epsilon": {name: _text(said) for name, said in self.epsilons.items()},
             "charges": [charge_plain(each) for each in self.charges],
         }
 

@@ -90,7 +90,10 @@ class Desk:
         return self._decision(plan, proposed.asker, budget)
 
     def _decision(self, plan: Plan, asker: PartyId, budget: wire.Budget) -> wire.Judgement:
-        """Policy's yes, or that of a person: what it is, or that it is awaited."""
+        """Policy's yes, or that of a person: what it is, or that it is awaited.
+
+        What a person refused, the policy does not allow alone.
+        """
         approver, since = POLICY, self._clock.unix_s()
         manual = self._policy.value.approval == "manual"
         if manual:
@@ -104,11 +107,12 @@ class Desk:
             if asked.state is RequestState.PENDING:
                 verdict = wire.Judgement.PENDING
                 return wire.Judgement(verdict=verdict, manual=True, budget=budget)
-            if asked.state is RequestState.REFUSED:
-                what = f"refused by {asked.decided_by}: {asked.reason}"
-                allowed = "a changed study; or this one, if they reconsider"
-                return self._refused([wire.Reason(code=PERSON, what=what, allowed=allowed)], budget)
             approver, since = asked.decided_by, asked.decided_at
+        refused = self._requests.refused(plan.digest)
+        if refused is not None:
+            what = f"refused by {refused.decided_by}: {refused.reason}"
+            allowed = "a changed study; or this one, if they reconsider"
+            return self._refused([wire.Reason(code=PERSON, what=what, allowed=allowed)], budget)
         return wire.Judgement(
             verdict=wire.Judgement.APPROVED,
             approval=self._approval(plan, approver, since).to_bytes(),
@@ -143,9 +147,9 @@ class Desk:
         if entry is not None and entry.version != announced:
             allowed = "none is registered" if announced is None else f"version {announced}"
             what = f"version {entry.version} of table {name} is not the announced one"
-            yield self._own(VERSION, what, allowed)
+            yield Reason(VERSION, what, allowed)
         for misfit in self._catalogue.misfits(plan.study.table):
-            yield self._own(SCHEMA, misfit, "what parley data show publishes")
+            yield Reason(SCHEMA, misfit, "what parley coordinator tables shows of this party")
 
     def _log_offline(self, table: str) -> None:
         """Tell the owner in the node's log, once, why studies find no version of ``table``."""
@@ -164,11 +168,8 @@ class Desk:
         try:
             self._trust.check_roster(roster)
         except IdentityError as refusal:
-            return self._own(ROSTER, refusal.message, "the participants pinned here")
+            return Reason(ROSTER, refusal.message, "the participants pinned here")
         return None
-
-    def _own(self, code: str, what: str, allowed: str) -> Reason:
-        return Reason(code, what, allowed, self._config.file.name, 1)
 
     def _summary(self, plan: Plan) -> str:
         """The plan in words, and what it takes from this party's budget."""
@@ -285,5 +286,5 @@ class _AgreedPlans:
 
 
 def _wire_reason(reason: Reason) -> wire.Reason:
-    what = f"{reason.what} ({reason.file}:{reason.line})"
+    what = f"{reason.what} ({reason.file}:{reason.line})" if reason.file else reason.what
     return wire.Reason(code=reason.code, what=what, allowed=reason.allowed)

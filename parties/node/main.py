@@ -7,19 +7,23 @@ wrong there is all that is told; then, before gRPC, the zygote is started, for i
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
+import os
 import shutil
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
 
-from mpc.errors import ConfigFaults, Fault, ListenError, ParleyError
+from mpc.errors import ConfigFaults, Fault, ListenError, ParleyError, StorageError
 from mpc.units import ProtectedUnit
 from parties.config import NodeConfig, load_node_config
 from parties.data.catalogue import Catalogue
@@ -30,7 +34,7 @@ from parties.identity.trust import load_trust
 from parties.ledger.sqlite import SqliteLedger
 from parties.node.account import ledger_limits
 from parties.node.desk import Desk
-from parties.node.parts import LEDGER, REQUESTS, TEMPORARY, NodeParts
+from parties.node.parts import LEDGER, LIFE, REQUESTS, TEMPORARY, NodeParts
 from parties.node.requests import RequestStore
 from parties.node.runs import WATCHERS_MAX, share_of
 from parties.node.service import ControlService
@@ -106,6 +110,28 @@ def settle_orphans(parts: NodeParts) -> int:
     return sum(parts.ledger.fail(run) for run in parts.ledger.reserved())
 
 
+@contextmanager
+def only_life(config: NodeConfig) -> Iterator[None]:
+    """This process alone is the node of its folder while the block lasts, wherever it listens.
+
+    Another life would settle what the runs of this one still hold. Raises StorageError if there is
+    one; that of a process that was killed is over.
+    """
+    config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = os.open(config.state / LIFE, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StorageError(
+                f"{config.state}: {config.party}'s node runs already",
+                hint="stop it first, wherever it listens: two would undo each other's studies",
+            ) from None
+        yield
+    finally:
+        os.close(held)
+
+
 def check_address(listen: str) -> None:
     """Raise ListenError if ``listen`` cannot be bound now. Nothing stays bound."""
     host, port = split_address(listen)
@@ -128,6 +154,11 @@ def check_address(listen: str) -> None:
 def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
     """Run a node until SIGTERM or SIGINT. ``zygote_module`` is what its workers are forked from."""
     keep_no_core()
+    with only_life(config):
+        _serve(config, zygote_module)
+
+
+def _serve(config: NodeConfig, zygote_module: str) -> None:
     parts = open_parts(config)
     check_address(config.listen)
     zygote = Zygote(zygote_module)
@@ -151,7 +182,6 @@ def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
             port = 0
         if not port:
             raise ListenError(f"cannot listen on {config.listen}", hint=TAKEN)
-        # The port is ours, so no other life of this node is under way.
         shutil.rmtree(config.state / TEMPORARY, ignore_errors=True)
         settled = settle_orphans(parts)
         if settled:

@@ -15,6 +15,7 @@ from parties.policy.model import PolicyFile
 LEDGER = "ledger.db"
 REQUESTS = "requests.db"
 TEMPORARY = "tmp"
+LIFE = "node.lock"  # held by the one process that is this node
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ in the database, so a replayed start finds it gone. Requests wait for a person a
 approve or refuse them (``parley requests``); the coordinator asks again until one did.
 
 Whose yes it is counts at the start, not only when it was signed: a person's starts nothing once it
-was taken back, and the policy's own starts nothing once a person decides here.
+was taken back, and the policy's own starts nothing once a person decides here. What a person
+refused stays refused until it is reconsidered, whoever decides by then.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mpc.errors import Busy, IntegrityError, UsageError
 from mpc.ports import Clock
 from mpc.units import PartyId, PlanDigest, RunId
 from parties.database import Database
+from parties.node.request_tables import TABLES
 
 REQUESTS_PENDING_MAX = 20  # of one coordinator
 APPROVALS_OPEN_MAX = 100  # of one coordinator, one a plan
@@ -26,40 +28,6 @@ POLICY = "policy"
 """What approvals call a policy's own yes; no person may decide under this name."""
 
 RECONSIDER = "parley requests reconsider takes a decision back until a run has used it"
-_TABLES = """
-CREATE TABLE IF NOT EXISTS request (
-    plan_digest TEXT PRIMARY KEY,
-    study TEXT NOT NULL,
-    asked_by TEXT NOT NULL,
-    asked_at INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    summary TEXT NOT NULL,
-    decided_by TEXT NOT NULL DEFAULT '',
-    decided_at INTEGER NOT NULL DEFAULT 0,
-    reason TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE TABLE IF NOT EXISTS decision (
-    plan_digest TEXT NOT NULL,
-    state TEXT NOT NULL,
-    decided_by TEXT NOT NULL,
-    decided_at INTEGER NOT NULL,
-    reason TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS promised (
-    nonce TEXT PRIMARY KEY,
-    plan_digest TEXT NOT NULL,
-    coordinator TEXT NOT NULL,
-    approved_by TEXT NOT NULL,
-    expires_at INTEGER NOT NULL,
-    used INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE TABLE IF NOT EXISTS run (
-    run TEXT PRIMARY KEY,
-    plan_digest TEXT NOT NULL,
-    coordinator TEXT NOT NULL,
-    domain TEXT NOT NULL
-) STRICT;
-"""
 
 
 class RequestState(StrEnum):
@@ -88,12 +56,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision as it was made: approved, refused, or taken back (``pending`` again)."""
+    """One decision as it was made: approved, refused, or taken back (``pending`` again).
+
+    ``run`` is the one that used an approval up, if any did.
+    """
 
     state: RequestState
     decided_by: str
     decided_at: int
     reason: str
+    run: RunId | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +82,7 @@ class RequestStore:
     """Requests and approvals of one node, in SQLite (WAL, synchronous=FULL), mode 0600."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        self._database = Database(path, _TABLES)
+        self._database = Database(path, TABLES)
         self._clock = clock
 
     def ask(
@@ -199,6 +171,11 @@ class RequestStore:
             _record(database, request.plan_digest, _decision_of(request))
             return request
 
+    def refused(self, plan_digest: PlanDigest) -> Request | None:
+        """The request for this plan, if a person's refusal of it stands."""
+        with self._database.transaction() as database:
+            return self._get(database, plan_digest) if _refuses(database, plan_digest) else None
+
     def reconsider(self, plan_digest: PlanDigest, taken_back_by: str, reason: str) -> Request:
         """Take back a decision that no run has used: the request waits for a person again.
 
@@ -233,7 +210,15 @@ class RequestStore:
                 " ORDER BY rowid",
                 (plan_digest,),
             ).fetchall()
-        return tuple(Decision(RequestState(row[0]), *row[1:]) for row in rows)
+            used = dict(
+                database.execute(
+                    "SELECT decision, run FROM used WHERE plan_digest = ?", (plan_digest,)
+                ).fetchall()
+            )
+        return tuple(
+            Decision(RequestState(state), by, at, reason, used.get(number))
+            for number, (state, by, at, reason) in enumerate(rows, start=1)
+        )
 
     @staticmethod
     def _get(database: sqlite3.Connection, plan_digest: str) -> Request:
@@ -267,13 +252,16 @@ class RequestStore:
     ) -> None:
         """Remember an approval that is about to be sent, instead of the plan's earlier open one.
 
-        Raises IntegrityError if it is of a person who does not approve the plan (any more), and
-        Busy if too many of this coordinator's are open.
+        Raises IntegrityError if it is of a person who does not approve the plan (any more), or of
+        the policy while a person refuses it, and Busy if too many of this coordinator's are open.
         """
         with self._database.transaction() as database:
-            if approved_by != POLICY and not _approves(database, approved_by, plan_digest):
+            if _refuses(database, plan_digest) or not (
+                approved_by == POLICY or _approves(database, approved_by, plan_digest)
+            ):
                 raise IntegrityError(
-                    "the decision on this plan was just taken back", hint="propose the plan again"
+                    "the decision on this plan was just taken back, or it was refused",
+                    hint="propose the plan again",
                 )
             database.execute(
                 "DELETE FROM promised WHERE used = 0 AND (expires_at <= ?"
@@ -320,6 +308,11 @@ class RequestStore:
                 "INSERT INTO run (run, plan_digest, coordinator, domain) VALUES (?, ?, ?, ?)",
                 (begun.run, begun.plan_digest, begun.coordinator, begun.domain),
             )
+            if row[0] != POLICY:
+                database.execute(
+                    "INSERT INTO used SELECT ?, ?, count(*) FROM decision WHERE plan_digest = ?",
+                    (begun.run, begun.plan_digest, begun.plan_digest),
+                )
             database.execute(
                 "UPDATE request SET state = ? WHERE plan_digest = ? AND state = ?",
                 (RequestState.USED, begun.plan_digest, RequestState.APPROVED),
@@ -355,6 +348,15 @@ def _approves(database: sqlite3.Connection, person: str, plan_digest: PlanDigest
     row = database.execute(
         "SELECT 1 FROM request WHERE plan_digest = ? AND state = ? AND decided_by = ?",
         (plan_digest, RequestState.APPROVED, person),
+    ).fetchone()
+    return row is not None
+
+
+def _refuses(database: sqlite3.Connection, plan_digest: PlanDigest) -> bool:
+    """Whether a person's refusal of the plan stands, whoever decides here now."""
+    row = database.execute(
+        "SELECT 1 FROM request WHERE plan_digest = ? AND state = ?",
+        (plan_digest, RequestState.REFUSED),
     ).fetchone()
     return row is not None
 

@@ -9,8 +9,8 @@ from mpc.columns.model import CategoryColumn, Column, DateColumn
 from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.count.declare import Count
 from mpc.questions.histogram.declare import Histogram
-from mpc.units import Adjacency, ProtectedUnit, rho_text
-from parties.policy.charge import charge
+from mpc.units import Adjacency, ProtectedUnit, RhoPico, rho_text
+from parties.policy.charge import charge, charge_factor
 from parties.policy.model import Domain
 
 LEVELS_SHOWN_MAX = 12
@@ -43,9 +43,19 @@ def request_summary(plan: Plan, domain_name: str, domain: Domain | None) -> str:
     return json.dumps(said, ensure_ascii=False)
 
 
-def _cost(plan: Plan, name: str, domain: Domain) -> dict[str, str]:
+def _cost(plan: Plan, name: str, domain: Domain) -> dict[str, object]:
+    """What the owner's ledger will be charged, and each question's part of that."""
     rho = charge(plan, domain)
+    factor = charge_factor(plan.study, domain)
+    parts = {each.name: RhoPico(each.rho * factor) for each in plan.questions}
     return {
+        "questions": {
+            each: {
+                "rho": rho_text(part),
+                "epsilon": f"{epsilon_from_rho(part, domain.delta):f}",
+            }
+            for each, part in parts.items()
+        },
         "domain": name,
         "rho": rho_text(rho),
         "epsilon": f"{epsilon_from_rho(rho, domain.delta):f}",
@@ -55,7 +65,7 @@ def _cost(plan: Plan, name: str, domain: Domain) -> dict[str, str]:
 
 
 def question_text(plan: Plan, question: PlannedQuestion) -> str:
-    """``mean of days [0, 30] step 1 by sex (F, M), epsilon 0.806``."""
+    """``mean of days [0, 30] step 1 by sex (F, M)``: what is asked, without its price."""
     columns = plan.study.table.columns
     declared = plan.study.questions[question.name]
     if isinstance(declared, Count):
@@ -66,7 +76,7 @@ def question_text(plan: Plan, question: PlannedQuestion) -> str:
         text += f" in bins {', '.join(str(edge) for edge in declared.bins)}"
     if declared.by:
         text += " by " + " and ".join(column_text(name, columns[name]) for name in declared.by)
-    return f"{text}, epsilon {question.epsilon:f}"
+    return text
 
 
 def column_text(name: str, column: Column) -> str:

@@ -23,6 +23,10 @@ WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
+    # glibc keeps the pages of large arrays: mapped anew for each they cost more than the sums.
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
+    "MALLOC_TOP_PAD_": str(64 << 20),
 }
 
 
@@ -63,6 +67,7 @@ class Zygote:
         self._socket = own
         self._lock = threading.Lock()
         self._ready = False
+        self._owed = 0  # answers of the zygote to requests so far
 
     def wait_ready(self, deadline_s: float = ZYGOTE_READY_S) -> None:
         """Return once the imports are done. Raises StudyAborted if the zygote ended or is late."""
@@ -85,12 +90,21 @@ class Zygote:
             try:
                 self._socket.settimeout(FORK_REPLY_S)
                 socket.send_fds(self._socket, [FORK], [theirs.fileno()])
-                process = int(self._line())
+                self._owed += 1
+                process = self._last_owed()
                 handle = os.pidfd_open(process)
             except (OSError, ValueError):
                 own.close()
                 raise TransportError("this node's zygote did not fork a worker") from None
         return Worker(Pipe(own), handle)
+
+    def _last_owed(self) -> int:
+        """The process of the latest request. Those that were given up have ended by their pipes."""
+        process = 0
+        while self._owed:
+            process = int(self._line())
+            self._owed -= 1
+        return process
 
     def _line(self) -> bytes:
         line = bytearray()

@@ -33,6 +33,7 @@ ADJACENCY = "PLY-R021"
 STUDY_BUDGET = "PLY-R022"
 DOMAIN = "PLY-R023"
 CAPACITY = "PLY-R024"
+DEALER = "PLY-R025"
 LIFETIME_BUDGET = "PLY-B010"
 
 NOISES = {MECHANISM: "own"}
@@ -41,18 +42,22 @@ NOISES = {MECHANISM: "own"}
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a plan is refused, which line says so, and what would be allowed. No data in it."""
+    """Why a plan is refused, which line says so, and what would be allowed. No data in it.
+
+    ``file`` is empty if no line of a file says so.
+    """
 
     code: str
     what: str
     allowed: str
-    file: str
-    line: int
+    file: str = ""
+    line: int = 0
 
     def render(self) -> str:
         """``policy.yaml:18 PLY-R016 what; allowed: …``."""
         tail = f"; allowed: {self.allowed}" if self.allowed else ""
-        return f"{self.file}:{self.line} {self.code} {self.what}{tail}"
+        place = f"{self.file}:{self.line} " if self.file else ""
+        return f"{place}{self.code} {self.what}{tail}"
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,8 @@ def _who(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:
         if recipient not in said.recipients:
             what = f"{recipient} may not receive results"
             yield _reason(policy, RECIPIENT, what, _words(said.recipients), "recipients")
+    if plan.roster.dealer is not None:  # no policy can name one yet, and empty means no
+        yield _reason(policy, DEALER, f"dealer {plan.roster.dealer.id} is not accepted", "none")
 
 
 def _what_for(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from mpc.units import DELTA_UNIT, RHO_UNIT, DeltaAtto, RhoPico
 
 NOT_AVAILABLE = "–"
 DECIMALS_MAX = 6
 MINUS = "−"
+_EPSILON_SHOWN = Decimal("0.001")
+_RHO_DIGITS = 4
 
 
 def decimals_for(noise_sd: float | None) -> int:
@@ -58,15 +60,37 @@ def significant_text(value: Decimal | float | None, digits: int = 3) -> str:
 
 
 def epsilon_text(epsilon: Decimal) -> str:
-    """An epsilon, rounded up to three decimal places: never smaller than it is."""
-    from decimal import ROUND_CEILING
+    """An epsilon that something costs, up to three decimal places: never smaller than it is."""
+    return f"{epsilon.quantize(_EPSILON_SHOWN, rounding=ROUND_CEILING):f}"
 
-    return f"{epsilon.quantize(Decimal('0.001'), rounding=ROUND_CEILING):f}"
+
+def epsilon_left_text(epsilon: Decimal) -> str:
+    """An epsilon that is left, down to three decimal places: never larger than it is."""
+    return f"{epsilon.quantize(_EPSILON_SHOWN, rounding=ROUND_FLOOR):f}"
 
 
 def rho_figure(rho: RhoPico) -> str:
-    """A zCDP rho to four significant digits."""
-    return significant_text(Decimal(rho) / RHO_UNIT, digits=4)
+    """A zCDP rho that something costs, up to four significant digits: never smaller than it is."""
+    return _rho_digits(rho, ROUND_CEILING)
+
+
+def rho_left_figure(rho: RhoPico) -> str:
+    """A zCDP rho that is left, or a cap, down to four significant digits: never larger."""
+    return _rho_digits(rho, ROUND_FLOOR)
+
+
+def _rho_digits(rho: RhoPico, rounding: str) -> str:
+    number = Decimal(rho) / RHO_UNIT
+    if not number:
+        return "0"
+    decimals = max(0, _RHO_DIGITS - 1 - number.adjusted())
+    text = f"{number.quantize(Decimal(1).scaleb(-decimals), rounding=rounding):,f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", MINUS)
+
+
+def share_left_text(left: int, cap: int) -> str:
+    """``left`` of ``cap`` in whole percent, rounded down, from 0 to 100."""
+    return f"{max(0, min(100, left * 100 // cap)) if cap > 0 else 0}%"
 
 
 def small_text(value: Decimal) -> str:

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from mpc.plan.model import CoalitionLoss, Plan, PlannedQuestion
 from mpc.questions.answer import Answer, Estimate
 from parties.report.charts import draw, shown
+from parties.report.cuts import cut_notes, value_text
 from parties.report.drawing import chart_of, is_bars
 from parties.report.figures import (
     NOT_AVAILABLE,
@@ -27,11 +28,14 @@ from parties.report.figures import (
     count_text,
     decimals_for,
     delta_figure,
+    epsilon_left_text,
     epsilon_text,
     interval_text,
     iso_time,
     number_text,
     rho_figure,
+    rho_left_figure,
+    share_left_text,
     significant_text,
     small_text,
     time_text,
@@ -87,7 +91,7 @@ def render_report(
         unit=unit_text(plan),
         total=_total(plan),
         parties=_parties(verified),
-        members=[*plan.roster.parties, plan.roster.coordinator],
+        members=list(plan.roster),
         questions=[_question(plan, answer, truths) for answer in verified.answers],
         coalitions=[_coalition(loss, plan) for loss in plan.coalitions],
         columns=_columns(plan),
@@ -214,6 +218,7 @@ def _question(plan: Plan, answer: Answer, truths: Truths) -> Mapping[str, object
             }
             for index, cell in enumerate(answer.cells)
         ],
+        "cuts": cut_notes(answer, counted),
         "warnings": answer.warnings,
     }
 
@@ -229,7 +234,7 @@ def _estimate(estimate: Estimate, counted: str, truth: float | None) -> Mapping[
     decimals = decimals_for(estimate.noise_sd)
     return {
         "name": estimate_text(estimate.name, counted),
-        "value": number_text(estimate.value, decimals),
+        "value": value_text(estimate, decimals),
         "interval": interval_text(estimate.low, estimate.high, decimals),
         "noise_sd": significant_text(estimate.noise_sd, 2),
         "sampling": interval_text(estimate.sampling_low, estimate.sampling_high, decimals),
@@ -288,9 +293,9 @@ def _budgets(
 def _budget(budget: PartyBudget) -> Mapping[str, str]:
     return {
         "party": budget.party,
-        "left": rho_figure(budget.rho_left),
-        "cap": rho_figure(budget.rho_cap),
-        "share": f"{budget.share_left:.0%}".replace("%", " %"),
-        "epsilon": epsilon_text(budget.epsilon_left) if budget.rho_left else NOT_AVAILABLE,
+        "left": rho_left_figure(budget.rho_left),
+        "cap": rho_left_figure(budget.rho_cap),
+        "share": share_left_text(budget.rho_left, budget.rho_cap).replace("%", " %"),
+        "epsilon": epsilon_left_text(budget.epsilon_left) if budget.rho_left else NOT_AVAILABLE,
         "delta": small_text(budget.delta),
     }

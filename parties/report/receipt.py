@@ -39,7 +39,15 @@ from mpc.session.approval import Approval, check_approvals
 from mpc.session.hello import session_id
 from mpc.session.share import SOFTWARE_LENGTH_MAX, ReleasedShare
 from mpc.session.signer import Signer
-from mpc.units import PARTIES_MAX, PARTIES_MIN, PlanDigest, RunId, SessionId, sha256_hex
+from mpc.units import (
+    PARTICIPANTS_MAX,
+    PARTIES_MAX,
+    PARTIES_MIN,
+    PlanDigest,
+    RunId,
+    SessionId,
+    sha256_hex,
+)
 from parties.system import SOFTWARE_VERSION
 
 FORMAT = "parley-receipt/1"
@@ -148,7 +156,7 @@ def load_receipt(data: bytes) -> Receipt:
         run=RunId(record.digest("run")),
         hellos=tuple(
             canonical_bytes(item)
-            for item in record.items("hellos", PARTIES_MIN + 1, PARTIES_MAX + 1)
+            for item in record.items("hellos", PARTIES_MIN + 1, PARTICIPANTS_MAX)
         ),
         session=SessionId(record.octets("session", 32, 32)),
         shares=tuple(

@@ -35,6 +35,8 @@ _CSV_HEAD = (
     "sampling_low_95",
     "sampling_high_95",
     "reason",
+    "raw",
+    "note",
 )
 
 
@@ -145,6 +147,8 @@ def results_csv(answers: Sequence[Answer], truth: Sequence[Answer] | None = None
                     estimate.sampling_low,
                     estimate.sampling_high,
                     estimate.reason,
+                    estimate.raw,
+                    estimate.note,
                 ]
                 if truths:
                     row.append(truths.value(answer.question, index, estimate.name))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from mpc.accounting.conversion import epsilon_from_rho
+from mpc.accounting.conversion import epsilon_within
 from mpc.units import RHO_UNIT, PartyId, RhoPico
 
 
@@ -39,14 +39,9 @@ class PartyBudget:
     delta: Decimal
 
     @property
-    def share_left(self) -> float:
-        """Fraction of the cap that is left, 0 to 1."""
-        return max(0.0, min(1.0, self.rho_left / self.rho_cap)) if self.rho_cap > 0 else 0.0
-
-    @property
     def epsilon_left(self) -> Decimal:
-        """What is left as epsilon at ``delta``. Epsilon does not subtract; rho does."""
-        return epsilon_from_rho(self.rho_left, self.delta) if self.rho_left > 0 else Decimal(0)
+        """The largest epsilon at ``delta`` that what is left allows. Only rho subtracts."""
+        return epsilon_within(self.rho_left, self.delta) if self.rho_left > 0 else Decimal(0)
 
     def to_plain(self) -> dict[str, str]:
         return {

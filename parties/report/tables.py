@@ -13,15 +13,19 @@ from rich.text import Text
 from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.answer import Answer, Estimate
 from mpc.units import RHO_UNIT, PartyId
+from parties.report.cuts import cut_notes, value_text
 from parties.report.figures import (
     NOT_AVAILABLE,
     bytes_text,
     count_text,
     decimals_for,
+    epsilon_left_text,
     epsilon_text,
     interval_text,
     number_text,
     rho_figure,
+    rho_left_figure,
+    share_left_text,
     significant_text,
     small_text,
 )
@@ -86,6 +90,11 @@ def result_table(
         plain_text(f"{answer.question}: {warning}", "yellow")
         for answer in answers
         for warning in answer.warnings
+    )
+    parts.extend(
+        plain_text(f"{answer.question}: {note}", "yellow")
+        for answer in answers
+        for note in cut_notes(answer, rows_text(plan, answer.question), CELLS_SHOWN_MAX)
     )
     parts.append(plain_text(COMPOSITION, "dim"))
     if budgets is not None:
@@ -160,7 +169,7 @@ def _numbers(estimate: Estimate) -> list[Text]:
         return [Text(NOT_AVAILABLE), Text(NOT_AVAILABLE)]
     decimals = decimals_for(estimate.noise_sd)
     return [
-        Text(number_text(estimate.value, decimals)),
+        Text(value_text(estimate, decimals)),
         Text(interval_text(estimate.low, estimate.high, decimals)),
     ]
 
@@ -188,10 +197,10 @@ def budget_table(budgets: Sequence[PartyBudget], parties: Sequence[PartyId]) -> 
             continue
         table.add_row(
             plain_text(party),
-            rho_figure(budget.rho_left),
-            rho_figure(budget.rho_cap),
-            f"{budget.share_left:.0%}",
-            epsilon_text(budget.epsilon_left),
+            rho_left_figure(budget.rho_left),
+            rho_left_figure(budget.rho_cap),
+            share_left_text(budget.rho_left, budget.rho_cap),
+            epsilon_left_text(budget.epsilon_left),
             small_text(budget.delta),
         )
     return table
@@ -288,7 +297,7 @@ def _verdict_table(verdicts: Sequence[PartyVerdict]) -> RenderableType:
         budget = verdict.budget
         left = NOT_AVAILABLE
         if budget is not None:
-            left = f"{rho_figure(budget.rho_left)} of {rho_figure(budget.rho_cap)}"
+            left = f"{rho_left_figure(budget.rho_left)} of {rho_left_figure(budget.rho_cap)}"
         word = Text(verdict.decision.value, style=_VERDICT_STYLES[verdict.decision])
         table.add_row(plain_text(verdict.party), word, left)
     said = {verdict.decision for verdict in verdicts}

@@ -16,7 +16,7 @@ from typing import ClassVar, Self, TypeAlias
 from mpc.canonical import SIZE_MAX, Plain, Record
 from mpc.errors import IntegrityError
 from mpc.plan.cost import CONFIRMATION_BYTES, HELLO_BYTES_MAX
-from mpc.units import PARTIES_MAX, PartyId
+from mpc.units import PARTICIPANTS_MAX, PartyId
 from parties.problems import MESSAGE_MAX
 
 ADDRESS_LENGTH_MAX = 300  # a host has at most 253 characters
@@ -101,7 +101,7 @@ class Listening(Message):
 
 @dataclass(frozen=True)
 class Connect(Message):
-    """What the coordinator handed over: every party's address, all Hellos, its confirmation."""
+    """What the coordinator handed over: every worker's address, all Hellos, its confirmation."""
 
     FIELDS: ClassVar[tuple[str, ...]] = ("addresses", "hellos", "confirmation", "direct")
 
@@ -123,7 +123,7 @@ class Connect(Message):
         return cls(
             addresses=_addresses(record.plain("addresses")),
             # Whoever's Hello is too large is named by the reader of Hellos.
-            hellos=record.octet_items("hellos", 1, PARTIES_MAX + 1, SIZE_MAX),
+            hellos=record.octet_items("hellos", 1, PARTICIPANTS_MAX, SIZE_MAX),
             confirmation=record.octets("confirmation", CONFIRMATION_BYTES, CONFIRMATION_BYTES),
             direct=_truth(record, "direct"),
         )
@@ -215,8 +215,8 @@ def _truth(record: Record, name: str) -> bool:
 
 
 def _addresses(plain: Plain) -> dict[PartyId, str]:
-    if not isinstance(plain, dict) or len(plain) > PARTIES_MAX:
-        raise IntegrityError(f"a run's addresses are an object of at most {PARTIES_MAX}")
+    if not isinstance(plain, dict) or len(plain) >= PARTICIPANTS_MAX:
+        raise IntegrityError(f"a run's addresses are an object of at most {PARTICIPANTS_MAX - 1}")
     addresses: dict[PartyId, str] = {}
     for party, address in plain.items():
         if not isinstance(address, str) or len(address) > ADDRESS_LENGTH_MAX:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from federation import Consortium
@@ -11,6 +12,8 @@ from typer.testing import CliRunner
 from mpc.errors import IdentityError
 from parties.cli import app
 from parties.coordinator.client import PartyClient
+from parties.data.register import register_table
+from parties.data.schema import load_schema
 from parties.identity.store import load_identity
 
 
@@ -37,6 +40,38 @@ def test_running_node_is_healthy_and_a_killed_one_is_not(consortium: Consortium)
     assert found["bravo"] == sound["bravo"]
     assert found["alpha"]["error"]["code"] == "PLY-N002"
     assert f"alpha  {found['alpha']['error']['what']}" in missing.output
+
+
+def test_owner_is_told_by_health_of_a_table_that_is_offline_and_why(
+    consortium: Consortium,
+) -> None:
+    config = consortium.federation.nodes["charlie"].node_config
+    asked = ["node", "health", "--config", str(config.file)]
+
+    def told() -> str:
+        done = CliRunner().invoke(app, asked)
+        assert done.exit_code == 0, done.output
+        assert "charlie: ready" in done.output
+        return done.output
+
+    assert "offline" not in told()
+    schema = config.tables["people"].schema_file
+    (data,) = [schema.parent / name for name in load_schema(schema).value.source.files]
+    written = data.stat()
+    declared, version = schema.read_text(), consortium.announced("charlie")
+    os.utime(data, ns=(1, 1))
+    try:
+        assert f"offline: table people: version {version} was" in told()
+        assert "no table is online: every study is refused" in told()
+        said = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)["data"]
+        assert data.name in said["offline"]["people"]
+        schema.write_text(declared.replace("columns:", "colums:"))
+        assert "the node would not start again" in told()
+    finally:
+        schema.write_text(declared)
+        os.utime(data, ns=(written.st_atime_ns, written.st_mtime_ns))
+    register_table(config, "people")
+    assert "offline" not in told()
 
 
 def test_coordinator_is_shown_the_tables_that_every_party_publishes(consortium: Consortium) -> None:

@@ -9,11 +9,11 @@ import pytest
 from session_federation import AgreedPlan, SessionFederation, agree_at, own_hello
 
 from mpc.errors import IntegrityError, ParleyError, SecretMisuseError
+from mpc.naming import operation_id
 from mpc.roster import Roster
 from mpc.session.agreement import BUILD, Agreement
 from mpc.session.establish import make_hello
 from mpc.session.hello import Hello
-from mpc.session.naming import operation_id
 from mpc.session.session import Session
 from mpc.testing.network import Ends, MemoryChannel, Network, together
 from mpc.testing.sessions import NOW_UNIX_S, Meeting, approvals_of

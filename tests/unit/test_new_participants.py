@@ -29,7 +29,7 @@ from parties.config import (
     load_coordinator_config,
     load_node_config,
 )
-from parties.data.schema import load_schema
+from parties.data.schema import CsvSource, load_schema
 from parties.identity.bundle import read_bundle
 from parties.new_files import column_names
 from parties.pinning import pin
@@ -275,6 +275,48 @@ def test_file_without_header_is_refused_and_nothing_is_made(tmp_path: Path) -> N
     for name in ("empty.csv", "latin.csv", "none.csv"):
         with pytest.raises(UsageError, match=name):
             make_node(new(tmp_path), tmp_path / name)
+    assert not (tmp_path / "hospital-a").exists()
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "typed", "encoding"),
+    [(";", ";", "latin-1"), ("\t", "\\t", "utf-16"), ("|", "|", "windows-1252")],
+)
+def test_schema_of_a_file_in_another_form_needs_no_edit_to_be_checked(
+    tmp_path: Path, delimiter: str, typed: str, encoding: str
+) -> None:
+    folder = tmp_path / "hospital-a"
+    data = tmp_path / "stays.csv"
+    data.write_bytes(f"Größe{delimiter}sex\n12{delimiter}F\n".encode(encoding))
+    made = parley(
+        "node", "new", folder, "--id", "hospital-a", "--organization", "Hospital A", "--table",
+        "stays", "--coordinator", "study-office", "--data", data, "--delimiter", typed,
+        "--encoding", encoding,
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    schema = load_schema(folder / "stays.schema.yaml").value
+    assert isinstance(schema.source, CsvSource)
+    assert (schema.source.delimiter, schema.source.encoding) == (delimiter, encoding)
+    assert [schema.header(name) for name in schema.columns] == ["Größe", "sex"]
+    checked = parley("data", "check", folder / "stays.schema.yaml")
+    assert checked.exit_code == 0, checked.output
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "is one column if its delimiter is ','"),
+        ({"delimiter": "/"}, "--delimiter '/' is none that a schema may say"),
+        ({"encoding": "ebcdic"}, "--encoding 'ebcdic' is none that a schema may say"),
+    ],
+)
+def test_form_that_a_file_has_not_is_refused_and_nothing_is_made(
+    tmp_path: Path, changes: dict[str, object], told: str
+) -> None:
+    data = tmp_path / "stays.csv"
+    data.write_text("age;sex\n41;F\n")
+    with pytest.raises(UsageError, match=re.escape(told)):
+        make_node(new(tmp_path, **changes), data)
     assert not (tmp_path / "hospital-a").exists()
 
 

@@ -10,12 +10,13 @@ from seeded_randomness import SeededRandomness
 
 from mpc.canonical import canonical_bytes, from_canonical
 from mpc.errors import IntegrityError
-from mpc.roster import Member, Roster, signed_bytes
+from mpc.roster import Member, Roster, dealer_shares_organization, signed_bytes
 from mpc.testing.participants import make_participants, roster_of
 from mpc.units import PARTIES_MAX, Role, sha256_hex
 
 PARTICIPANTS = make_participants(3, SeededRandomness("roster"))
 ROSTER = roster_of(PARTICIPANTS)
+DEALT = roster_of(make_participants(3, SeededRandomness("roster"), dealer=True))
 FIRST = PARTICIPANTS[0]
 
 
@@ -24,6 +25,43 @@ def test_order_is_parties_then_coordinator() -> None:
     assert ROSTER.coordinator.id == "office"
     assert ROSTER.ids == ("party-1", "party-2", "party-3", "office")
     assert list(ROSTER) == list(ROSTER.members)
+
+
+def test_a_dealer_stands_between_parties_and_coordinator_and_is_no_party() -> None:
+    assert ROSTER.dealer is None
+    assert ROSTER.linked == ROSTER.parties
+    assert DEALT.dealer is not None
+    assert DEALT.ids == ("party-1", "party-2", "party-3", "dealer", "office")
+    assert DEALT.linked == (*DEALT.parties, DEALT.dealer)
+    assert [member.id for member in DEALT.parties] == ["party-1", "party-2", "party-3"]
+    assert Roster.from_plain(from_canonical(canonical_bytes(DEALT.to_plain()))) == DEALT
+
+
+def test_a_dealer_changes_the_digest_and_is_not_to_be_had_by_renaming_a_party() -> None:
+    assert DEALT.dealer is not None
+    as_party = replace(DEALT.dealer, role=Role.PARTY)
+    others = [Roster((*DEALT.parties, as_party, DEALT.coordinator)), DEALT]
+    others.append(Roster((*DEALT.parties, DEALT.coordinator)))
+    assert len({other.digest for other in others}) == 3
+
+
+@pytest.mark.parametrize(
+    ("organization", "shared"),
+    [
+        ("Organization of party-1", True),
+        ("ORGANIZATION  of Party-3", True),
+        ("Organization\u00a0of office", True),
+        ("Organization of ofﬁce", True),  # a ligature
+        ("Organization of nobody else", False),
+    ],
+)
+def test_a_dealer_of_anybodys_organization_is_found(organization: str, shared: bool) -> None:
+    assert DEALT.dealer is not None
+    dealer = replace(DEALT.dealer, organization=organization)
+    roster = Roster((*DEALT.parties, dealer, DEALT.coordinator))
+
+    assert dealer_shares_organization(roster) is shared
+    assert not dealer_shares_organization(ROSTER)
 
 
 def test_canonical_form_goes_round_and_keeps_the_digest() -> None:
@@ -61,6 +99,12 @@ def test_fingerprint_is_over_both_certificates_tls_first() -> None:
         (Role.PARTY, Role.PARTY),
         (Role.COORDINATOR, Role.PARTY),
         (Role.PARTY, Role.COORDINATOR, Role.COORDINATOR),
+        (Role.DEALER, Role.COORDINATOR),
+        (Role.PARTY, Role.DEALER),
+        (Role.PARTY, Role.COORDINATOR, Role.DEALER),
+        (Role.PARTY, Role.DEALER, Role.DEALER, Role.COORDINATOR),
+        (Role.DEALER, Role.PARTY, Role.COORDINATOR),
+        (Role.PARTY, Role.DEALER, Role.PARTY, Role.COORDINATOR),
         (Role.PARTY,) * (PARTIES_MAX + 1) + (Role.COORDINATOR,),
     ],
 )
@@ -71,7 +115,9 @@ def test_other_shape_than_parties_and_one_coordinator_last_is_refused(
         Member(f"m-{i}", role, "Org", b"t%d" % i, b"s%d" % i)  # type: ignore[arg-type]
         for i, role in enumerate(roles)
     )
-    with pytest.raises(IntegrityError, match="1 to 16 parties and then the one coordinator"):
+    with pytest.raises(
+        IntegrityError, match="1 to 16 parties, at most one dealer, and then the one coordinator"
+    ):
         Roster(members)
 
 
@@ -99,7 +145,7 @@ def test_certificate_in_both_places_of_a_member_is_refused() -> None:
     [
         ("id", "Party 1"),
         ("id", ""),
-        ("role", "dealer"),
+        ("role", "owner"),
         ("organization", ""),
         ("organization", "x" * 65),
         ("organization", "two\nlines"),
@@ -122,8 +168,8 @@ def test_roster_of_another_form_is_refused(plain: object) -> None:
 
 
 def test_long_list_of_members_is_refused_before_it_is_read() -> None:
-    with pytest.raises(IntegrityError, match="at most 17 members"):
-        Roster.from_plain([None] * 18)
+    with pytest.raises(IntegrityError, match="at most 18 members"):
+        Roster.from_plain([None] * 19)
 
 
 def test_unknown_member_is_refused_without_an_echo() -> None:

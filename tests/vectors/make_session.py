@@ -12,8 +12,8 @@ import numpy as np
 from seeded_randomness import SeededRandomness
 from session_federation import AgreedPlan
 
+from mpc.naming import operation_id
 from mpc.ring.words import add
-from mpc.session.naming import operation_id
 from mpc.session.session import Session
 from mpc.testing.network import Network
 from mpc.testing.participants import make_participants, roster_of

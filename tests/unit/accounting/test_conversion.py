@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpc.accounting.conversion import epsilon_from_rho, rho_from_epsilon
+from mpc.accounting.conversion import (
+    EPSILON_PLACE,
+    epsilon_from_rho,
+    epsilon_within,
+    rho_from_epsilon,
+)
 from mpc.units import RHO_UNIT, RhoPico
 
 DELTA = Decimal("1e-6")
@@ -118,3 +123,17 @@ def test_impossible_delta_is_refused(delta: str) -> None:
 def test_impossible_epsilon_is_refused(epsilon: str) -> None:
     with pytest.raises(ValueError, match="epsilon"):
         rho_from_epsilon(Decimal(epsilon), DELTA)
+
+
+@pytest.mark.parametrize("rho", [1, 999, 24_360_000_000, 378_123_456_789, 10**15, 10**18])
+def test_epsilon_within_a_budget_is_the_largest_that_fits(rho: int) -> None:
+    epsilon = epsilon_within(RhoPico(rho), DELTA)
+    assert epsilon <= epsilon_from_rho(RhoPico(rho), DELTA)
+    assert epsilon == 0 or rho_from_epsilon(epsilon, DELTA) <= rho
+    above = epsilon + EPSILON_PLACE
+    assert above > 1000 or rho_from_epsilon(above, DELTA) > rho
+
+
+def test_epsilon_within_an_untouched_budget_is_the_one_it_was_made_from() -> None:
+    for epsilon in map(Decimal, ("0.5", "1", "4", "7.25", "1000")):
+        assert epsilon_within(rho_from_epsilon(epsilon, DELTA), DELTA) == epsilon

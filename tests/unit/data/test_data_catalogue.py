@@ -204,8 +204,10 @@ def test_owner_is_told_why_its_table_is_offline_and_nobody_else_is(
     config: NodeConfig, tmp_path: Path
 ) -> None:
     assert f"no version is registered: parley data register {TABLE}" in shown(config)
+    assert f"{TABLE}: offline, at most 777 rows" in shown(config)
     register_table(config, TABLE)
     assert "told you only" not in shown(config)
+    assert f"{TABLE}: version 1, at most 777 rows" in shown(config)
     os.utime(tmp_path / "data.csv", ns=(1, 1))
     assert "version 1 was registered; data.csv changed since (or was written anew)" in shown(config)
     assert f"parley data register {TABLE}" in shown(config)

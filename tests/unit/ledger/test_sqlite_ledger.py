@@ -139,6 +139,46 @@ def test_rows_that_take_longer_than_their_reservation_are_paid_for(
     assert ledger.balance("members").rho_spent == 10
 
 
+def test_a_run_called_off_after_its_reservation_ended_stays_as_its_end_left_it(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    """What its balance says is spent comes back to nobody, and is no abort before it is settled."""
+    ledger = opened(tmp_path / "ledger.db", clock)
+    ledger.reserve(asking(1, 10))
+    ledger.reserve(asking(2, 20))
+    ledger.mark_computed(run_id(2))
+    clock.now += 600
+    balance, partners = ledger.balance("members"), ledger.partners()
+    assert (balance.rho_spent, balance.rho_reserved) == (10, 0)
+    assert [(each.reserved, each.aborts) for each in partners] == [(0, 1)]
+    for run in (run_id(1), run_id(2)):
+        assert not ledger.release(run)
+    assert ledger.state(run_id(1)) is ChargeState.FORFEITED
+    assert ledger.state(run_id(2)) is ChargeState.RELEASED
+    assert (ledger.balance("members"), ledger.partners()) == (balance, partners)
+
+
+@pytest.mark.parametrize(
+    ("held", "named"), [(True, "SQLITE_BUSY"), (False, "SQLITE_NOTADB")], ids=["locked", "broken"]
+)
+def test_a_file_that_cannot_be_opened_is_named_and_stays_as_it_is(
+    tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch, held: bool, named: str
+) -> None:
+    monkeypatch.setattr("parties.database.BUSY_S", 0.1)
+    path = tmp_path / "ledger.db"
+    if held:
+        opened(path, clock)
+    else:
+        path.write_bytes(b"no database" * 100)
+    before = path.read_bytes()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        if held:
+            other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageError, match=rf"ledger\.db: the database failed \({named}\)"):
+            SqliteLedger(path, clock, WIDE)
+    assert path.read_bytes() == before
+
+
 def test_tables_of_another_version_are_refused_and_stay_as_they_are(
     tmp_path: Path, clock: SetClock
 ) -> None:

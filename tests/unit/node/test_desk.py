@@ -7,12 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from owner_tables import plan_text, scenario, write_owner
 from seeded_randomness import SeededRandomness
 
 from mpc.errors import IntegrityError, UnknownStudy
 from mpc.session.approval import Approval
 from mpc.units import PartyId, PlanDigest
-from parties.node.desk import PLANS_KEPT_MAX, Desk
+from parties.data.catalogue import Catalogue
+from parties.node.desk import PLANS_KEPT_MAX, SCHEMA, VERSION, Desk, _wire_reason
 from parties.node.requests import RequestState, RequestStore
 from protos import control_pb2 as wire
 
@@ -113,6 +115,25 @@ def test_approval_by_the_policy_is_good_for_the_whole_time_from_now(automatic: D
     assert automatic.store.list() == ()
 
 
+def test_refusal_by_a_person_stands_when_the_policy_decides_alone_until_it_is_reconsidered(
+    automatic: DeskOf,
+) -> None:
+    """The request is of the time when people decided; it was refused after that time."""
+    asked = plan(1)
+    automatic.store.ask(asked.digest, "ages-1", OFFICE, "{}", VALID_S)
+    automatic.store.decide(asked.digest, RequestState.REFUSED, ANN, "no ethics vote")
+    automatic.desk._policy.value.owner = None
+    judgement = automatic.decision(asked)
+    assert judgement.verdict == wire.Judgement.REFUSED
+    assert [each.what for each in judgement.reasons] == [f"refused by {ANN}: no ethics vote"]
+    assert judgement.approval == b""
+    with pytest.raises(UnknownStudy):
+        automatic.desk.agreed_plan(asked.digest)
+    assert automatic.expires(plan(2)) == 1_000 + VALID_S
+    automatic.store.reconsider(asked.digest, ANN, "vote received")
+    assert automatic.expires(asked) == 1_000 + VALID_S
+
+
 def test_yes_taken_back_while_it_is_signed_is_not_sent_and_the_next_persons_is(
     manual: DeskOf,
 ) -> None:
@@ -135,6 +156,44 @@ def test_yes_taken_back_while_it_is_signed_is_not_sent_and_the_next_persons_is(
     signed = Approval.from_bytes(manual.decision(asked).approval)
     assert signed.approved_by == BOB
     assert manual.desk.agreed_plan(asked.digest) is asked
+
+
+def test_study_that_does_not_fit_a_table_is_told_which_command_shows_what_would(
+    tmp_path: Path,
+) -> None:
+    config = write_owner(
+        tmp_path,
+        {"age": {"type": "number", "bounds": [0, 9]}, "sex": {"type": "text", "levels": ["f"]}},
+        b"age,sex\n1,f\n",
+    )
+    study = scenario(
+        {
+            "age": {"type": "number", "bounds": [20, 30], "step": 1},
+            "sex": {"type": "category", "levels": ["f", "m"]},
+            "pay": {"type": "number", "bounds": [0, 9], "step": 1},
+        },
+        {"rows": {"kind": "count", "by": ["sex"]}, "pay": {"kind": "mean", "column": "pay"}},
+    )
+    parts = SimpleNamespace(
+        config=config,
+        trust=SimpleNamespace(check_roster=lambda _roster: None),
+        policy=None,
+        catalogue=Catalogue(config),
+        ledger=None,
+        requests=None,
+        clock=SetClock(),
+        randomness=SeededRandomness("desk"),
+    )
+    version, *misfits = map(_wire_reason, Desk(parts)._own_reasons(plan_text(study)))
+    assert (version.code, version.allowed) == (VERSION, "none is registered")
+    assert [each.what for each in misfits] == [
+        "column age lies within [0, 9] here, which the study's bounds miss",
+        "column sex has no level m here",
+        "table cases has no column pay",
+    ]
+    assert {(each.code, each.allowed) for each in misfits} == {
+        (SCHEMA, "what parley coordinator tables shows of this party")
+    }
 
 
 def test_plans_of_a_rival_do_not_push_out_those_of_another_coordinator(

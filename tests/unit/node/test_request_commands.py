@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from mpc.accounting.conversion import epsilon_from_rho, rho_from_epsilon
 from mpc.errors import UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
@@ -141,6 +143,27 @@ def test_approval_that_was_reconsidered_starts_nothing_and_a_used_one_stays(
         store.reconsider(PLAN, "M. Okafor", "too late")
 
 
+def test_used_approval_names_its_run_also_when_the_plan_is_asked_for_again(
+    config: Path, store: RequestStore
+) -> None:
+    first, second = RunId("1" * 64), RunId("2" * 64)
+    for run in (first, second):
+        answered(config, "approve", PLAN[:6], "--by", "M. Okafor")
+        store.promise(run[:4], PLAN, OFFICE, "M. Okafor", FAR)
+        store.use_up(run[:4], BegunRun(run, PLAN, OFFICE, "population"), manual=True)
+        assert f"used by run {run[:12]}" in requests(config, "list", "--all").stdout
+        store.ask(PLAN, "stays-1", "office", "{}", 100)
+    store.promise("n3", PLAN, OFFICE, "policy", FAR)
+    store.use_up("n3", BegunRun(RunId("3" * 64), PLAN, OFFICE, "population"), manual=False)
+    answered(config, "refuse", PLAN[:6], "--by", "M. Okafor", "--reason", "enough")
+    (asked,) = answered(config, "list", "--all")["requests"]
+    assert [(each["state"], each["run"]) for each in asked["decisions"]] == [
+        ("approved", first), ("approved", second), ("refused", None),
+    ]  # fmt: skip
+    text = requests(config, "list", "--all").stdout
+    assert text.index("run 1111") < text.index("run 2222") < text.index("refused by M. Okafor")
+
+
 STUDY = b"""\
 version: 1
 id: stays-1
@@ -206,14 +229,12 @@ def charged(ledger: SqliteLedger, run: str, by: str, rho: int) -> RunId:
     return terms.run
 
 
-def test_person_is_shown_every_question_its_bounds_and_its_price(plan: Plan) -> None:
+def test_person_is_shown_every_question_and_its_bounds(plan: Plan) -> None:
     texts = {each.name: question_text(plan, each) for each in plan.questions}
-    prices = {each.name: f"{each.epsilon:f}" for each in plan.questions}
     assert texts == {
-        "rows": f"count of rows by sex (F, M), epsilon {prices['rows']}",
-        "stay": f"mean of days [0, 30] step 0.5 by sex (F, M), epsilon {prices['stay']}",
-        "spread": "histogram of days [0, 30] step 0.5 in bins 0, 7, 30,"
-        f" epsilon {prices['spread']}",
+        "rows": "count of rows by sex (F, M)",
+        "stay": "mean of days [0, 30] step 0.5 by sex (F, M)",
+        "spread": "histogram of days [0, 30] step 0.5 in bins 0, 7, 30",
     }
     assert promise_text(plan).startswith("holds while fewer than 3 of 3 parties pool what they")
     assert protected_text(ROW) == "one row added or removed"
@@ -233,10 +254,42 @@ def test_list_shows_what_a_plan_costs_here_and_what_it_would_leave(
     cost, left = Decimal(asked["summary"]["cost"]["rho"]), Decimal(asked["left_after"]["rho"])
     assert cost + left == Decimal(asked["left_after"]["rho_cap"])
     text = requests(config, "list").stdout
-    assert "stay: mean of days [0, 30] step 0.5 by sex (F, M), epsilon" in text
-    assert "budget left after: rho" in text
+    assert "stay: mean of days [0, 30] step 0.5 by sex (F, M); costs here ε" in text
+    assert "left here: ε 4.000 (ρ" in text
     charged(ledger, "1", "policy", DOMAIN.rho)
     assert "is lacking" in requests(config, "list").stdout
+
+
+def test_costs_that_are_shown_are_no_smaller_and_amounts_left_no_larger_than_they_are(
+    config: Path, store: RequestStore, ledger: SqliteLedger, plan: Plan
+) -> None:
+    strong = DOMAIN.model_copy(update={"adjacency": Adjacency.REPLACE_ONE})
+    store.ask(plan.digest, "stays-1", "office", request_summary(plan, "population", strong), 100)
+    charged(ledger, "1", "policy", 123_456_789)
+    text = requests(config, "list").stdout
+    for question in plan.questions:
+        epsilon, rho = figures(text, rf"{question.name}: .*; costs here")
+        assert epsilon >= epsilon_from_rho(RhoPico(4 * question.rho), DOMAIN.delta)
+        assert 0 <= rho - Decimal(4 * question.rho) / 10**12 < Decimal("0.0001")
+    epsilon, cost = figures(text, "all of it costs here")
+    assert epsilon >= epsilon_from_rho(RhoPico(4 * plan.rho_total), DOMAIN.delta)
+    assert 0 <= cost - Decimal(4 * plan.rho_total) / 10**12 < Decimal("0.001")
+    now_epsilon, now = figures(text, "left here:")
+    after_epsilon, after = figures(text, "left here: .*;")
+    left = DOMAIN.rho - 123_456_789
+    for epsilon, rho, exact in (
+        (now_epsilon, now, left),
+        (after_epsilon, after, left - 4 * plan.rho_total),
+    ):
+        assert 0 <= Decimal(exact) / 10**12 - rho < Decimal("0.001")
+        assert rho_from_epsilon(epsilon, DOMAIN.delta) <= exact
+
+
+def figures(text: str, head: str) -> tuple[Decimal, Decimal]:
+    """The epsilon and the rho that stand behind ``head``."""
+    found = re.search(rf"{head} ε ([\d.]+) \(ρ ([\d.]+)\)", text)
+    assert found is not None, text
+    return Decimal(found[1]), Decimal(found[2])
 
 
 def test_list_of_all_shows_what_the_policy_allowed_by_itself(
@@ -279,6 +332,8 @@ def test_owner_reads_its_budget_and_every_charge_without_a_node(
     ]
     assert shown["partners"] == [{"partner": "University", "reserved": 1, "aborts": 1}]
     text = budget(config).stdout
+    assert re.search(r"left +0\.\d+ +3\.999", text), text
+    assert re.search(r"cap +0\.\d+ +4\.000", text), text
     for told in ("one row added or removed", "forfeited", "1 of 20 aborts", "M. Okafor", "2" * 12):
         assert told in text
 

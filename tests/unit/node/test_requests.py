@@ -155,8 +155,10 @@ def test_what_the_policy_approved_starts_nothing_once_a_person_decides(
 def test_refusal_or_reconsidering_withdraws_what_the_policy_approved_of_that_plan_alone(
     store: RequestStore,
 ) -> None:
-    for take_back, others in ((False, "o1"), (True, "o2")):
+    for take_back, others in ((True, "o1"), (False, "o2")):
         store.ask(PLAN, "study", "coordinator", "{}", 100)
+        if take_back:
+            store.decide(PLAN, RequestState.APPROVED, ANN, "")
         store.promise("n1", PLAN, OFFICE, "policy", 2_000)
         store.promise(others, OTHER, OFFICE, "policy", 2_000)
         if take_back:
@@ -167,7 +169,18 @@ def test_refusal_or_reconsidering_withdraws_what_the_policy_approved_of_that_pla
             store.use_up("n1", begun("1"), manual=False)
         assert store.runs_of(PLAN) == ()
         assert store.use_up(others, begun(others[1], OTHER), manual=False) == "policy"
-    assert [each.state for each in store.decisions(PLAN)] == ["refused", "pending"]
+    said = [each.state for each in store.decisions(PLAN)]
+    assert said == ["approved", "pending", "refused"]
+
+
+def test_what_the_policy_signs_while_a_person_refuses_is_not_promised(store: RequestStore) -> None:
+    store.ask(PLAN, "study", "coordinator", "{}", 100)
+    store.decide(PLAN, RequestState.REFUSED, ANN, "no ethics vote")
+    with pytest.raises(IntegrityError, match="or it was refused"):
+        store.promise("n1", PLAN, OFFICE, "policy", 2_000)
+    with pytest.raises(IntegrityError, match="unknown, expired, or was used"):
+        store.use_up("n1", begun("1"), manual=False)
+    assert store.runs_of(PLAN) == ()
 
 
 def test_one_plan_proposed_again_and_again_holds_one_open_approval_the_latest(

@@ -8,7 +8,7 @@ import pytest
 
 from mpc.canonical import Plain
 from mpc.errors import IntegrityError, PeerError, StudyAborted
-from mpc.units import PARTIES_MAX, PartyId
+from mpc.units import PARTICIPANTS_MAX, PartyId
 from parties.problems import as_problem
 from parties.worker.messages import (
     Alive,
@@ -82,9 +82,9 @@ def test_unknown_or_malformed_report_is_refused(plain: dict[str, Plain]) -> None
         {"addresses": ["127.0.0.1:7001"]},
         {"addresses": {"alpha": 7001}},
         {"addresses": {"alpha": "x" * 301}},
-        {"addresses": {f"party-{n}": "host:1" for n in range(PARTIES_MAX + 1)}},
+        {"addresses": {f"party-{n}": "host:1" for n in range(PARTICIPANTS_MAX)}},
         {"hellos": "7b7d"},
-        {"hellos": ["7b7d"] * (PARTIES_MAX + 2)},
+        {"hellos": ["7b7d"] * (PARTICIPANTS_MAX + 1)},
         {"hellos": ["not hex"]},
         {"confirmation": "ab" * 31},
         {"more": 1},

@@ -161,6 +161,18 @@ def test_each_rule_refuses_at_its_line_and_says_what_is_allowed(
     assert reason.render().startswith(f"policy.yaml:{line} PLY-{code} ")
 
 
+def test_a_dealer_is_refused_while_no_policy_can_accept_one(tmp_path: Path) -> None:
+    plan = planned()
+    members = (*plan.roster.parties, member("dealer", Role.DEALER), plan.roster.coordinator)
+    dealt = plan_study(plan.study, Roster(members))
+
+    (reason,) = evaluate(dealt, policy_of(tmp_path, POLICY), standing())
+
+    assert (reason.code, reason.what) == ("PLY-R025", "dealer dealer is not accepted")
+    assert reason.allowed == "none"
+    assert dealt.digest != plan.digest
+
+
 def test_smaller_coalition_than_the_policy_asks_is_refused(tmp_path: Path) -> None:
     plan = planned("adjacency: add_or_remove_one", "adjacency: add_or_remove_one, coalition: 1")
 

@@ -10,10 +10,13 @@ from mpc.units import RhoPico
 from parties.report.figures import (
     bytes_text,
     decimals_for,
+    epsilon_left_text,
     epsilon_text,
     interval_text,
     number_text,
     rho_figure,
+    rho_left_figure,
+    share_left_text,
     significant_text,
     small_text,
     time_text,
@@ -52,9 +55,23 @@ def test_interval_with_an_unknown_end_is_a_dash() -> None:
     assert interval_text(None, 64, 0) == "–"
 
 
-def test_epsilon_is_rounded_up_and_never_down() -> None:
+def test_what_something_costs_is_rounded_up_and_never_down() -> None:
     assert epsilon_text(Decimal("0.999001")) == "1.000"
     assert epsilon_text(Decimal("0.266000")) == "0.266"
+    assert rho_figure(RhoPico(24_360_000_001)) == "0.02437"
+    assert rho_figure(RhoPico(12_345_000_000_001)) == "12.35"
+
+
+def test_what_is_left_is_rounded_down_and_never_up() -> None:
+    assert epsilon_left_text(Decimal("0.999999")) == "0.999"
+    assert epsilon_left_text(Decimal("0.266000")) == "0.266"
+    assert rho_left_figure(RhoPico(24_369_999_999)) == "0.02436"
+    assert rho_left_figure(RhoPico(1)) == "0.000000000001"
+    assert rho_left_figure(RhoPico(0)) == rho_figure(RhoPico(0)) == "0"
+    assert share_left_text(999, 1000) == "99%"
+    assert [share_left_text(-1, 9), share_left_text(9, 8), share_left_text(0, 0)] == [
+        "0%", "100%", "0%",
+    ]  # fmt: skip
 
 
 def test_small_and_large_quantities_are_spelled_out() -> None:

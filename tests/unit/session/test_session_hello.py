@@ -9,11 +9,11 @@ import pytest
 from session_federation import SessionFederation
 
 from mpc.errors import IntegrityError
+from mpc.naming import joined
 from mpc.plan.cost import HELLO_BYTES_MAX
 from mpc.plan.model import MECHANISM
 from mpc.session.agreement import BUILD, PROTOCOL, Agreement, hello_context
 from mpc.session.hello import Hello, check_hellos, session_id
-from mpc.session.naming import joined
 from mpc.testing.sessions import NOW_UNIX_S
 
 FEDERATION = SessionFederation(3, "hello")

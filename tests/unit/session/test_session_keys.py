@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from seeded_randomness import SeededRandomness
 
 from mpc.errors import IntegrityError, SecretMisuseError
+from mpc.naming import joined, operation_id
 from mpc.session.keys import EphemeralKey, KeySchedule
-from mpc.session.naming import joined, operation_id
 from mpc.session.streams import Stream
 from mpc.units import PartyId, SessionId
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from seeded_randomness import SeededRandomness
 from vectors.make_session import PATH, text
 
-from mpc.session.naming import joined
+from mpc.naming import joined
 
 VECTOR = json.loads(PATH.read_text())
 

@@ -153,6 +153,24 @@ def test_every_misfit_with_the_columns_is_told_at_once() -> None:
     assert faults[1].allowed.startswith("one of 'f', 'm'")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("sex = f and agee > 1 && age == 'x'", ["f", "agee", "&&", "==", "'x'"]),
+        ('sex in ("f", "g") or day > 2020-01-01', ['"f",', '"g")', '"g")', "2020-01-01"]),
+        ("age 3 and sex = 'g' or agee is missing", ["3", "'g'", "agee"]),
+        ("age between, 1 and 2 and (sex = 'g' or not day = 1)", [",", "'g'", "1)"]),
+        ("!(age <> 3) and sex = 'g'", ["!(age", "<>", "'g'"]),
+        ("(age > 3 and sex = 'g'", ["'g'", ""]),
+    ],
+)
+def test_misfits_are_told_beside_and_behind_syntax_faults(text: str, told: list[str]) -> None:
+    _, faults = read_where(text, COLUMNS)
+    assert [(text[fault.offset :].split() or [""])[0] for fault in faults] == told
+    assert len({(fault.offset, fault.what) for fault in faults}) == len(faults)
+    assert any(fault.syntax for fault in faults)
+
+
 @pytest.mark.parametrize("day", ["2020-02-30", "2020-2-3", "02/03/2020", "20200203", ""])
 def test_days_are_iso_days_that_exist(day: str) -> None:
     _, faults = read_where(f"day = '{day}'", COLUMNS)

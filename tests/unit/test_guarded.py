@@ -10,7 +10,7 @@ import pytest
 from session_federation import SessionFederation
 
 from mpc.errors import SecretMisuseError
-from mpc.session.guarded import Guarded
+from mpc.guarded import Guarded
 
 FEDERATION = SessionFederation(2, "guarded")
 

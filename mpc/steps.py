@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Protocol
 
-from mpc.session.naming import joined
+from mpc.naming import joined
 from mpc.units import PartyId
 
 Shape = tuple[int, ...]

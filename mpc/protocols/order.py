@@ -1,0 +1,226 @@
+"""Sorting and order statistics: shuffle in secret, then open comparisons of distinct keys.
+
+Ties would show as such, so each key carries its own row number below it and no two are equal. Of
+distinct keys in a uniform sequence that nobody knows, the order is a uniform permutation: what is
+opened has the same distribution for all tables of that many rows (Hamada et al., ICISC 2012). How
+many comparisons are made depends on the number of rows alone; the plan knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, log, sqrt
+
+import numpy as np
+
+from mpc.errors import ContractError, StudyAborted
+from mpc.protocols.compare import negative
+from mpc.protocols.opening import Computation, Places, ShuffledOrder
+from mpc.protocols.shares import SharedWords, plus, stacked
+from mpc.protocols.shuffle import shuffle
+
+PAIRS_ROWS = 96
+"""Up to so many keys, all pairs are compared at once."""
+SPLIT = 4
+"""One key in so many splits the rest; those between two splitters are then compared in pairs."""
+GROUP_ROWS = 32
+"""The largest key is found among so many at once."""
+DEVIATIONS = 8.0
+KEY_BITS = 62
+
+
+@dataclass(frozen=True, repr=False)
+class Shuffled:
+    """Distinct keys in a secret sequence, and their rows' columns in the same one."""
+
+    keys: SharedWords
+    table: SharedWords
+
+    @property
+    def rows(self) -> int:
+        return self.keys.size
+
+    def below(self, computation: Computation, left: Places, right: Places) -> np.ndarray:
+        """Whether each key at ``left`` is below the one at ``right``.
+
+        Opens: comparisons of shuffled, distinct keys, to all parties. Cost: 4 rounds, 99 bits a
+        comparison.
+        """
+        bits = negative(computation, self.keys[left] - self.keys[right])
+        return computation.open_shuffled_order(ShuffledOrder(bits, left, right))
+
+
+def shuffled(computation: Computation, keys: SharedWords, table: SharedWords) -> Shuffled:
+    """``keys`` made distinct and, with the columns of ``table``, brought into a secret sequence.
+
+    ``keys``: (rows,), each in (-2^(62-b), 2^(62-b)) where 2^b is at least the number of rows; the
+    plan proves that. Opens: masked rows, to one party at a time. Cost: 1 round a party.
+    """
+    rows = keys.size
+    numbers = np.arange(rows, dtype=np.uint64)
+    distinct = plus(keys.times(1 << max(1, (rows - 1).bit_length())), numbers, computation.place)
+    moved = shuffle(computation, stacked([distinct.reshape(rows, 1), table], axis=1))
+    return Shuffled(moved[:, 0], moved[:, 1:])
+
+
+def key_bound(rows: int) -> int:
+    """Keys of ``rows`` rows lie in (-bound, bound)."""
+    return 1 << (KEY_BITS - max(1, (rows - 1).bit_length()))
+
+
+def sort(computation: Computation, keys: SharedWords, table: SharedWords) -> SharedWords:
+    """The rows of ``table`` by ascending key; equal keys keep their sequence.
+
+    ``keys``: (rows,), within :func:`key_bound`; ``table``: (rows, columns). Opens: masked values,
+    and comparisons of shuffled, distinct keys. Cost: about rows log2(rows) comparisons.
+    """
+    mixed = shuffled(computation, keys, table)
+    return mixed.table[sequence(computation, mixed, np.arange(mixed.rows))]
+
+
+def ranked(
+    computation: Computation, keys: SharedWords, table: SharedWords, ranks: Sequence[int]
+) -> SharedWords:
+    """The rows of ``table`` whose keys have ``ranks``, from 0: shares of them, nothing is told.
+
+    As :func:`sort`, and never a full sort (Floyd and Rivest 1975): a sorted sample gives two keys
+    around a rank, all keys are compared with both, and those between are sorted. Cost: 2
+    comparisons a row and rank, and few for the rest; one shuffle.
+    """
+    mixed = shuffled(computation, keys, table)
+    places = [int(_window(computation, mixed, rank, rank)[0]) for rank in ranks]
+    return mixed.table[np.array(places, np.intp)]
+
+
+def top(computation: Computation, keys: SharedWords, table: SharedWords, count: int) -> SharedWords:
+    """The ``count`` rows of ``table`` with the largest keys, ascending; of equal ones the last.
+
+    As :func:`ranked`. Cost: 1 comparison a row, and of the largest alone 16, in rounds of 4 a
+    factor of 32 in rows.
+    """
+    mixed = shuffled(computation, keys, table)
+    if count == 1:
+        return mixed.table[_last_place(computation, mixed)]
+    return mixed.table[_window(computation, mixed, mixed.rows - count, mixed.rows - 1)]
+
+
+def sequence(computation: Computation, mixed: Shuffled, places: Places) -> Places:
+    """``places`` by ascending key. Opens: comparisons of shuffled, distinct keys, to all."""
+    if len(places) <= PAIRS_ROWS:
+        return _by_pairs(computation, mixed, places, np.zeros(len(places), np.intp), None)
+    count = len(places) // SPLIT
+    splitters = sequence(computation, mixed, places[:count])
+    rest = places[count:]
+    low, high = np.zeros(len(rest), np.intp), np.full(len(rest), count)
+    for _ in range(count.bit_length()):
+        middle = np.minimum((low + high) // 2, count - 1)
+        below = mixed.below(computation, rest, splitters[middle])
+        live = low < high
+        high = np.where(live & below, middle, high)
+        low = np.where(live & ~below, middle + 1, low)
+    ordered = _by_pairs(computation, mixed, rest, low, _pairs_max(len(rest), count))
+    # Between the splitters: splitter i comes after what fell into part i.
+    return np.insert(ordered, np.searchsorted(np.sort(low), np.arange(count), "right"), splitters)
+
+
+def _window(computation: Computation, mixed: Shuffled, first: int, last: int) -> Places:
+    """Where the keys of the ranks ``first`` to ``last`` are, in their sequence.
+
+    Two keys of a sorted sample bound them but for a chance below 2^-40, eight deviations of a
+    sample's rank. Opens: comparisons of shuffled, distinct keys, to all parties.
+    """
+    rows = mixed.rows
+    if not 0 <= first <= last < rows:
+        raise ContractError(f"ranks of {rows} rows count from 0")
+    every = np.arange(rows)
+    sampled = 2 * ceil(rows ** (2 / 3))
+    gap = ceil(DEVIATIONS * sqrt(sampled) / 2) + 1
+    low, high = first * sampled // rows - gap, last * sampled // rows + gap
+    spanned = min(high, sampled) - max(low, 0)
+    kept = ceil((spanned + DEVIATIONS * sqrt(spanned)) * rows / sampled)
+    if kept + sampled >= rows:
+        return sequence(computation, mixed, every)[first : last + 1]
+    sample = sequence(computation, mixed, every[:sampled])
+    below, above = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
+    if low >= 0:
+        below = mixed.below(computation, every, np.full(rows, sample[low]))
+    if high < sampled:
+        bound = sample[high]
+        above = ~mixed.below(computation, every, np.full(rows, bound)) & (every != bound)
+    between = np.flatnonzero(~below & ~above)
+    outside = np.flatnonzero(below | above)
+    if len(between) > kept or not below.sum() <= first <= last < rows - above.sum():
+        raise _unlucky()
+    candidates = _mingled(between, outside[: kept - len(between)])
+    skipped = int(below[outside[kept - len(between) :]].sum())
+    return sequence(computation, mixed, candidates)[first - skipped : last + 1 - skipped]
+
+
+def _last_place(computation: Computation, mixed: Shuffled) -> Places:
+    """Where the largest key is, as one place: groups of 32, all pairs of each, again and again."""
+    places = np.arange(mixed.rows)
+    while len(places) > 1:
+        groups = np.arange(len(places)) // GROUP_ROWS
+        ordered = _by_pairs(computation, mixed, places, groups, None)
+        places = ordered[np.append(groups[1:] != groups[:-1], True)]
+    return places
+
+
+def _mingled(one: Places, other: Places) -> Places:
+    """Both, spread evenly, so that any first part of it has its share of each."""
+    shares = [(np.arange(len(part)) + 0.5) / max(1, len(part)) for part in (one, other)]
+    evenly: Places = np.concatenate([one, other])[np.argsort(np.concatenate(shares))]
+    return evenly
+
+
+def _by_pairs(
+    computation: Computation, mixed: Shuffled, places: Places, parts: Places, pairs_max: int | None
+) -> Places:
+    """``places`` by part, then by key: all pairs of a part compared at once, in one batch."""
+    grouped = np.argsort(parts, kind="stable")
+    sizes = np.bincount(parts) if len(parts) else np.zeros(1, np.intp)
+    first = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    ends = np.repeat(np.cumsum(sizes), sizes)
+    at = np.arange(len(places))
+    later = ends - at - 1  # partners of each, behind it in its part
+    left = np.repeat(at, later)
+    right = left + 1 + np.arange(len(left)) - np.repeat(np.cumsum(later) - later, later)
+    if pairs_max is not None and len(left) > pairs_max:
+        raise _unlucky()
+    padding = 0 if pairs_max is None else pairs_max - len(left)
+    ordered = places[grouped]
+    below = np.zeros(0, np.bool_)
+    if len(left) + padding:
+        fill = np.zeros(padding, np.intp)
+        below = mixed.below(
+            computation,
+            np.concatenate([ordered[left], ordered[fill]]),
+            np.concatenate([ordered[right], ordered[fill]]),
+        )[: len(left)]
+    ranks = first + np.bincount(right, below, len(at)).astype(np.intp)
+    ranks += np.bincount(left, ~below, len(at)).astype(np.intp)
+    result = np.empty_like(ordered)
+    result[ranks] = ordered
+    return result
+
+
+def _pairs_max(rest: int, splitters: int) -> int:
+    """Pairs of ``rest`` uniform keys that fall between the same two of ``splitters``: a bound.
+
+    Two keys do with probability 2 / (splitters + 2). Parts are near geometric with mean g, a part
+    has variance 5 g^4 + 6 g^3 + g^2 of its pairs; eight deviations, and the square of a longest
+    part, are added. Passed with probability below 2^-40, of the shuffle alone.
+    """
+    mean = rest * (rest - 1) / (splitters + 2)
+    size = rest / (splitters + 1)
+    spread = sqrt((splitters + 1) * (5 * size**4 + 6 * size**3 + size**2))
+    longest = (size + 1) * (log(splitters + 1) + 28)
+    return ceil(mean + DEVIATIONS * spread + longest**2 / 2)
+
+
+def _unlucky() -> StudyAborted:
+    return StudyAborted(
+        "a secret shuffle came out too uneven to go on",
+        hint="by chance alone, less than once in 2^40 studies; run it again",
+    )

@@ -1,0 +1,113 @@
+"""Dealing within a session: the dealer's end of it, and a party's.
+
+The dealer and each party share one stream, keyed by their X25519 secret under T, which neither
+another party nor the coordinator can derive. All of them first compare the SHA-256 of the recipes
+that their plans name; then the dealer deals these, in that sequence, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mpc.dealing.dealer import Dealer
+from mpc.dealing.delivery import DeliveredCorrections, deliver, recipes_digest
+from mpc.dealing.recipe import Recipe
+from mpc.dealing.supply import PlannedSupply
+from mpc.errors import IntegrityError
+from mpc.guarded import Guarded
+from mpc.naming import operation_id
+from mpc.ports import Channel
+from mpc.ring.products import Products
+from mpc.session.agreement import Agreement
+from mpc.session.keys import KeySchedule
+from mpc.session.session import Session
+from mpc.session.streams import Stream
+from mpc.units import PartyId, SessionId
+
+PURPOSE = b"parley/dealing/v1"
+OPERATION = b"kernel"
+DIGEST_SIZE = 32
+
+
+class DealingSession(Guarded):
+    """The dealer's end of a session. Made by :meth:`mpc.session.establish.DealerPairing.confirm`.
+
+    It has a stream with each party and nothing else: no input, no opening, no output comes here.
+    """
+
+    __slots__ = ("_agreement", "_keys", "id", "own")
+
+    def __init__(
+        self, agreement: Agreement, own: PartyId, session: SessionId, keys: KeySchedule
+    ) -> None:
+        self._agreement = agreement
+        self._keys = keys
+        self.own = own
+        self.id = session
+
+    def deal(
+        self, channel: Channel, recipes: Sequence[Recipe], products: Products | None = None
+    ) -> None:
+        """Deal ``recipes`` to the parties; return when the last one has read what it lacked. Once.
+
+        Opens: nothing. Cost: 1 round of 32 bytes to everyone, then that of
+        :func:`mpc.dealing.delivery.deliver`. Raises IntegrityError naming a party whose plan deals
+        something else, before any key is used; and what ``channel`` raises.
+        """
+        self._agreement.check_links(channel, self.own)
+        digest = recipes_digest(recipes)
+        _agree(self.id, channel, digest)
+        parties = self._agreement.parties
+        dealer = Dealer([_stream(self._keys, self.own, party) for party in parties], products)
+        deliver(dealer, recipes, channel, parties[-1], _scope(self.id, digest))
+
+    def close(self) -> None:
+        """Forget every key of the session."""
+        self._keys.close()
+
+
+def dealt_supply(session: Session, channel: Channel, recipes: Sequence[Recipe]) -> PlannedSupply:
+    """A party's shares of ``recipes``, to be taken in that sequence. Once a session.
+
+    ``channel`` leads to every other party and the dealer. Opens: nothing. Cost: 1 round of 32
+    bytes to everyone. Raises IntegrityError if the roster has no dealer, or naming who deals, or is
+    dealt, something else than ``recipes``; and what ``channel`` raises.
+    """
+    agreement = session.agreement
+    agreement.check_links(channel, session.own)
+    member = agreement.roster.dealer
+    if member is None:
+        raise IntegrityError("the plan's roster has no dealer, and its recipes need one")
+    digest = recipes_digest(recipes)
+    _agree(session.id, channel, digest)
+    place = agreement.parties.index(session.own)
+    is_last = place == len(agreement.parties) - 1
+    return PlannedSupply(
+        place,
+        _stream(session.keys, member.id, session.own),
+        recipes,
+        _scope(session.id, digest),
+        DeliveredCorrections(channel, member.id, recipes) if is_last else None,
+    )
+
+
+def _agree(session: SessionId, channel: Channel, digest: bytes) -> None:
+    """Everyone says what will be dealt; who says something else is named, and the session ends."""
+    step = operation_id(session, b"parley/dealing/recipes")
+    for peer in channel.peers:
+        channel.send(peer, step, digest)
+    for peer in channel.peers:
+        if channel.receive(peer, step, DIGEST_SIZE) != digest:
+            raise IntegrityError(
+                "its plan deals other randomness than this participant's",
+                party=peer,
+                hint="two versions of the software, or one that was changed",
+            )
+
+
+def _stream(keys: KeySchedule, dealer: PartyId, party: PartyId) -> Stream:
+    return keys.stream(PURPOSE, dealer, party, OPERATION)
+
+
+def _scope(session: SessionId, digest: bytes) -> bytes:
+    return operation_id(session, PURPOSE, digest)

@@ -1,0 +1,98 @@
+"""Parties and a dealer in one process: the handshake as it is, then kernel programs on its streams.
+
+Over the in-memory network, each in a thread of its own; the dealer deals as it does in a session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kernel_parties import joined, ring, shares_of
+from numpy.typing import NDArray
+from session_federation import SessionFederation
+
+from mpc.dealing.delivery import recipes_digest
+from mpc.dealing.recipe import Recipe
+from mpc.ports import Channel
+from mpc.protocols.opening import Cost
+from mpc.protocols.party import PartyComputation
+from mpc.protocols.rehearsal import rehearse
+from mpc.protocols.shares import SharedWords
+from mpc.session.dealing import dealt_supply
+from mpc.session.session import Session
+from mpc.steps import Steps
+from mpc.testing.network import Ends, Fault, Network, together
+from mpc.units import PartyId
+
+DEALER = PartyId("dealer")
+
+
+@dataclass(frozen=True)
+class Dealing:
+    """What everyone did of one program: its ends, the parties' costs, and the wire."""
+
+    ends: Ends[Any]
+    costs: Mapping[PartyId, Cost]
+    recipes: tuple[Recipe, ...]
+    network: Network
+
+    def output(self) -> Any:
+        """What the parties' shares are shares of."""
+        values = self.ends.all()
+        return joined([values[party] for party in values if party != DEALER])
+
+
+def compute(
+    session: Session, channel: Channel, program: Callable[..., Any], recipes: Sequence[Recipe],
+    inputs: Sequence[SharedWords], costs: dict[PartyId, Cost],
+) -> Any:  # fmt: skip
+    """One party's part of ``program``, after its handshake."""
+    supply = dealt_supply(session, channel, recipes)
+    computation = PartyComputation(
+        session.agreement.parties,
+        session.among_parties(channel),
+        supply,
+        Steps(session, recipes_digest(recipes)),
+        session.transcript,
+    )
+    try:
+        return program(computation, *inputs)
+    finally:
+        costs[session.own] = computation.cost
+
+
+def run_dealt(
+    program: Callable[..., Any],
+    *secrets: NDArray[Any],
+    parties: int = 3,
+    faults: Sequence[Fault] = (),
+    wait_s: float = 20.0,
+    dealt: Callable[[tuple[Recipe, ...]], Sequence[Recipe]] = lambda recipes: recipes,
+) -> Dealing:
+    """Handshake and ``program`` on shares of ``secrets``. ``dealt``: what the dealer plans."""
+    federation = SessionFederation(parties, dealer=True)
+    words = [ring(secret) for secret in secrets]
+    rehearsed = rehearse(program, *(each.shape for each in words), parties=parties)
+    inputs = [shares_of(each, parties, f"input {at}") for at, each in enumerate(words)]
+    pairings, dealer = federation.meeting().pair_dealt()
+    network = federation.network(wait_s=wait_s, faults=faults)
+    costs: dict[PartyId, Cost] = {}
+
+    def party(place: int, channel: Channel) -> Any:
+        session = pairings[channel.own].confirm(channel)
+        own = [SharedWords(shares[place]) for shares in inputs]
+        return compute(session, channel, program, rehearsed.recipes, own, costs)
+
+    def deal(channel: Channel) -> None:
+        dealer.confirm(channel).deal(channel, dealt(rehearsed.recipes))
+        channel.close()
+
+    *channels, last = network.channels
+    tasks: dict[PartyId, Callable[[], Any]] = {
+        channel.own: lambda place=place, channel=channel: party(place, channel)
+        for place, channel in enumerate(channels)
+    }
+    tasks[last.own] = lambda: deal(last)
+    return Dealing(together(tasks), costs, rehearsed.recipes, network)

@@ -1,0 +1,149 @@
+"""Shuffle, sort, ranks and groups: right with ties, and at a cost that rows alone decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from kernel_parties import NAMES, run
+
+from mpc.errors import ContractError
+from mpc.protocols.group import group_counts, group_sums, segment_sums
+from mpc.protocols.opening import Cost
+from mpc.protocols.order import key_bound, ranked, sort, top
+from mpc.protocols.shuffle import shuffle
+
+PARTIES = [2, 3, 4, 5]
+RNG = np.random.default_rng(20261130)
+
+
+def keyed(rows: int, spread: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Keys with many ties, and a table that tells equal ones apart."""
+    keys = RNG.integers(-spread, spread, rows)
+    return keys, np.stack([keys, np.arange(rows)], axis=1)
+
+
+@pytest.mark.parametrize("parties", PARTIES)
+def test_shuffle_keeps_rows_whole_and_takes_one_round_a_party(parties: int) -> None:
+    table = np.stack([np.arange(500), np.arange(500) * 7], axis=1)
+    ran = run(shuffle, table, parties=parties)
+    assert sorted(map(tuple, ran.outputs)) == sorted(map(tuple, table))
+    assert (ran.outputs != table).any()
+    assert ran.costs[NAMES[0]] == Cost(parties, 0, (parties - 1) * 8 * table.size)
+
+
+def test_sequence_of_a_shuffle_is_uniform() -> None:
+    """Chi-square over the 6 sequences of 3 rows, 1200 shuffles: false alarm 10^-5 (30.86)."""
+    seen: dict[tuple[int, ...], int] = {}
+    for seed in range(1200):
+        order = tuple(
+            run(shuffle, np.arange(3).reshape(3, 1), parties=2, seed=str(seed)).outputs[:, 0]
+        )
+        seen[order] = seen.get(order, 0) + 1
+    assert len(seen) == 6
+    assert sum((count - 200) ** 2 / 200 for count in seen.values()) < 30.86
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 63, 96, 97, 400, 3000])
+def test_sort_keeps_the_sequence_of_equal_keys(rows: int) -> None:
+    keys, table = keyed(rows)
+    assert (run(sort, keys, table).outputs == table[np.argsort(keys, kind="stable")]).all()
+
+
+@pytest.mark.parametrize("parties", PARTIES)
+def test_sort_takes_keys_up_to_its_bound(parties: int) -> None:
+    bound = key_bound(120)
+    keys = RNG.integers(-bound + 1, bound, 120)
+    keys[:4] = [bound - 1, -bound + 1, 0, bound - 1]
+    table = keys.reshape(-1, 1)
+    assert (run(sort, keys, table, parties=parties).outputs[:, 0] == np.sort(keys)).all()
+
+
+@pytest.mark.parametrize("rows", [1, 10, 97, 2000, 10_000])
+def test_row_of_a_rank_is_that_of_the_sorted_table(rows: int) -> None:
+    keys, table = keyed(rows, spread=max(3, rows // 2))
+    ordered = table[np.argsort(keys, kind="stable")]
+    for rank in sorted({0, 1 % rows, rows // 2, rows - 1}):
+        ran = run(lambda c, k, t, rank=rank: ranked(c, k, t, [rank]), keys, table)
+        assert (ran.outputs == ordered[[rank]]).all()
+
+
+def test_several_ranks_share_one_shuffle() -> None:
+    keys, table = keyed(2000, spread=500)
+    ordered = table[np.argsort(keys, kind="stable")]
+    ran = run(lambda c, k, t: ranked(c, k, t, [500, 1000, 1500]), keys, table)
+    assert (ran.outputs == ordered[[500, 1000, 1500]]).all()
+    assert ran.costs[NAMES[0]].bytes_to_one == 2 * 8 * 3 * 2000
+
+
+@pytest.mark.parametrize("rows", [1, 2, 33, 1000, 5000])
+@pytest.mark.parametrize("count", [1, 2, 20, 700])
+def test_top_rows_are_the_last_of_the_sorted_table(rows: int, count: int) -> None:
+    keys, table = keyed(rows, spread=max(3, rows // 4))
+    count = min(rows, count)
+    ran = run(lambda c, k, t: top(c, k, t, count), keys, table)
+    assert (ran.outputs == table[np.argsort(keys, kind="stable")][-count:]).all()
+
+
+def test_largest_of_a_thousand_takes_11_rounds() -> None:
+    """CrypTen's takes 139 by its count, a tree of comparisons of 15 rounds each and more."""
+    keys, table = keyed(1000)
+    assert run(lambda c, k, t: top(c, k, t, 1), keys, table).costs[NAMES[0]].rounds == 11
+
+
+def test_rank_beyond_the_rows_is_refused() -> None:
+    keys, table = keyed(5)
+    with pytest.raises(ContractError, match="ranks of 5 rows"):
+        run(lambda c, k, t: ranked(c, k, t, [5]), keys, table)
+
+
+@pytest.mark.parametrize(("program", "rows"), [
+    (sort, 700), (lambda c, k, t: ranked(c, k, t, [100]), 2000),
+])  # fmt: skip
+def test_cost_of_an_order_is_the_same_for_all_tables_of_that_many_rows(
+    program: Any, rows: int
+) -> None:
+    tables = (np.zeros(rows, np.int64), np.arange(rows), -np.arange(rows), keyed(rows)[0])
+    costs = {run(program, keys, keys.reshape(-1, 1)).costs[NAMES[0]] for keys in tables}
+    assert len(costs) == 1
+
+
+def test_median_of_ten_thousand_makes_fewer_than_15_comparisons_a_row() -> None:
+    keys, table = keyed(10_000)
+    cost = run(lambda c, k, t: ranked(c, k, t, [5000]), keys, table[:, :1]).costs[NAMES[0]]
+    assert cost.bytes_to_each < 15 * 12.375 * 10_000
+    assert cost.rounds < 200
+
+
+@pytest.mark.parametrize("parties", PARTIES)
+def test_groups_by_a_secret_key_count_and_sum_in_one_round(parties: int) -> None:
+    keys, values = RNG.integers(0, 20, 3000), RNG.integers(-(2**40), 2**40, 3000)
+    ran = run(lambda c, k: group_counts(c, k, 5), keys, parties=parties)
+    assert (ran.outputs == np.bincount(keys, minlength=32)).all()
+    assert ran.costs[NAMES[0]] == Cost(rounds=1, bytes_to_each=3000)
+    ran = run(lambda c, k, v: group_sums(c, k, v, 5), keys, values, parties=parties)
+    assert (ran.outputs == [values[keys == key].sum() for key in range(32)]).all()
+    assert ran.costs[NAMES[0]] == Cost(rounds=1, bytes_to_each=3000 * 9)
+
+
+def test_groups_over_several_blocks_of_dealt_tables_are_whole() -> None:
+    keys = RNG.integers(0, 4096, 2000)
+    ran = run(lambda c, k: group_counts(c, k, 12), keys)
+    assert (ran.outputs == np.bincount(keys, minlength=4096)).all()
+    assert ran.costs[NAMES[0]].rounds == 1
+
+
+def test_row_whose_owner_entered_no_key_at_all_still_counts_once() -> None:
+    keys = np.array([2**62, -1, 3, 2**40 + 5])
+    ran = run(lambda c, k: group_counts(c, k, 3), keys)
+    assert ran.outputs.sum() == 4
+    assert (ran.outputs == np.bincount(keys % 8, minlength=8)).all()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 64, 333])
+def test_sums_of_segments_stand_at_their_last_rows(rows: int) -> None:
+    keys, values = np.sort(RNG.integers(0, 9, rows)), RNG.integers(-99, 99, rows)
+    last = np.append(keys[1:] != keys[:-1], True)
+    sums = np.array([values[keys == key].sum() for key in keys])
+    assert (run(segment_sums, keys, values).outputs == np.where(last, sums, 0)).all()
