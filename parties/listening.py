@@ -110,7 +110,7 @@ class LaneListener(ABC):
         addresses: Mapping[PartyId, str],
         deadline_s: float,
     ) -> PeerChannel:
-        """Meet every other party of ``roster``; those that come later in it are dialled.
+        """Meet everybody whom ``roster`` links; those that come later in it are dialled.
 
         ``session_tag`` is the 8 bytes that all parties of the run share. Raises IdentityError
         saying which certificate is wrong and whose, or PeerError naming who did not come.

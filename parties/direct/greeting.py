@@ -113,7 +113,7 @@ def _admit(
     if peer is None:
         raise IdentityError("a caller's certificate is not the roster's")
     if secured.selected_alpn_protocol() != LANE:
-        raise IntegrityError("is on another lane", party=peer.id)
+        raise PeerError(peer.id, "is on another lane")
     writer, reader = FrameWriter(own.tag), FrameReader(own.tag)
     yield from _say(secured, writer, frames.JOIN, own.member.id.encode())
     frame = yield from _hear(secured, reader)
@@ -160,10 +160,10 @@ def dial(own: Own, peer: Member, address: str, until_s: float, *, speaks: bool) 
 
 
 def _refuses(failure: ssl.SSLError, peer: Member) -> bool:
-    """Whether TLS failed over this party's certificate. Raises IntegrityError on another lane."""
+    """Whether TLS failed over this party's certificate. Raises PeerError on another lane."""
     reason = failure.reason or ""
     if "ALERT_NO_APPLICATION_PROTOCOL" in reason:
-        raise IntegrityError("is on another lane", party=peer.id)
+        raise PeerError(peer.id, "is on another lane")
     return "ALERT" in reason and any(word in reason for word in _REFUSING)
 
 
@@ -181,7 +181,7 @@ def _greet(
                 f"shows the {describe(parse_der(shown))}, not the roster's", party=peer.id
             )
         if secured.selected_alpn_protocol() != LANE:
-            raise IntegrityError("is on another lane", party=peer.id)
+            raise PeerError(peer.id, "is on another lane")
         writer, reader = FrameWriter(own.tag), FrameReader(own.tag)
         first = yield from _hear(secured, reader)
         if first.operation != frames.JOIN or first.payload != peer.id.encode():

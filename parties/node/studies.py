@@ -169,7 +169,7 @@ class Studies:
             addresses={PartyId(each.party): each.address for each in request.addresses},
             hellos=tuple(request.hellos),
             confirmation=request.confirmation,
-            direct=all(member.id in direct for member in run.plan.roster.parties),
+            direct=all(member.id in direct for member in run.plan.roster.linked),
         )
         lane = "direct" if message.direct and self._config.exchange.direct else "gRPC"
         _log.info("run %s meets its peers on the %s lane", run.id[:12], lane)
