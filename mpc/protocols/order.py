@@ -168,9 +168,13 @@ def _last_place(computation: Computation, mixed: Shuffled) -> Places:
 
 
 def _mingled(one: Places, other: Places) -> Places:
-    """Both, spread evenly, so that any first part of it has its share of each."""
+    """Both, spread evenly, so that any first part of it has its share of each.
+
+    Of two that stand equally far along, that of ``one`` comes first: on every machine.
+    """
     shares = [(np.arange(len(part)) + 0.5) / max(1, len(part)) for part in (one, other)]
-    evenly: Places = np.concatenate([one, other])[np.argsort(np.concatenate(shares))]
+    along = np.argsort(np.concatenate(shares), kind="stable")
+    evenly: Places = np.concatenate([one, other])[along]
     return evenly
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from kernel_parties import NAMES, run
 from mpc.errors import ContractError
 from mpc.protocols.group import group_counts, group_sums, segment_sums
 from mpc.protocols.opening import Cost
-from mpc.protocols.order import key_bound, ranked, sort, top
+from mpc.protocols.order import _mingled, key_bound, ranked, sort, top
 from mpc.protocols.shuffle import shuffle
 
 PARTIES = [2, 3, 4, 5]
@@ -90,6 +91,15 @@ def test_largest_of_a_thousand_takes_11_rounds() -> None:
     """CrypTen's takes 139 by its count, a tree of comparisons of 15 rounds each and more."""
     keys, table = keyed(1000)
     assert run(lambda c, k, t: top(c, k, t, 1), keys, table).costs[NAMES[0]].rounds == 11
+
+
+@pytest.mark.parametrize(("one", "other"), [(5, 5), (301, 99), (1500, 700), (7, 0)])
+def test_candidates_come_in_one_sequence_on_every_machine(one: int, other: int) -> None:
+    """numpy's default sort brings equal numbers into a sequence that depends on the processor."""
+    along = [Fraction(2 * at + 1, 2 * one) for at in range(one)]
+    along += [Fraction(2 * at + 1, 2 * other) for at in range(other)]
+    wanted = sorted(range(one + other), key=lambda at: along[at])
+    assert _mingled(np.arange(one), np.arange(one, one + other)).tolist() == wanted
 
 
 def test_rank_beyond_the_rows_is_refused() -> None:
