@@ -130,3 +130,60 @@ ARITHMETIC: Mapping[str, Case] = {
         reference=lambda i: i.torch.nn.functional.avg_pool2d(i.image, 2)),
     "product along an axis": Case(lambda i: (i.x / 8).prod(1), 64 * ULP),
 }  # fmt: skip
+
+
+def _first(tensor: Any, dim: int) -> Any:
+    """1 at the first largest entry along ``dim``, of public numbers."""
+    places = tensor.argmax(dim, keepdim=True)
+    return (tensor * 0).scatter(dim, places, 1.0)
+
+
+def _pooled(tensor: Any, torch: Any) -> Any:
+    return torch.nn.functional.max_pool2d(tensor - 1000, 3, stride=2, padding=1)
+
+
+COMPARISONS: Mapping[str, Case] = {
+    "below": Case(lambda i: i.x < i.y, 0, 0),
+    "at most": Case(lambda i: i.x <= i.x.clone(), 0, 0),
+    "above a public number": Case(lambda i: i.x > 0.25, 0, 0),
+    "at least a public tensor": Case(lambda i: i.x >= i.public(INPUTS["y"]), 0, 0),
+    "equal": Case(lambda i: i.ties == i.ties[:, 1:2], 0, 0),
+    "unequal": Case(lambda i: i.ties != 0, 0, 0),
+    "far apart": Case(lambda i: i.large * 100000000 > i.larger * -400, 0, 0),
+    "bits compared with a fraction": Case(lambda i: i.bits > 0.5, 0, 0),
+    "relu": Case(lambda i: i.x.relu()),
+    "absolute": Case(lambda i: i.x.abs()),
+    "sign": Case(
+        lambda i: i.x.sign(), 0, 0, reference=lambda i: 1 - 2 * (i.x < 0).double()),
+    "chosen by shares": Case(
+        lambda i: i.lib.where(i.x < i.y, i.x, i.y),
+        reference=lambda i: i.torch.minimum(i.x, i.y)),
+    "chosen by a public mask": Case(
+        lambda i: i.x.where(i.public(INPUTS["y"]) > 0, i.y),
+        reference=lambda i: i.torch.where(i.y > 0, i.x, i.y)),
+    "chosen against a public number": Case(
+        lambda i: i.x.where(i.x > 1, 1.0), reference=lambda i: i.x.clamp(min=1.0)),
+    "hardtanh": Case(
+        lambda i: i.x.hardtanh(-2, 3), reference=lambda i: i.x.clamp(-2, 3)),
+    "largest of all": Case(lambda i: i.x.max()),
+    "smallest of all": Case(lambda i: i.many.min()),
+    "largest along an axis": Case(
+        lambda i: i.ties.max(1)[0], reference=lambda i: i.ties.max(1).values),
+    "largest along the first axis": Case(
+        lambda i: i.ties.max(0, keepdim=True)[0],
+        reference=lambda i: i.ties.max(0, keepdim=True).values),
+    "smallest of many": Case(
+        lambda i: i.many.min(1)[0], reference=lambda i: i.many.min(1).values),
+    "where the largest is": Case(
+        lambda i: i.ties.argmax(1), 0, 0, reference=lambda i: _first(i.ties, 1)),
+    "where the smallest is": Case(
+        lambda i: i.ties.argmin(0), 0, 0, reference=lambda i: _first(-i.ties, 0)),
+    "where the largest of many is": Case(
+        lambda i: i.many.max(1)[1], 0, 0, reference=lambda i: _first(i.many, 1)),
+    "index of the largest": Case(
+        lambda i: i.ties.argmax(1, one_hot=False), 0, 0, reference=lambda i: i.ties.argmax(1)),
+    "largest of one": Case(lambda i: i.v[0].max()),
+    "windows' largest far below zero": Case(
+        lambda i: (i.image - 1000).max_pool2d(3, stride=2, padding=1),
+        reference=lambda i: _pooled(i.image, i.torch)),
+}  # fmt: skip

@@ -18,7 +18,7 @@ import backend_worker
 import numpy as np
 import torch
 from kernel_parties import SCOPE, stream_of
-from tensor_cases import ARITHMETIC, INPUTS, Case
+from tensor_cases import ARITHMETIC, COMPARISONS, INPUTS, Case
 
 from mpc.backend.crypten_engine import CryptenEngine
 from mpc.backend.hardened import harden
@@ -70,7 +70,11 @@ def arithmetic() -> Results:
     return computed(ARITHMETIC)
 
 
-PROGRAMS: dict[str, Program] = {each.__name__: each for each in (arithmetic,)}
+def comparisons() -> Results:
+    return computed(COMPARISONS)
+
+
+PROGRAMS: dict[str, Program] = {each.__name__: each for each in (arithmetic, comparisons)}
 
 
 def at_a_party(program: Program) -> Callable[[Session, Channel], object]:
@@ -127,5 +131,5 @@ if __name__ == "__main__":
         parties = list(backend_worker.run("direct", name, int(count)))
         failed = [party for party in parties if party is None or "failed" in party]
         told[asked] = {"failed": failed} if failed else added_up(parties)
-    told["expected"] = expected(ARITHMETIC)
+    told["expected"] = expected({**ARITHMETIC, **COMPARISONS})
     print(json.dumps(told))

@@ -11,6 +11,7 @@ from typing import Any
 
 from mpc.backend.arithmetic import replace_arithmetic
 from mpc.backend.communicator import SessionCommunicator
+from mpc.backend.comparing import replace_comparing
 from mpc.backend.encoding import replace_encoder
 from mpc.backend.joining import replace_joining
 from mpc.backend.kernel import Kernel, NoSupply
@@ -46,6 +47,7 @@ def harden() -> Any:
     replace_arithmetic()
     replace_joining()
     replace_tensor()
+    replace_comparing()
     _close_shared_tensors(crypten)
     _close_the_rest(crypten)
     for name in ("DistributedCommunicator", "InProcessCommunicator"):

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tensor_cases import ARITHMETIC, Case
+from tensor_cases import ARITHMETIC, COMPARISONS, Case
 
+PROGRAMS = ["arithmetic:3", "arithmetic:2", "comparisons:3", "comparisons:2"]
 TESTS = Path(__file__).parents[1]
 
 
@@ -21,7 +22,7 @@ TESTS = Path(__file__).parents[1]
 def ran() -> Mapping[str, Any]:
     """Every program of :mod:`tensor_worker`, in one process tree: torch is imported once."""
     process = subprocess.run(
-        [sys.executable, TESTS / "tensor_worker.py", "arithmetic:3", "arithmetic:2"],
+        [sys.executable, TESTS / "tensor_worker.py", *PROGRAMS],
         env={**os.environ, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"},
         capture_output=True,
         text=True,
@@ -64,3 +65,22 @@ def test_a_product_takes_a_round_and_its_truncation_another(
     ran: Mapping[str, Any], rounds: int, names: list[str]
 ) -> None:
     assert {ran["arithmetic:3"][f"rounds of {name}"] for name in names} == {rounds}
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_comparisons_and_selections_are_exact(
+    ran: Mapping[str, Any], name: str, parties: int
+) -> None:
+    check(ran, f"comparisons:{parties}", name, COMPARISONS[name])
+
+
+@pytest.mark.parametrize(
+    ("rounds", "name"),
+    [(4, "below"), (4, "equal"), (4, "relu"), (4, "absolute"), (5, "chosen by shares"),
+     (5, "largest along an axis"), (5, "where the largest is"), (13, "smallest of many")],
+)  # fmt: skip
+def test_a_comparison_takes_4_rounds_and_a_choice_by_it_one_more(
+    ran: Mapping[str, Any], rounds: int, name: str
+) -> None:
+    assert ran["comparisons:3"][f"rounds of {name}"] == rounds
