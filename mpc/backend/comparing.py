@@ -176,9 +176,9 @@ def _largest(self: Any, dim: Any) -> tuple[Any, Any]:
     share, bits = self.share, bits_of(self)
     axis = dim if dim is not None and share.dim() else None
     rows = share.reshape(1, -1) if axis is None else share.movedim(axis, -1)
-    lines = rows.reshape(-1, rows.shape[-1])
-    if lines.shape[-1] == 0:
+    if rows.shape[-1] == 0:
         raise SecretMisuseError("nothing is the largest of no entries")
+    lines = rows.reshape(-1, rows.shape[-1])
     marks, tops = largest_entry(Kernel.computation(), words_of(arithmetic(lines, bits)))
     flags = words_to_tensor(marks).reshape(rows.shape)
     flags = flags.reshape(share.shape) if axis is None else flags.movedim(-1, axis)
