@@ -188,7 +188,7 @@ def test_a_share_of_crypten_shows_its_shape_alone(ran: Mapping[str, Any]) -> Non
 
 @pytest.mark.parametrize(
     ("step", "request_"),
-    [("product", "Product("), ("comparison", "")],
+    [("product", "Product("), ("comparison", "MaskBits(")],
 )
 def test_correlated_randomness_is_refused_by_name(
     ran: Mapping[str, Any], step: str, request_: str
