@@ -34,9 +34,10 @@ check: $(DEV)
 	$(BIN)/mypy mpc parties
 	$(BIN)/lint-imports
 
-## bench        timings of the linear study against plain SQL
+## bench        timings: the linear study against plain SQL, the kernel against stock CrypTen
 bench: $(DEV)
 	$(BIN)/python -m tests.bench.linear
+	PYTHONPATH=tests $(BIN)/python -m tests.bench.kernel
 
 ## audit        the long privacy audits
 audit: $(DEV)

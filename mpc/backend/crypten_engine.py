@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from mpc.backend.hardened import bind, harden
+from mpc.dealing.supply import Supply
 from mpc.errors import SecretMisuseError
 from mpc.ports import Channel
 from mpc.secret.engine import RingVector
@@ -25,11 +26,13 @@ _Shared: Any = harden().mpc.primitives.ArithmeticSharedTensor
 class CryptenEngine:
     """:class:`mpc.secret.engine.Engine` of one party in ``session``, over ``channel``.
 
-    Raises SecretMisuseError if this process has had a session before. Sends nothing by itself.
+    ``supply`` is what products and comparisons of CrypTen's tensors take from the dealer; linear
+    studies take nothing. Raises SecretMisuseError if this process has had a session before. Sends
+    nothing by itself.
     """
 
-    def __init__(self, session: Session, channel: Channel) -> None:
-        bind(session, channel)
+    def __init__(self, session: Session, channel: Channel, supply: Supply | None = None) -> None:
+        bind(session, channel, supply)
         self._masks = session.zero_sharing
         self._sums = 0
 

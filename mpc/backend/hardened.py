@@ -9,21 +9,26 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from mpc.backend.arithmetic import replace_arithmetic
 from mpc.backend.communicator import SessionCommunicator
 from mpc.backend.encoding import replace_encoder
+from mpc.backend.joining import replace_joining
+from mpc.backend.kernel import Kernel, NoSupply
 from mpc.backend.prg import Masks, replace_randomness, use_masks
 from mpc.backend.provider import replace_provider
 from mpc.backend.refusal import refusing
 from mpc.backend.settings import SETTINGS_DIGEST, fix_settings
 from mpc.backend.shim import import_crypten
+from mpc.backend.tensor import replace_tensor
+from mpc.dealing.supply import Supply
 from mpc.errors import SecretMisuseError
 from mpc.ports import Channel
+from mpc.protocols.party import PartyComputation
 from mpc.session.session import Session
 from mpc.steps import Steps
 
 _OPENING = ("get_plain_text", "reveal", "reveal_batch")
 _COPYING = ("__reduce__", "__reduce_ex__", "__getstate__", "__copy__", "__deepcopy__")
-_DIVIDING = ("div", "div_", "__div__", "__truediv__", "__itruediv__")
 _RANDOM = ("rand", "randn", "bernoulli")
 _FILES = ("load", "load_from_party", "save", "save_from_party")
 _state: dict[str, bool] = {}
@@ -38,6 +43,9 @@ def harden() -> Any:
     replace_provider()
     replace_randomness()
     replace_encoder()
+    replace_arithmetic()
+    replace_joining()
+    replace_tensor()
     _close_shared_tensors(crypten)
     _close_the_rest(crypten)
     for name in ("DistributedCommunicator", "InProcessCommunicator"):
@@ -48,10 +56,11 @@ def harden() -> Any:
     return crypten
 
 
-def bind(session: Session, channel: Channel) -> None:
+def bind(session: Session, channel: Channel, supply: Supply | None = None) -> None:
     """Start CrypTen on ``session`` over ``channel``: once a process, since its state is global.
 
-    Sends nothing. Raises SecretMisuseError on a second session.
+    Products, comparisons and truncation take their randomness from ``supply``; without one they
+    are refused. Sends nothing. Raises SecretMisuseError on a second session.
     """
     crypten = harden()
     if SessionCommunicator.bound is not None:
@@ -63,6 +72,8 @@ def bind(session: Session, channel: Channel) -> None:
     SessionCommunicator.bound = SessionCommunicator(
         channel, parties, steps, masks, session.transcript
     )
+    supplied = supply or NoSupply()
+    Kernel.use(PartyComputation(parties, channel, supplied, steps, session.transcript))
     crypten.init()
 
 
@@ -80,9 +91,6 @@ def _close_shared_tensors(crypten: Any) -> None:
         for name in _COPYING:
             setattr(kind, name, refusing(f"copying a {kind.__name__}"))
         kind.__repr__ = kind.__str__ = _shape_only
-    for name in _DIVIDING:
-        refusal = refusing(f"{name}, which cuts shares off,", "integers are never truncated")
-        setattr(primitives.ArithmeticSharedTensor, name, refusal)
     for name in _RANDOM:
         refusal = refusing(f"{name}", "exact samplers are in mpc.privacy")
         setattr(crypten, name, refusal)

@@ -19,11 +19,13 @@ from mpc.errors import SecretMisuseError
 from mpc.units import sha256_hex
 
 PROVIDER = "parley"
+PRECISION_BITS = 16
+"""After the point, of numbers that are not whole."""
 
 SETTINGS: dict[str, Plain] = {
     "communicator": {"verbose": False},
     "debug": {"debug_mode": False, "validation_mode": False},
-    "encoder": {"precision_bits": 16},
+    "encoder": {"precision_bits": PRECISION_BITS},
     "functions": {
         "max_method": "log_reduction",
         "exp_iterations": 8,

@@ -1,4 +1,4 @@
-"""Recipes of arithmetic: products (Beaver 1991), squares, truncation pairs and groups."""
+"""Recipes of arithmetic: products (Beaver 1991), squares, divisions and groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from mpc.dealing.recipe import Shape, Sharing, Slot
 from mpc.errors import ContractError
 from mpc.ring.planes import Ring
-from mpc.ring.products import Bilinear, Products, product_shape
+from mpc.ring.products import ProductKind, Products, product_shape
 
 ADDITIVE = Sharing.ADDITIVE
 
@@ -19,7 +19,7 @@ ADDITIVE = Sharing.ADDITIVE
 class Product:
     """Free masks a, b; derived c = a b under ``kind``."""
 
-    kind: Bilinear
+    kind: ProductKind
     left: Shape
     right: Shape
 
@@ -77,6 +77,30 @@ class Truncation:
     def derive(self, free: Sequence[Ring], products: Products) -> Sequence[Ring]:
         (mask,) = free
         return mask >> np.uint64(self.bits), mask >> np.uint64(63)
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """Free mask r; derived r divided by ``divisor``, rounded down, and the top bit of r."""
+
+    shape: Shape
+    divisor: int
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.divisor <= 1 << 61:
+            raise ContractError("a divisor lies between 2 and 2^61")
+
+    @property
+    def free(self) -> tuple[Slot, ...]:
+        return (Slot(ADDITIVE, self.shape),)
+
+    @property
+    def derived(self) -> tuple[Slot, ...]:
+        return Slot(ADDITIVE, self.shape), Slot(ADDITIVE, self.shape)
+
+    def derive(self, free: Sequence[Ring], products: Products) -> Sequence[Ring]:
+        (mask,) = free
+        return mask // np.uint64(self.divisor), mask >> np.uint64(63)
 
 
 @dataclass(frozen=True)

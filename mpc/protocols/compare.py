@@ -12,6 +12,7 @@ join 16 chunks into 4 and then 1; each opens its factors under dealt masks whose
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -22,6 +23,7 @@ from mpc.protocols.shares import SharedBits, SharedWords
 from mpc.ring.planes import FULL, Planes, Ring, from_plane, to_planes
 
 _ONE = np.uint64(1)
+_BLOCK_ELEMENTS = 1 << 20
 _BLOCK_WORDS = 512
 """Planes are worked through in blocks that stay in a core's cache."""
 
@@ -30,11 +32,38 @@ def negative(computation: Computation, secret: SharedWords) -> SharedBits:
     """Whether each secret, flattened, is below zero: exact over [-2^63, 2^63).
 
     Opens: masked values alone, to all parties. Cost: 3 rounds; to each peer 8 bytes an element,
-    and 34 bits (28 and 6) of it for the two levels.
+    and 34 bits (28 and 6) of it for the two levels. As many rounds again for every further 2^20
+    elements, so that no more than 100 bytes for each of 2^20 are held at once.
     """
+    return _in_blocks(computation, secret, _negative)
+
+
+def zero(computation: Computation, secret: SharedWords) -> SharedBits:
+    """Whether each secret, flattened, is zero: c and r agree in every bit.
+
+    Opens: masked values alone, to all parties. Cost: 3 rounds; to each peer 8 bytes an element,
+    and 20 bits (16 and 4) of it for the two levels. More than 2^20 elements as in
+    :func:`negative`.
+    """
+    return _in_blocks(computation, secret, _zero)
+
+
+def _in_blocks(
+    computation: Computation,
+    secret: SharedWords,
+    program: Callable[[Computation, SharedWords], SharedBits],
+) -> SharedBits:
     flat = secret.reshape(-1)
-    dealt = computation.draw(MaskBits(flat.size, sign=True))
-    (opened,) = computation.open_masked(dealt.masks[0].hide(flat))
+    starts = range(0, max(1, flat.size), _BLOCK_ELEMENTS)
+    parts = [program(computation, flat[start : start + _BLOCK_ELEMENTS]) for start in starts]
+    if len(parts) == 1:
+        return parts[0]
+    return SharedBits(np.concatenate([part._plane for part in parts]), flat.size)
+
+
+def _negative(computation: Computation, secret: SharedWords) -> SharedBits:
+    dealt = computation.draw(MaskBits(secret.size, sign=True))
+    (opened,) = computation.open_masked(dealt.masks[0].hide(secret))
     planes = to_planes(opened)
     top = planes[-1].copy()
     planes[-1] = 0
@@ -45,22 +74,16 @@ def negative(computation: Computation, secret: SharedWords) -> SharedBits:
     share = less[0] ^ mask_top
     if computation.place == 0:
         share ^= top
-    return SharedBits(share, flat.size)
+    return SharedBits(share, secret.size)
 
 
-def zero(computation: Computation, secret: SharedWords) -> SharedBits:
-    """Whether each secret, flattened, is zero: c and r agree in every bit.
-
-    Opens: masked values alone, to all parties. Cost: 3 rounds; to each peer 8 bytes an element,
-    and 20 bits (16 and 4) of it for the two levels.
-    """
-    flat = secret.reshape(-1)
-    dealt = computation.draw(MaskBits(flat.size, sign=False))
-    (opened,) = computation.open_masked(dealt.masks[0].hide(flat))
+def _zero(computation: Computation, secret: SharedWords) -> SharedBits:
+    dealt = computation.draw(MaskBits(secret.size, sign=False))
+    (opened,) = computation.open_masked(dealt.masks[0].hide(secret))
     _, equal = _chunks(to_planes(opened), dealt.derived[0], computation.place, wants_less=False)
     for _ in range(2):
         _, equal = _level(computation, Gate.EQUAL, equal, equal)
-    return SharedBits(equal[0], flat.size)
+    return SharedBits(equal[0], secret.size)
 
 
 def to_words(computation: Computation, bits: SharedBits) -> SharedWords:

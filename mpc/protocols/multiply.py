@@ -13,7 +13,7 @@ from mpc.dealing.arithmetic import Product, Square
 from mpc.protocols.opening import Computation
 from mpc.protocols.shares import SharedWords
 from mpc.ring.planes import Ring
-from mpc.ring.products import Bilinear, NumpyProducts, Products
+from mpc.ring.products import Bilinear, NumpyProducts, ProductKind, Products
 
 Factors = tuple[SharedWords, SharedWords]
 _NUMPY = NumpyProducts()
@@ -32,7 +32,7 @@ def multiply(computation: Computation, left: SharedWords, right: SharedWords) ->
 def multiply_each(
     computation: Computation,
     factors: Sequence[Factors],
-    kind: Bilinear = Bilinear.ELEMENTWISE,
+    kind: ProductKind = Bilinear.ELEMENTWISE,
     products: Products = _NUMPY,
 ) -> list[SharedWords]:
     """Every pair's product, in one round together.

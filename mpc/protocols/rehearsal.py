@@ -43,7 +43,7 @@ class Rehearsed:
         return sum(correction_bytes(recipe) for recipe in self.recipes)
 
 
-class _Rehearsal:
+class Rehearsal:
     """:class:`Computation` of the party at place 0, alone, with nothing but zeros."""
 
     place = 0
@@ -76,6 +76,10 @@ class _Rehearsal:
         self._count(to_one=0 if place == self.place else masked.size_bytes)
         return np.zeros(masked.shape, np.uint64) if place == self.place else None
 
+    def rehearsed(self) -> Rehearsed:
+        """What was drawn and counted so far."""
+        return Rehearsed(tuple(self.recipes), self.cost)
+
     def _count(self, *, to_each: int = 0, to_one: int = 0) -> None:
         self.cost = Cost(
             self.cost.rounds + 1,
@@ -92,7 +96,7 @@ def _spread(places: Places) -> Ring:
 
 def rehearse(program: Program, *shapes: tuple[int, ...], parties: int = 3) -> Rehearsed:
     """Run ``program`` on shared zeros of ``shapes``. Opens: nothing. Sends: nothing."""
-    alone = _Rehearsal(parties)
+    alone = Rehearsal(parties)
     computation: Computation = alone
     program(computation, *(SharedWords(np.zeros(shape, np.uint64)) for shape in shapes))
-    return Rehearsed(tuple(alone.recipes), alone.cost)
+    return alone.rehearsed()

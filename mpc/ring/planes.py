@@ -19,6 +19,7 @@ Ring = NDArray[np.uint64]
 WORD_BITS = 64
 FULL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
+_BLOCK_WORDS = 512
 _SWAPS = (
     (np.uint64(7), np.uint64(0x00AA_00AA_00AA_00AA)),
     (np.uint64(14), np.uint64(0x0000_CCCC_0000_CCCC)),
@@ -34,14 +35,28 @@ def plane_words(count: int) -> int:
 def to_planes(words: Ring) -> Planes:
     """The 64 planes of a vector: shape (64, words of a plane). Padding elements are zero.
 
-    Transposes 8 by 8 bits at a time (Warren, Hacker's Delight, 7-3).
+    Transposes 8 by 8 bits at a time (Warren, Hacker's Delight, 7-3), in blocks that stay in cache.
     """
     width = plane_words(words.size)
-    padded = np.zeros(width * WORD_BITS, np.uint64)
-    padded[: words.size] = words
-    octets = np.ascontiguousarray(padded.view(np.uint8).reshape(-1, 8).T).view(np.uint64)
+    planes = np.empty((WORD_BITS, width), np.uint64)
+    for start in range(0, width, _BLOCK_WORDS):
+        block = planes[:, start : start + _BLOCK_WORDS]
+        elements = words[start * WORD_BITS : (start + _BLOCK_WORDS) * WORD_BITS]
+        if elements.size < block.shape[1] * WORD_BITS:
+            padded = np.zeros(block.shape[1] * WORD_BITS, np.uint64)
+            padded[: elements.size] = elements
+            elements = padded
+        block[:] = _transposed(elements)
+    return planes
+
+
+def _transposed(elements: Ring) -> Planes:
+    octets = np.ascontiguousarray(
+        np.ascontiguousarray(elements).view(np.uint8).reshape(-1, 8).T
+    ).view(np.uint64)
+    moved = np.empty_like(octets)
     for shift, mask in _SWAPS:
-        moved = octets >> shift
+        np.right_shift(octets, shift, out=moved)
         moved ^= octets
         moved &= mask
         octets ^= moved

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from mpc.ring.convolution import Convolution, convolve
 from mpc.ring.planes import Ring
 
 
@@ -21,10 +22,13 @@ class Bilinear(StrEnum):
     MATMUL = "matmul"  # as numpy.matmul
 
 
+ProductKind = Bilinear | Convolution
+
+
 class Products(Protocol):
     """Bilinear maps over Z_2^64."""
 
-    def apply(self, kind: Bilinear, left: Ring, right: Ring) -> Ring:
+    def apply(self, kind: ProductKind, left: Ring, right: Ring) -> Ring:
         """``left`` times ``right``, wrapping. Raises ValueError on shapes that do not fit."""
         ...
 
@@ -32,15 +36,21 @@ class Products(Protocol):
 class NumpyProducts:
     """:class:`Products` in numpy alone."""
 
-    def apply(self, kind: Bilinear, left: Ring, right: Ring) -> Ring:
+    def apply(self, kind: ProductKind, left: Ring, right: Ring) -> Ring:
+        if isinstance(kind, Convolution):
+            return convolve(kind, left, right, np.matmul)
         if kind is Bilinear.ELEMENTWISE:
             return np.multiply(left, right)
         product: Ring = np.matmul(left, right)
         return product
 
 
-def product_shape(kind: Bilinear, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
+def product_shape(
+    kind: ProductKind, left: tuple[int, ...], right: tuple[int, ...]
+) -> tuple[int, ...]:
     """The shape of a product. Raises ValueError on shapes that do not fit."""
+    if isinstance(kind, Convolution):
+        return kind.shape(left, right)
     if kind is Bilinear.ELEMENTWISE:
         return np.broadcast_shapes(left, right)
     if not left or not right:

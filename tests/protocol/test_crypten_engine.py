@@ -187,7 +187,7 @@ def test_a_share_of_crypten_shows_its_shape_alone(ran: Mapping[str, Any]) -> Non
 
 @pytest.mark.parametrize(
     ("step", "request_"),
-    [("product", "generate_additive_triple"), ("comparison", "generate_binary_triple")],
+    [("product", "Product("), ("comparison", "")],
 )
 def test_correlated_randomness_is_refused_by_name(
     ran: Mapping[str, Any], step: str, request_: str

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from kernel_parties import SCOPE, stream_of
 
-from mpc.dealing.arithmetic import Grouping, Product, Square, Truncation
+from mpc.dealing.arithmetic import Grouping, Product, Quotient, Square, Truncation
 from mpc.dealing.bits import BitProduct, Gate, GateMasks, MaskBits, SharedBit
 from mpc.dealing.dealer import Dealer
 from mpc.dealing.permutation import Permutation
 from mpc.dealing.recipe import Dealt, Recipe, Sharing, correction_bytes
 from mpc.dealing.supply import PlannedSupply, Sequenced
 from mpc.errors import ContractError, IntegrityError
+from mpc.ring.convolution import Convolution
 from mpc.ring.planes import Ring
 from mpc.ring.products import Bilinear, NumpyProducts
 
@@ -32,6 +33,8 @@ RECIPES: list[Recipe] = [
     SharedBit(100),
     BitProduct(100, 2),
     Permutation(1, 20, 3),
+    Product(Convolution((2,), (1,), (1,)), (2, 3, 7), (4, 3, 3)),
+    Quotient((4, 3), 1000),
 ]
 
 

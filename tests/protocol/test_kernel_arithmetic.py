@@ -14,7 +14,9 @@ from kernel_parties import NAMES, run
 from mpc.errors import ContractError
 from mpc.protocols.multiply import matmul, multiply, multiply_each, square
 from mpc.protocols.opening import Cost
-from mpc.protocols.truncate import truncate
+from mpc.protocols.truncate import divide, divide_each, truncate
+from mpc.ring.convolution import Convolution
+from mpc.ring.products import NumpyProducts
 
 PARTIES = [2, 3, 4, 5]
 WORDS = st.integers(-(2**63), 2**63 - 1)
@@ -69,6 +71,18 @@ def test_products_that_do_not_depend_on_each_other_share_a_round() -> None:
     assert ran.costs[NAMES[0]].rounds == 1
 
 
+@pytest.mark.parametrize("parties", [2, 3])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_convolution_opens_each_factor_once(parties: int, transposed: bool) -> None:
+    kind = Convolution((2, 1), (1, 0), (1, 2), 2, transposed)
+    left = RNG.integers(-(2**63), 2**63, (2, 4, 5, 6), dtype=np.int64)
+    right = RNG.integers(-(2**63), 2**63, (4, 2, 3, 2), dtype=np.int64)
+    ran = run(lambda c, x, y: multiply_each(c, [(x, y)], kind)[0], left, right, parties=parties)
+    expected = NumpyProducts().apply(kind, left.view(np.uint64), right.view(np.uint64))
+    assert (ran.outputs.view(np.uint64) == expected).all()
+    assert ran.costs[NAMES[0]] == Cost(rounds=1, bytes_to_each=8 * (left.size + right.size))
+
+
 @pytest.mark.parametrize("parties", PARTIES)
 def test_square_costs_half_of_a_product(parties: int) -> None:
     numbers = np.array(EDGES)
@@ -113,6 +127,31 @@ def test_truncation_by_nothing_or_by_all_is_refused() -> None:
     for bits in (0, 63):
         with pytest.raises(ContractError, match="1 to 62 bits"):
             run(lambda c, x, bits=bits: truncate(c, x, bits), np.zeros(3, np.int64))
+
+
+@pytest.mark.parametrize("parties", PARTIES)
+@pytest.mark.parametrize("by", [2, 3, 7, 1000, 2**31 - 1, 2**32, 10**17, 2**61])
+def test_a_quotient_is_rounded_down_or_up_over_its_whole_domain(by: int, parties: int) -> None:
+    edge = 2**62 - by - 1
+    numbers = RNG.integers(-edge, edge + 1, 20_000)
+    numbers[:8] = [0, 1, -1, edge, -edge, by - 1, -by, by]
+    ran = run(lambda c, x: divide(c, x, by), numbers, parties=parties)
+    assert set((ran.outputs - numbers // by).tolist()) <= {0, 1}
+    assert ran.costs[NAMES[0]] == Cost(rounds=1, bytes_to_each=8 * numbers.size)
+
+
+def test_quotients_by_several_divisors_share_a_round() -> None:
+    numbers = RNG.integers(-(2**40), 2**40, 100)
+    ran = run(lambda c, x: divide_each(c, [(x, 3), (x[:9], 1000)]), numbers)
+    assert set((ran.outputs[0] - numbers // 3).tolist()) <= {0, 1}
+    assert set((ran.outputs[1] - numbers[:9] // 1000).tolist()) <= {0, 1}
+    assert ran.costs[NAMES[0]].rounds == 1
+
+
+@pytest.mark.parametrize("by", [0, 1, -3, 2**61 + 1])
+def test_a_quotient_by_nothing_or_by_too_much_is_refused(by: int) -> None:
+    with pytest.raises(ContractError, match="between 2 and"):
+        run(lambda c, x: divide(c, x, by), np.zeros(3, np.int64))
 
 
 @pytest.mark.parametrize("parties", [2, 3])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from mpc.protocols.choose import (
 )
 from mpc.protocols.compare import both, equal, less, negative, to_words, zero
 from mpc.protocols.opening import Cost
+from mpc.protocols.rehearsal import rehearse
 
 PARTIES = [2, 3, 4, 5]
 RNG = np.random.default_rng(20261129)
@@ -91,6 +94,20 @@ def test_sign_is_exact_over_the_whole_ring_and_for_any_count(
 ) -> None:
     assert (run(negative, numbers, parties=parties).outputs == (numbers < 0)).all()
     assert (run(zero, numbers, parties=parties).outputs == (numbers == 0)).all()
+
+
+def test_more_than_a_million_elements_go_in_blocks_of_bounded_memory() -> None:
+    """Held at once beside the input and its result: less than 110 bytes for each of 2^20."""
+    count = 3 << 20
+    gc.collect()
+    tracemalloc.start()
+    rehearsed = rehearse(negative, (count,))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * count + 110 * (1 << 20)
+    assert rehearsed.cost.rounds == 9
+    numbers = RNG.integers(-(2**63), 2**63, (1 << 20) + 70, dtype=np.int64)
+    assert (run(negative, numbers).outputs == (numbers < 0)).all()
 
 
 def test_comparison_broadcasts_and_keeps_the_shape() -> None:

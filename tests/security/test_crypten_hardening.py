@@ -174,11 +174,15 @@ def test_h13_crypten_draws_no_noise(stock: Mapping[str, Any], refusals: Mapping[
         assert refusals[step].startswith("SecretMisuseError"), step
 
 
-def test_h16_shares_of_different_scales_are_not_joined(
+def test_h16_shares_of_different_scales_are_joined_at_the_larger_one_or_not_at_all(
     stock: Mapping[str, Any], ours: Mapping[str, Any], refusals: Mapping[str, str]
 ) -> None:
+    """0, 1 and 2 at scale 2^16 beside 0, 1 and 2 at scale 1."""
     assert stock["numbers"]["joined"] == [0, 65536, 131072, 0, 1, 2]
-    for step in ("mixed cat", "mixed stack", "mixed setitem", "mixed scatter"):
+    party = ours["switches:2"][0]
+    assert party["joined"] == [0, 65536, 131072, 0, 65536, 131072]
+    assert party["stacked"] == [[0, 65536, 131072]] * 2
+    for step in ("mixed setitem", "mixed scatter"):
         assert "different scales" in refusals[step], step
     assert stock["numbers"]["operand scale"] == 65536
     assert ours["switches:2"][0]["operand scale kept"] == 1

@@ -39,8 +39,17 @@ CALLS = {
     "masked_share": {"mpc/release.py"},
     "add_to_own_share": {"mpc/privacy/noise.py"},
     "spend_on": {"mpc/privacy/noise.py"},
+    "open_masked": {
+        f"mpc/protocols/{name}.py"
+        for name in ("choose", "compare", "group", "multiply", "truncate")
+    },
+    "open_masked_to": {"mpc/protocols/shuffle.py"},
+    "open_shuffled_order": {"mpc/protocols/order.py"},
+    "ShuffledOrder": {
+        f"mpc/protocols/{name}.py" for name in ("order", "party", "rehearsal", "opening")
+    },
 }
-"""Each step of the gate, and the one place that takes it."""
+"""Each step of the gate and each opening of the kernel, and the places that take it."""
 
 REVEALS = {"reveal", "get_plain_text"}
 
@@ -138,6 +147,9 @@ def test_no_code_of_the_product_goes_around_the_gate(check: str) -> None:
         ("misplaced", "mpc/flow.py", "give = tools.engine.add_to_own_share"),
         ("misplaced", "mpc/flow.py", "secret.reveal()"),
         ("misplaced", "mpc/release.py", "share.get_plain_text()"),
+        ("misplaced", "mpc/flow.py", "computation.open_masked(masked)"),
+        ("misplaced", "mpc/protocols/compare.py", "c.open_shuffled_order(order)"),
+        ("misplaced", "mpc/protocols/group.py", "ShuffledOrder(bits, left, right)"),
     ],
 )
 def test_a_planted_way_around_is_found(check: str, name: str, code: str) -> None:

@@ -1,0 +1,131 @@
+"""Parties that compute on CrypTen's tensors, in processes of their own: run as a script by tests.
+
+    python tensor_worker.py PROGRAM:PARTIES...
+
+As :mod:`backend_worker`. Each program is rehearsed, dealt what the rehearsal lists, and run; its
+parent adds up the shares of each result, which nothing in a party can. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import backend_worker
+import numpy as np
+import torch
+from kernel_parties import SCOPE, stream_of
+from tensor_cases import ARITHMETIC, INPUTS, Case
+
+from mpc.backend.crypten_engine import CryptenEngine
+from mpc.backend.hardened import harden
+from mpc.backend.kernel import Kernel
+from mpc.backend.products import TorchProducts
+from mpc.backend.rehearsal import rehearse_tensors
+from mpc.dealing.dealer import Dealer
+from mpc.dealing.supply import PlannedSupply
+from mpc.ports import Channel
+from mpc.session.session import Session
+
+crypten = harden()
+Results = Mapping[str, Any]
+Program = Callable[[], Results]
+
+
+def secret_inputs() -> SimpleNamespace:
+    """Each input entered by another party; the others give zeros of its size."""
+    parties, own = crypten.comm.get().get_world_size(), crypten.comm.get().get_rank()
+    inputs = {}
+    for at, (name, values) in enumerate(INPUTS.items()):
+        src = at % parties
+        given = torch.from_numpy(values if own == src else np.zeros_like(values))
+        precision = 0 if name == "bits" else None
+        inputs[name] = crypten.cryptensor(given, src=src, precision=precision)
+    return SimpleNamespace(**inputs, lib=crypten, public=public, torch=torch)
+
+
+def plain_inputs() -> SimpleNamespace:
+    inputs = {name: torch.from_numpy(values).double() for name, values in INPUTS.items()}
+    return SimpleNamespace(**inputs, lib=torch, public=public, torch=torch)
+
+
+def public(values: Any) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def computed(cases: Mapping[str, Case]) -> Results:
+    """What each case gives, and the rounds it took."""
+    inputs, results = secret_inputs(), {}
+    for name, case in cases.items():
+        before = Kernel.computation().cost.rounds  # type: ignore[attr-defined]
+        results[name] = case.compute(inputs)
+        results[f"rounds of {name}"] = Kernel.computation().cost.rounds - before  # type: ignore[attr-defined]
+    return results
+
+
+def arithmetic() -> Results:
+    return computed(ARITHMETIC)
+
+
+PROGRAMS: dict[str, Program] = {each.__name__: each for each in (arithmetic,)}
+
+
+def at_a_party(program: Program) -> Callable[[Session, Channel], object]:
+    def act(session: Session, channel: Channel) -> object:
+        parties = session.agreement.parties
+        place, last = parties.index(session.own), len(parties) - 1
+        rehearsed = rehearse_tensors(program, parties=len(parties))
+        dealer = Dealer([stream_of(each) for each in range(len(parties))], TorchProducts())
+        left = iter(rehearsed.recipes)
+        supply = PlannedSupply(
+            place, stream_of(place), rehearsed.recipes, SCOPE,
+            (lambda _operation, _size: dealer.corrections(next(left))) if place == last else None,
+        )  # fmt: skip
+        CryptenEngine(session, channel, supply)
+        results = program()
+        kernel: Any = Kernel.computation()
+        assert kernel.cost == rehearsed.cost or place > 0
+        return {name: _told(result) for name, result in results.items()}
+
+    return act
+
+
+def _told(result: Any) -> Any:
+    if not hasattr(result, "share"):
+        return result
+    bits = result.encoder.scale.bit_length() - 1
+    return {"share": result.share.flatten().tolist(), "shape": list(result.shape), "bits": bits}
+
+
+def added_up(parties: list[dict[str, Any]]) -> dict[str, Any]:
+    """Each result decoded from all shares; what is no tensor as the first party told it."""
+    results = {}
+    for name, first in parties[0].items():
+        if not isinstance(first, dict):
+            results[name] = first
+            continue
+        total = sum(np.array(party[name]["share"], np.int64).view(np.uint64) for party in parties)
+        words = np.asarray(total, np.uint64).view(np.int64).reshape(first["shape"])
+        results[name] = {"value": (words / 2.0 ** first["bits"]).tolist(), "bits": first["bits"]}
+    return results
+
+
+def expected(cases: Mapping[str, Case]) -> dict[str, Any]:
+    inputs = plain_inputs()
+    return {name: torch.as_tensor((case.reference or case.compute)(inputs)).double().tolist()
+            for name, case in cases.items()}  # fmt: skip
+
+
+if __name__ == "__main__":
+    backend_worker.SCENARIOS = {name: at_a_party(each) for name, each in PROGRAMS.items()}
+    told = {}
+    for asked in sys.argv[1:]:
+        name, _, count = asked.partition(":")
+        parties = list(backend_worker.run(name, int(count)))
+        failed = [party for party in parties if party is None or "failed" in party]
+        told[asked] = {"failed": failed} if failed else added_up(parties)
+    told["expected"] = expected(ARITHMETIC)
+    print(json.dumps(told))
