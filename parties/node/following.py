@@ -34,6 +34,7 @@ from parties.worker.messages import (
     Committed,
     Confirmation,
     Connect,
+    Dealt,
     Entered,
     Failed,
     Listening,
@@ -155,7 +156,7 @@ class Following(ABC):
                         run.enter(stage)
                     case Listening() | Confirmation():
                         run.hear(plain)
-                    case Committed():
+                    case Committed() | Dealt():
                         problem = None
                         return
                     case Failed(told, where):
