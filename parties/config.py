@@ -85,16 +85,21 @@ class _Table(Frozen):
     rows_max: Annotated[int, Field(ge=1, le=ROWS_MAX)]
 
 
-class _NodeFile(Frozen):
+class ServerFile(Frozen):
+    """What every file of a participant that serves says."""
+
     version: Literal[1]
-    party: Identifier
     listen: Address
     identity: PathText
     state: PathText
-    policy: PathText
     coordinators: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=16)]
     peers: Annotated[dict[Identifier, Fingerprint], Field(max_length=16 * PARTIES_MAX)]
     exchange: Exchange
+
+
+class _NodeFile(ServerFile):
+    party: Identifier
+    policy: PathText
     tables: Annotated[dict[Name, _Table], Field(min_length=1, max_length=TABLES_MAX)]
     workers: Workers = Workers()
 
@@ -116,9 +121,11 @@ class _CoordinatorFile(Frozen):
     timeout_s: Annotated[int, Field(ge=1, le=600)] = 4
 
 
-_HINTS = {
+HINTS = {
     "version": "1",
     "party": "this party's id, as insurer-north",
+    "dealer": "this dealer's id, as dealing-house",
+    "organizations": "[Hospital A, Hospital B, Northern University], all that take part",
     "coordinator": "this coordinator's id, as study-office",
     "listen": "host:port of the control plane",
     "address": "host:port",
@@ -198,8 +205,8 @@ def load_node_config(path: Path) -> NodeConfig:
 
     Raises UsageError if it is a coordinator's.
     """
-    _check_kind(path, "party", "node")
-    written = read_yaml(path, _NodeFile, _HINTS, _node_misfits)
+    check_kind(path, "party", "node")
+    written = read_yaml(path, _NodeFile, HINTS, _node_misfits)
     said = written.value
     folder = path.resolve().parent
     return NodeConfig(
@@ -231,8 +238,8 @@ def load_coordinator_config(path: Path) -> CoordinatorConfig:
 
     Raises UsageError if it is a node's.
     """
-    _check_kind(path, "coordinator", "coordinator")
-    said = read_yaml(path, _CoordinatorFile, _HINTS, _coordinator_misfits).value
+    check_kind(path, "coordinator", "coordinator")
+    said = read_yaml(path, _CoordinatorFile, HINTS, _coordinator_misfits).value
     folder = path.resolve().parent
     return CoordinatorConfig(
         file=path,
@@ -248,21 +255,26 @@ def load_coordinator_config(path: Path) -> CoordinatorConfig:
     )
 
 
-def _check_kind(path: Path, key: str, wanted: str) -> None:
-    """Raise UsageError if ``path`` is the other participant's kind of file: it has only its key."""
+def check_kind(path: Path, key: str, wanted: str) -> None:
+    """Raise UsageError if ``path`` is another participant's kind of file: it has only its key."""
     if not path.is_file():
         return  # a pipe is read only once
     try:
         tree, _ = read_tree(read_start(path, BYTES_MAX), FAMILY)
     except Unreadable:
         return  # its faults are told with their places
-    kinds = {"party": "node", "coordinator": "coordinator"}
+    kinds = {"party": "node", "dealer": "dealer", "coordinator": "coordinator"}
     found = [each for each in kinds if isinstance(tree, Block) and each in tree.entries]
     if found and key not in found:
         raise UsageError(f"{path} is a {kinds[found[0]]}'s file; --config wants a {wanted}.yaml")
 
 
 def _node_misfits(said: _NodeFile) -> Iterator[Misfit]:
+    return server_misfits(said, said.party, "party")
+
+
+def server_misfits(said: ServerFile, own: str, role: str) -> Iterator[Misfit]:
+    """What fits its own rule but not the rest of a file of ``own``, who is a ``role``."""
     if not said.peers:
         yield Misfit(
             PINNED,
@@ -278,8 +290,8 @@ def _node_misfits(said: _NodeFile) -> Iterator[Misfit]:
                 f"{coordinator} is not pinned",
                 f"one of the peers: {', '.join(said.peers)}",
             )
-    if said.party in said.peers:
-        yield Misfit(OWN, ("peers", said.party), "this party itself", "other participants only")
+    if own in said.peers:
+        yield Misfit(OWN, ("peers", own), f"this {role} itself", "other participants only")
     yield from _shared_pins(said.peers, "peers")
     first, last = said.exchange.ports
     if first > last:

@@ -157,6 +157,41 @@ _EXAMPLE_COLUMNS = """\
   days: {type: number, bounds: [0, 400]}
 """
 
+_DEALER = """\
+# A dealer. It holds no data: it makes the correlated randomness that parties multiply and compare
+# with. Paths are relative to this file, which is read when the dealer starts.
+version: 1
+dealer: {dealer}
+listen: {listen} # the control plane: where the coordinator calls
+identity: identity # keys and certificates: parley pki
+state: state
+
+# Organizations it deals for: those of every party and of the coordinator, as certificates name
+# them. Nobody else is dealt for, and an empty list is nobody. Never list your own: who has what a
+# dealer and one of its parties know reads all that is multiplied or compared.
+organizations: []
+
+# Those of the peers who may start studies.
+coordinators: [{coordinator}]
+
+# Everyone this dealer talks to, by fingerprint; nobody else is heard. Written by
+# parley pki trust --config, once a fingerprint was compared by another way.
+peers: {{}}
+
+# Where the workers of studies listen, one port each, and how long a silence may last: a frozen peer
+# is noticed after keepalive_s + timeout_s. wait_s is how long the parties may compute between two
+# things they are dealt.
+exchange:
+  host: {host} # what the parties dial
+  bind: {bind}
+  ports: [{first}, {last}] # first and last; one study takes one
+  keepalive_s: 3
+  timeout_s: 4
+  wait_s: 3600
+
+#workers: {{at_once: 4}} # studies at once
+"""
+
 _COORDINATOR = """\
 # A coordinator's office. Paths are relative to this file.
 version: 1
@@ -177,8 +212,7 @@ def node_text(
 
     It listens on the loopback alone if ``host`` is an address of it, else on every interface.
     """
-    local = host == "localhost" or host.startswith("127.")
-    bind = host if local else "0.0.0.0"  # noqa: S104 # peers are to reach it
+    bind = _bind(host)
     return _NODE.format(
         party=party,
         listen=f"{bind}:{port}",
@@ -191,6 +225,25 @@ def node_text(
         domain=DOMAIN,
         rows_max=rows_max,
     )
+
+
+def dealer_text(*, dealer: str, coordinator: str, host: str, port: int) -> str:
+    """``dealer.yaml`` of a new dealer, which deals for nobody and has no peer yet."""
+    bind = _bind(host)
+    return _DEALER.format(
+        dealer=dealer,
+        listen=f"{bind}:{port}",
+        coordinator=coordinator,
+        host=json.dumps(host),
+        bind=bind,
+        first=port + 1,
+        last=port + EXCHANGE_PORTS,
+    )
+
+
+def _bind(host: str) -> str:
+    local = host == "localhost" or host.startswith("127.")
+    return host if local else "0.0.0.0"  # noqa: S104 # peers are to reach it
 
 
 def policy_text(*, party: str, coordinator: str, table: str) -> str:

@@ -1,8 +1,8 @@
 """A peer's fingerprint written into a participant's own file, as its operator would write it.
 
-``node.yaml`` and ``coordinator.yaml`` say who is trusted (:mod:`parties.config`). A pin is a line
-put where it belongs; every other line of the file, comments too, stays as it is. Only a block that
-is written on one line is written anew.
+``node.yaml``, ``dealer.yaml`` and ``coordinator.yaml`` say who is trusted (:mod:`parties.config`).
+A pin is a line put where it belongs; every other line of the file, comments too, stays as it is.
+Only a block that is written on one line is written anew.
 """
 
 from __future__ import annotations
@@ -40,14 +40,15 @@ def check_identity(file: Path, directory: Path) -> None:
 
 
 def pin(file: Path, member: Member) -> None:
-    """Pin ``member`` in ``file``, a node's or a coordinator's. Pinned already: nothing changes.
+    """Pin ``member`` in ``file``, of any participant. Pinned already: nothing changes.
 
     Raises IdentityError if its id is pinned to other certificates, UsageError if the file cannot
     take the pin or is the member's own. The fingerprint must have been compared before.
     """
     text, said = _read(file)
-    if "party" in said:
-        if said["party"] == member.id:
+    own = said.get("party", said.get("dealer"))
+    if own is not None:
+        if own == member.id:
             raise UsageError(f"{file} is {member.id}'s own; nobody pins itself")
         path, key = _peer_place(file, said, member)
     else:
@@ -69,8 +70,8 @@ def _read(file: Path) -> tuple[str, Block]:
         said = _loaded(text)
     except (YAMLError, UnicodeDecodeError):
         raise UsageError(f"{file} is no YAML", hint="parley node start says where") from None
-    if not isinstance(said, MutableMapping) or not {"party", "coordinator"} & set(said):
-        raise UsageError(f"{file} is no node's or coordinator's file")
+    if not isinstance(said, MutableMapping) or not {"party", "dealer", "coordinator"} & set(said):
+        raise UsageError(f"{file} is no node's, dealer's or coordinator's file")
     return text, said
 
 

@@ -92,12 +92,16 @@ class Budget(_message.Message):
     def __init__(self, published: _Optional[bool] = ..., rho_cap_pico: _Optional[int] = ..., rho_left_pico: _Optional[int] = ..., delta: _Optional[str] = ...) -> None: ...
 
 class StartRequest(_message.Message):
-    __slots__ = ("plan_digest", "approvals")
+    __slots__ = ("plan_digest", "approvals", "study", "roster")
     PLAN_DIGEST_FIELD_NUMBER: _ClassVar[int]
     APPROVALS_FIELD_NUMBER: _ClassVar[int]
+    STUDY_FIELD_NUMBER: _ClassVar[int]
+    ROSTER_FIELD_NUMBER: _ClassVar[int]
     plan_digest: str
     approvals: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, plan_digest: _Optional[str] = ..., approvals: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    study: bytes
+    roster: bytes
+    def __init__(self, plan_digest: _Optional[str] = ..., approvals: _Optional[_Iterable[bytes]] = ..., study: _Optional[bytes] = ..., roster: _Optional[bytes] = ...) -> None: ...
 
 class Started(_message.Message):
     __slots__ = ("run", "address", "hello", "direct")

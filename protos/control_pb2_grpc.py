@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class PartyStub:
-    """Missing associated documentation comment in .proto file."""
+    """A party's node answers all of it; a dealer what concerns a run: Start, Connect, Watch, Cancel,
+    Health.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -77,7 +79,9 @@ class PartyStub:
 
 
 class PartyServicer:
-    """Missing associated documentation comment in .proto file."""
+    """A party's node answers all of it; a dealer what concerns a run: Start, Connect, Watch, Cancel,
+    Health.
+    """
 
     def Describe(self, request, context):
         """The published schema and announced versions of each table. No counts.
@@ -186,7 +190,9 @@ def add_PartyServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Party:
-    """Missing associated documentation comment in .proto file."""
+    """A party's node answers all of it; a dealer what concerns a run: Start, Connect, Watch, Cancel,
+    Health.
+    """
 
     @staticmethod
     def Describe(request,

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 
 from mpc.canonical import Plain
+from parties.worker.forking import serve
 from parties.worker.pipe import Pipe
-from parties.worker.zygote import serve
 
 WAIT_S = 60.0
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from joint_release import SilentSource
 
+from parties.worker.forking import serve
 from parties.worker.pipe import Pipe
 from parties.worker.study import system_ports, work
-from parties.worker.zygote import serve
 
 
 def silent_work(pipe: Pipe) -> None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "schema": "parties.commands.studies:schema",
     "pki": "parties.commands.pki:app",
     "node": "parties.commands.node:app",
+    "dealer": "parties.commands.dealer:app",
     "data": "parties.commands.data:app",
     "requests": "parties.commands.requests:app",
     "coordinator": "parties.commands.coordinator:app",

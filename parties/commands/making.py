@@ -14,7 +14,7 @@ from mpc.units import Role, is_identifier, is_name
 from parties.identity import files
 from parties.identity.probe import split_address
 from parties.identity.store import request
-from parties.new_files import coordinator_text, node_text, policy_text, schema_text
+from parties.new_files import coordinator_text, dealer_text, node_text, policy_text, schema_text
 
 IDENTITY = "identity"
 BUNDLES, TO = "*.bundle.pem", ">"  # words that a shell is to read
@@ -73,6 +73,43 @@ def make_node(new: New, data: Path | None) -> Path:
     return _make(new.directory, texts, new.party, Role.PARTY, new.organization)
 
 
+def make_dealer(
+    directory: Path, dealer: str, organization: str, coordinator: str, host: str, port: int
+) -> Path:
+    """Make a dealer's folder; returns its request for certificates. Overwrites nothing."""
+    _check_id("--id", dealer)
+    _check_id("--coordinator", coordinator)
+    if dealer == coordinator:
+        raise UsageError("a dealer is not its own coordinator; give them two ids")
+    split_address(f"{host}:{port}")
+    text = dealer_text(dealer=dealer, coordinator=coordinator, host=host, port=port)
+    return _make(directory, {"dealer.yaml": text}, dealer, Role.DEALER, organization)
+
+
+def dealer_steps(directory: Path, dealer: str) -> str:
+    """What to type after :func:`make_dealer`, in this folder: complete commands, numbered."""
+    own, config = directory / IDENTITY, directory / "dealer.yaml"
+    return _steps(
+        *_joining(own, config, dealer),
+        (f"list in {config} the organizations it deals for; then serve", [
+            ("dealer", "start", "--config", config),
+        ]),
+    )  # fmt: skip
+
+
+def _joining(
+    own: Path, config: Path, member: str
+) -> tuple[tuple[str, Sequence[tuple[str | Path, ...]]], ...]:
+    return (
+        (f"send {own / 'request.pem'} to the authority; install what it sends back", [
+            ("pki", "install", own, f"{member}.bundle.pem"),
+        ]),
+        ("compare the roster with everyone, by telephone; then pin it", [
+            ("pki", "trust", own, BUNDLES, "--roster", "roster.json", "--config", config),
+        ]),
+    )  # fmt: skip
+
+
 def make_coordinator(
     directory: Path,
     coordinator: str,
@@ -128,12 +165,7 @@ def node_steps(new: New) -> str:
     own, config = new.directory / IDENTITY, new.directory / "node.yaml"
     schema = new.directory / f"{new.table}.schema.yaml"
     return _steps(
-        (f"send {own / 'request.pem'} to the authority; install what it sends back", [
-            ("pki", "install", own, f"{new.party}.bundle.pem"),
-        ]),
-        ("compare the roster with everyone, by telephone; then pin it", [
-            ("pki", "trust", own, BUNDLES, "--roster", "roster.json", "--config", config),
-        ]),
+        *_joining(own, config, new.party),
         (f"say in {schema} how the table is written", [("data", "check", schema)]),
         (f"allow what you will in {new.directory / 'policy.yaml'}; then announce and serve", [
             ("data", "register", new.table, "--config", config),

@@ -88,7 +88,8 @@ def start(config: Config) -> None:
     # Before gRPC is imported. What it would say of ports and peers, errors and the node's log say.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from parties.config import load_node_config
-    from parties.node.main import LOG_FORMAT, serve
+    from parties.node.main import serve
+    from parties.serving import LOG_FORMAT
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=LOG_FORMAT)
     with answering():

@@ -1,34 +1,19 @@
 """A party's node as a process: ``parley node start``, or ``python -m parties.node.main NODE.yaml``.
 
-It prints one line on stdout, ``{"listening": "host:port", …}``, and then serves until it is told
-to stop. Its log goes to stderr. Files are read and the address is tried first, so that what is
-wrong there is all that is told; then, before gRPC, the zygote is started, for it forks.
+It serves as :mod:`parties.serving` says. Its log goes to stderr.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import logging
-import os
 import shutil
-import signal
-import socket
 import sys
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-import grpc
-
-from mpc.errors import ConfigFaults, Fault, ListenError, ParleyError, StorageError
+from mpc.errors import ConfigFaults, Fault, ParleyError
 from mpc.units import ProtectedUnit
 from parties.config import NodeConfig, load_node_config
 from parties.data.catalogue import Catalogue
-from parties.identity.credentials import server_credentials, server_options
-from parties.identity.probe import split_address
 from parties.identity.store import load_identity
 from parties.identity.trust import load_trust
 from parties.ledger.sqlite import SqliteLedger
@@ -41,13 +26,11 @@ from parties.node.service import ControlService
 from parties.node.studies import Studies
 from parties.node.workers import ZYGOTE_MODULE, Zygote
 from parties.policy.model import PolicyFile, load_policy
+from parties.serving import LOG_FORMAT, bind, check_address, new_server, only_life, serve_until_told
 from parties.system import SystemClock, SystemRandomness, keep_no_core
 from protos.control_pb2_grpc import add_PartyServicer_to_server
 
 CALLS_MAX = 32  # at once, beside those that watch a run
-STOP_S = 3.0
-TAKEN = "does this node run already, or another process at that address? its file says listen:"
-LOG_FORMAT = "%(asctime)s %(name)s %(message)s"
 
 _log = logging.getLogger("parley.node")
 
@@ -110,51 +93,10 @@ def settle_orphans(parts: NodeParts) -> int:
     return sum(parts.ledger.fail(run) for run in parts.ledger.reserved())
 
 
-@contextmanager
-def only_life(config: NodeConfig) -> Iterator[None]:
-    """This process alone is the node of its folder while the block lasts, wherever it listens.
-
-    Another life would settle what the runs of this one still hold. Raises StorageError if there is
-    one; that of a process that was killed is over.
-    """
-    config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    held = os.open(config.state / LIFE, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StorageError(
-                f"{config.state}: {config.party}'s node runs already",
-                hint="stop it first, wherever it listens: two would undo each other's studies",
-            ) from None
-        yield
-    finally:
-        os.close(held)
-
-
-def check_address(listen: str) -> None:
-    """Raise ListenError if ``listen`` cannot be bound now. Nothing stays bound."""
-    host, port = split_address(listen)
-    why = ""
-    try:
-        for family, _type, _protocol, _name, place in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            try:
-                socket.create_server(place[:2], family=family).close()
-            except OSError as failure:
-                why = failure.strerror or why
-            else:
-                return
-    except socket.gaierror as failure:
-        why = failure.strerror or why
-    raise ListenError(f"cannot listen on {listen}: {why}", hint=TAKEN)
-
-
 def serve(config: NodeConfig, zygote_module: str = ZYGOTE_MODULE) -> None:
     """Run a node until SIGTERM or SIGINT. ``zygote_module`` is what its workers are forked from."""
     keep_no_core()
-    with only_life(config):
+    with only_life(config.state / LIFE, f"{config.party}'s node"):
         _serve(config, zygote_module)
 
 
@@ -166,39 +108,23 @@ def _serve(config: NodeConfig, zygote_module: str) -> None:
         studies = Studies(parts, Desk(parts), zygote)
         coordinators = len(config.coordinators)
         watchers = WATCHERS_MAX * coordinators * share_of(config.workers.at_once, coordinators)
-        calls_max = CALLS_MAX + watchers
-        server = grpc.server(
-            ThreadPoolExecutor(calls_max, thread_name_prefix="call"),
-            options=server_options(config.exchange.keepalive_s, config.exchange.timeout_s),
-            maximum_concurrent_rpcs=calls_max,
-        )
+        server = new_server(config.exchange, CALLS_MAX + watchers)
         add_PartyServicer_to_server(  # type: ignore[no-untyped-call] # generated
             ControlService(parts.trust, config.coordinators, studies.desk, studies), server
         )
-        host = config.listen.rpartition(":")[0]
-        try:
-            port = server.add_secure_port(config.listen, server_credentials(parts.trust.identity))
-        except RuntimeError:
-            port = 0
-        if not port:
-            raise ListenError(f"cannot listen on {config.listen}", hint=TAKEN)
+        address = bind(server, config.listen, parts.trust.identity)
         shutil.rmtree(config.state / TEMPORARY, ignore_errors=True)
         settled = settle_orphans(parts)
         if settled:
             _log.info("%d reservations of an earlier life of this node settled", settled)
-        stopped = threading.Event()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, lambda *_: stopped.set())
-        server.start()
-        zygote.wait_ready()
-        line = {"listening": f"{host}:{port}", "party": config.party}
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
-        _log.info("%s is ready", config.party)
-        studies.desk.log_offline()
-        stopped.wait()
-        studies.stop()
-        server.stop(STOP_S).wait()
+
+        def ready() -> None:
+            zygote.wait_ready()
+            _log.info("%s is ready", config.party)
+            studies.desk.log_offline()
+
+        line = {"listening": address, "party": config.party}
+        serve_until_told(server, line, ready, studies.stop)
     finally:
         zygote.close()
 

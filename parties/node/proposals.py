@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from mpc.canonical import from_canonical
-from mpc.errors import Busy, IntegrityError
+from mpc.errors import Busy, IntegrityError, UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.roster import Roster
@@ -27,14 +27,21 @@ WAITING_MAX = 4  # proposals of one coordinator, the one being planned among the
 TURN_S = 30.0
 
 
+PROPOSAL_BYTES_MAX = 512 << 10
+
+
 @dataclass(frozen=True)
 class Proposed:
-    """A proposal as it came, and who brought it."""
+    """A proposal as it came, and who brought it. Raises UsageError if it is too large."""
 
     study: bytes
     roster: bytes
     digest: str
     asker: PartyId
+
+    def __post_init__(self) -> None:
+        if len(self.study) > PROPOSAL_BYTES_MAX or len(self.roster) > PROPOSAL_BYTES_MAX:
+            raise UsageError(f"a study and a roster have at most {PROPOSAL_BYTES_MAX} bytes each")
 
     def read_roster(self) -> Roster:
         """Its roster. Raises IntegrityError if it is broken or names another coordinator."""

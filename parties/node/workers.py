@@ -11,8 +11,8 @@ import threading
 from dataclasses import dataclass, field
 
 from mpc.errors import StudyAborted, TransportError
+from parties.worker.forking import FORK, READY
 from parties.worker.pipe import Pipe
-from parties.worker.zygote import FORK, READY
 
 ZYGOTE_MODULE = "parties.worker.zygote"
 ZYGOTE_READY_S = 120.0  # importing torch on a loaded machine

@@ -1,7 +1,7 @@
 """What a node and its worker tell each other once the worker has its order.
 
     worker: Listening            node: Connect
-    worker: Confirmation, Entered …, Committed or Failed; Alive all the while
+    worker: Confirmation, Entered …, Committed (a dealer: Dealt) or Failed; Alive all the while
 
 Each is one canonical object on the pipe, told from the others by its fields alone.
 """
@@ -69,6 +69,13 @@ class Committed(Mark):
     """The worker's share is in the outbox, its charge committed."""
 
     FIELDS: ClassVar[tuple[str, ...]] = ("committed",)
+
+
+@dataclass(frozen=True)
+class Dealt(Mark):
+    """A dealer's worker dealt everything, and the last party has read it."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("dealt",)
 
 
 @dataclass(frozen=True)
@@ -185,12 +192,12 @@ class Failed(Message):
         )
 
 
-Report: TypeAlias = Alive | Listening | Confirmation | Entered | Committed | Failed
+Report: TypeAlias = Alive | Listening | Confirmation | Entered | Committed | Dealt | Failed
 """What a worker says."""
 
 _REPORTS: dict[frozenset[str], type[Report]] = {
     frozenset(kind.FIELDS): kind
-    for kind in (Alive, Listening, Confirmation, Entered, Committed, Failed)
+    for kind in (Alive, Listening, Confirmation, Entered, Committed, Dealt, Failed)
 }
 
 

@@ -1,21 +1,31 @@
-"""What a node tells its worker: one study, the keys to take part in it, and where the rows are.
+"""What a worker is told: one study, the keys to take part in it, and where a party's rows are.
 
 It crosses an inherited pipe as one canonical object and exists nowhere else. ``repr`` shows the
-run and the party only.
+run and the participant only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Self
 
 from mpc.canonical import Plain
 from mpc.errors import IntegrityError
+from mpc.plan.model import Plan
+from mpc.session.approval import Approval
+from mpc.study.canonical import study_to_plain
 from mpc.units import PartyId, RunId
+from parties.config import Exchange
+from parties.identity.store import Identity
 
 
 @dataclass(frozen=True, repr=False)
-class WorkerOrder:
-    """One run at one party. ``study``, ``roster``, ``approvals`` are canonical."""
+class SessionOrder:
+    """One run at one participant. ``study``, ``roster``, ``approvals`` are canonical.
+
+    It is all that a dealer's worker is told.
+    """
 
     run: RunId
     party: PartyId
@@ -24,6 +34,58 @@ class WorkerOrder:
     roster: Plain
     approvals: Plain
     identity: Plain  # keys and certificates: parties.identity.store.Identity.for_worker
+    host: str  # what peers dial
+    bind: str
+    port_first: int
+    port_last: int
+    keepalive_s: int
+    timeout_s: int
+    wait_s: int
+    direct: bool  # peers may reach it on the direct lane
+
+    @classmethod
+    def of(
+        cls, run: RunId, plan: Plan, approvals: Sequence[Approval], own: Identity,
+        exchange: Exchange,
+    ) -> SessionOrder:  # fmt: skip
+        """What ``own`` needs to take part in ``run``."""
+        return SessionOrder(
+            run=run,
+            party=own.member.id,
+            plan_digest=plan.digest,
+            study=study_to_plain(plan.study),
+            roster=plan.roster.to_plain(),
+            approvals=[approval.to_plain() for approval in approvals],
+            identity=own.for_worker(),
+            host=exchange.host,
+            bind=exchange.bind or exchange.host,
+            port_first=exchange.ports[0],
+            port_last=exchange.ports[1],
+            keepalive_s=exchange.keepalive_s,
+            timeout_s=exchange.timeout_s,
+            wait_s=exchange.wait_s,
+            direct=exchange.direct,
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(run={self.run[:12]}, party={self.party})"
+
+    def to_plain(self) -> dict[str, Plain]:
+        """For the pipe. Holds private keys: never log or store it."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_plain(cls, message: dict[str, Plain]) -> Self:
+        """The order from the pipe. Raises IntegrityError if a field is missing or unknown."""
+        if set(message) != {field.name for field in fields(cls)}:
+            raise IntegrityError("the order from the node is not of this software's form")
+        return cls(**message)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, repr=False)
+class WorkerOrder(SessionOrder):
+    """One run at one party: also where its rows and its ledger are."""
+
     table: Plain  # the registered version: parties.data
     ledger: str  # path of the ledger's database
     versions: str  # path of the data versions' database
@@ -36,25 +98,3 @@ class WorkerOrder:
     aborts_max: int  # aborts of one partner
     threads: int
     memory_mb: int
-    host: str  # what peers dial
-    bind: str
-    port_first: int
-    port_last: int
-    keepalive_s: int
-    timeout_s: int
-    wait_s: int
-    direct: bool  # peers may reach it on the direct lane
-
-    def __repr__(self) -> str:
-        return f"WorkerOrder(run={self.run[:12]}, party={self.party})"
-
-    def to_plain(self) -> dict[str, Plain]:
-        """For the pipe. Holds private keys: never log or store it."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @classmethod
-    def from_plain(cls, message: dict[str, Plain]) -> WorkerOrder:
-        """The order from the pipe. Raises IntegrityError if a field is missing or unknown."""
-        if set(message) != {field.name for field in fields(cls)}:
-            raise IntegrityError("the order from the node is not of this software's form")
-        return cls(**message)  # type: ignore[arg-type]

@@ -7,49 +7,31 @@ without values.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mpc.backend.crypten_engine import CryptenEngine
-from mpc.errors import IntegrityError, ParleyError, StudyAborted, TransportError
+from mpc.canonical import Plain
+from mpc.errors import StudyAborted, TransportError
 from mpc.flow import Stage, Tools, run_linear
-from mpc.plan.build import plan_study
-from mpc.plan.model import Plan
 from mpc.ports import Channel, ChargeTerms, Clock, Ledger, Randomness
 from mpc.privacy.budget import Budget
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.ring.words import from_bytes
-from mpc.roster import Roster
-from mpc.session.agreement import Agreement
-from mpc.session.approval import Approval
-from mpc.session.establish import OwnHello, make_hello
 from mpc.session.session import Session
-from mpc.study.canonical import study_from_plain
-from mpc.units import PartyId, ProtectedUnit
-from parties.channel import PeerChannel
+from mpc.units import ProtectedUnit
 from parties.data.table import DuckTable, EngineLimits
 from parties.data.versions import RegisteredVersion, VersionStore
-from parties.direct.lane import DirectListener
-from parties.identity.store import Identity
-from parties.lane import Listener
 from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
-from parties.listening import LaneListener, LaneSettings, Port
-from parties.problems import as_problem, whereabouts
 from parties.system import SOFTWARE_VERSION, SystemClock, SystemRandomness
-from parties.waiting import ChannelLimits
-from parties.worker.messages import Committed, Confirmation, Connect, Entered, Failed, Listening
+from parties.worker.meeting import Meeting, report_end
+from parties.worker.messages import Committed, Confirmation, Entered
 from parties.worker.order import WorkerOrder
-from parties.worker.pipe import Pipe, exit_when_closed, show_life
+from parties.worker.pipe import Pipe
 
-CONNECT_S = 60.0  # from the Hello until the coordinator hands over everybody's
-MEET_S = 10.0  # until every peer is met
-SESSION_TAG_SIZE = 8
 TICK_S = 0.5
 
 
@@ -81,14 +63,11 @@ def open_ledger(order: WorkerOrder) -> SqliteLedger:
 
 def work(pipe: Pipe, ports: WorkerPorts | None = None) -> None:
     """Run the order that comes over ``pipe``, and report how it ended."""
-    logging.disable(logging.CRITICAL)  # what a library logs may quote data
-    try:
-        order = WorkerOrder.from_plain(pipe.receive(CONNECT_S))
-        show_life(pipe)
-        _Study(order, pipe, ports or system_ports()).run()
-    except Exception as error:
-        where = "" if isinstance(error, ParleyError) else whereabouts(error)
-        pipe.send(Failed(as_problem(error), where))
+
+    def run(plain: dict[str, Plain]) -> None:
+        _Study(WorkerOrder.from_plain(plain), pipe, ports or system_ports()).run()
+
+    report_end(pipe, run)
 
 
 class _Study:
@@ -98,80 +77,25 @@ class _Study:
         self._order = order
         self._pipe = pipe
         self._ports = ports
-        self._identity = Identity.from_node(order.identity)
-        self._plan = _recomputed(order)
+        self._meeting = Meeting(order, ports.clock, ports.randomness, ports.source.build)
+        self._plan = self._meeting.plan
         self._ledger = ports.ledger(order)
         self._met_s = 0.0
         self._expires_unix_s = 0
 
     def run(self) -> None:
-        hello = self._hello()
-        order = self._order
-        port = Port(order.bind, (order.port_first, order.port_last))
-        self._pipe.send(Listening(self._address(port), hello.data, order.direct))
-        met = Connect.from_plain(self._pipe.receive(CONNECT_S))
-        exit_when_closed(self._pipe)
+        hello, listener, met = self._meeting.invite(self._pipe)
         pairing = hello.agree(met.hellos, met.confirmation)
         self._pipe.send(Confirmation(pairing.for_coordinator))
-        channel = self._met(self._listener(port, direct=met.direct), met.addresses)
-        try:
-            session = pairing.confirm(channel)
-            self._compute(session, channel)
-        except Exception as error:
-            # Before any peer hears of it: who knows that it failed could have it called off.
-            self._ledger.fail(self._order.run)
-            if isinstance(error, ParleyError):
-                channel.fail(error, about=self._blamed(error))
-            raise
-        finally:
-            # Peers hear why, or BYE; what is committed stays so, however they end.
-            with contextlib.suppress(ParleyError):
-                channel.close()
+        with self._meeting.links(listener, met.addresses) as channel:
+            try:
+                session = pairing.confirm(channel)
+                self._compute(session, session.among_parties(channel))
+            except Exception:
+                # Before any peer hears of it: who knows that it failed could have it called off.
+                self._ledger.fail(self._order.run)
+                raise
         self._pipe.send(Committed())
-
-    def _met(self, listener: LaneListener, addresses: Mapping[PartyId, str]) -> PeerChannel:
-        """Every peer's link. What went wrong is told after MEET_S, whatever it was: addresses are
-        the coordinator's, and how soon one answers would tell it of the owner's network."""
-        begun_s = self._ports.clock.monotonic_s()
-        try:
-            return listener.connect(self._plan.roster, self._session_tag(), addresses, MEET_S)
-        except ParleyError:
-            time.sleep(max(0.0, MEET_S - (self._ports.clock.monotonic_s() - begun_s)))
-            raise
-
-    def _blamed(self, error: ParleyError) -> PartyId:
-        """Whom ``error`` is about, for the peers: the party it names, else this one."""
-        known = [member.id for member in self._plan.roster.parties]
-        return PartyId(error.party) if error.party in known else self._order.party
-
-    def _hello(self) -> OwnHello:
-        plain = self._order.approvals
-        if not isinstance(plain, list):
-            raise IntegrityError("the order has no approvals")
-        approvals = [Approval.from_plain(approval) for approval in plain]
-        now = self._ports.clock.unix_s()
-        agreement = Agreement.of(self._plan, approvals, now, build=self._ports.source.build)
-        if agreement.run != self._order.run:
-            raise IntegrityError("the order names another run than its approvals make")
-        return make_hello(agreement, self._order.party, self._identity.sign, self._ports.randomness)
-
-    def _listener(self, port: Port, *, direct: bool) -> LaneListener:
-        """On the lane that all parties of the run take, since each was told what all announced."""
-        order = self._order
-        settings = LaneSettings(
-            order.keepalive_s, order.timeout_s, ChannelLimits(wait_s=float(order.wait_s))
-        )
-        lane = DirectListener if direct and order.direct else Listener
-        return lane(self._identity.member, self._identity.tls_key_pem(), port, settings)
-
-    def _address(self, port: Port) -> str:
-        host = f"[{self._order.host}]" if ":" in self._order.host else self._order.host
-        return f"{host}:{port.number}"
-
-    def _session_tag(self) -> bytes:
-        return hashlib.sha256(b"parley/lane/v1" + bytes.fromhex(self._order.run)).digest()[
-            :SESSION_TAG_SIZE
-        ]
 
     def _agree(self, session: Session, channel: Channel) -> None:
         """READY, at a tick of the clock: how long rows and noise took is not for others to time."""
@@ -230,10 +154,3 @@ class _Study:
         """Others learn of two stages only; the rest would time this party's rows for them."""
         if stage is Stage.RESERVE:
             self._pipe.send(Entered("compute"))
-
-
-def _recomputed(order: WorkerOrder) -> Plan:
-    plan = plan_study(study_from_plain(order.study), Roster.from_plain(order.roster))
-    if plan.digest != order.plan_digest:
-        raise IntegrityError("the order's plan is not the one it names")
-    return plan

@@ -15,10 +15,10 @@ from crash_points import Point, reach
 from mpc.ports import Balance, ChargeRequest, ChargeState, Ledger
 from mpc.units import RunId
 from parties.system import SystemRandomness
+from parties.worker.forking import serve
 from parties.worker.order import WorkerOrder
 from parties.worker.pipe import Pipe
 from parties.worker.study import open_ledger, system_ports, work
-from parties.worker.zygote import serve
 
 
 class CrashingLedger:

@@ -74,7 +74,7 @@ def test_zygote_whose_node_has_ended_ends_without_a_word() -> None:
     """In a process of its own: a zygote sets signals."""
     own, theirs = socket.socketpair()
     own.close()
-    code = "import sys; from parties.worker.zygote import serve; serve(int(sys.argv[1]), print)"
+    code = "import sys; from parties.worker.forking import serve; serve(int(sys.argv[1]), print)"
     with theirs:
         done = subprocess.run(
             [sys.executable, "-c", code, str(theirs.fileno())],

@@ -1,0 +1,71 @@
+"""``parley dealer``: who makes correlated randomness, and holds no data."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from parties.commands.output import answering, emit_json, out
+
+app = typer.Typer(no_args_is_help=True, help="A dealer: make its files, start it.")
+
+Config = Annotated[Path, typer.Option("--config", help="The dealer's file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def new(
+    directory: Annotated[Path, typer.Argument(help="A folder for everything this dealer keeps.")],
+    *,
+    dealer: Annotated[str, typer.Option("--id", help="This dealer's id, as dealing-house.")],
+    organization: Annotated[
+        str, typer.Option(help="Who runs it: no party's and not the coordinator's organization.")
+    ],
+    coordinator: Annotated[str, typer.Option(help="Id of who may start studies.")],
+    host: Annotated[str, typer.Option(help="Name or address that others dial.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65_000, help="Control plane; the next 16 are for studies.")
+    ] = 7200,
+    json: Json = False,
+) -> None:
+    """Make a dealer: its keys and request, and a dealer.yaml that deals for nobody yet.
+
+    Overwrites nothing. It starts once certificates are installed and peers are pinned.
+
+    Example: parley dealer new dealer --id dealing-house --organization "Dealing House"
+    --coordinator study-office --host mpc.dealing-house.example
+    """
+    from parties.commands.making import dealer_steps, make_dealer
+
+    with answering(as_json=json):
+        request = make_dealer(directory, dealer, organization, coordinator, host, port)
+        if json:
+            emit_json({"config": str(directory / "dealer.yaml"), "request": str(request)})
+            return
+        steps = dealer_steps(directory, dealer)
+        made = f"made in {directory}: dealer.yaml (deals for nobody), identity"
+        out.print(Text(f"{made}\n{steps}"), soft_wrap=True)
+
+
+@app.command()
+def start(config: Config) -> None:
+    """Deal until stopped. Prints its address as one JSON line; logs go to stderr.
+
+    Example: parley dealer start --config dealer.yaml
+    """
+    import logging
+    import os
+
+    # Before gRPC is imported. What it would say of ports and peers, errors and the log say.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from parties.dealer.config import load_dealer_config
+    from parties.dealer.main import serve
+    from parties.serving import LOG_FORMAT
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=LOG_FORMAT)
+    with answering():
+        serve(load_dealer_config(config))
