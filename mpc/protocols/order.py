@@ -211,7 +211,7 @@ def _by_pairs(
 
 def _sampled(rows: int) -> int:
     """Twice ``rows``^(2/3), rounded up: exactly, since all parties must count alike."""
-    root = round(rows ** (2 / 3))
+    root: int = round(rows ** (2 / 3))
     while root**3 < rows * rows:
         root += 1
     while root and (root - 1) ** 3 >= rows * rows:
