@@ -33,6 +33,7 @@ class Series:
     """constant + linear x + sum of cosines_j cos(j w x) + sines_j sin(j w x), j from 1.
 
     Its period is 2^``period_bits`` / ``per_period``, w is 2 pi over that. No ``cosines``: none.
+    For secrets with more than 30 fractional bits, ``linear`` is a multiple of 2^-12.
     """
 
     period_bits: int
