@@ -34,8 +34,9 @@ check: $(DEV)
 	$(BIN)/mypy mpc parties
 	$(BIN)/lint-imports
 
-## bench        timings: the linear study against plain SQL, the kernel against stock CrypTen
+## bench        timings: lanes, the linear study against plain SQL, the kernel against CrypTen
 bench: $(DEV)
+	$(BIN)/python -m tests.bench.lanes
 	$(BIN)/python -m tests.bench.linear
 	PYTHONPATH=tests $(BIN)/python -m tests.bench.kernel
 

@@ -1,9 +1,10 @@
 """One session's messages to and from each peer, over whatever carries frames.
 
-:class:`PeerChannel` is :class:`mpc.ports.Channel`. Sending never waits, a thread a peer takes in
-what comes, so two parties that both send large tensors do not block each other. The first failure
-of any link ends the session for all: every later call raises it, and each peer is told whom it was
-about (a STOP frame), so that nobody blames the messenger. A link that ends without BYE failed.
+:class:`PeerChannel` is :class:`mpc.ports.Channel`. Sending never waits, and a lane takes in what
+comes while others send, so two parties that both send large tensors do not block each other. The
+first failure of any link ends the session for all: every later call raises it, and each peer is
+told whom it was about (a STOP frame), so that nobody blames the messenger. A link that ends without
+BYE failed.
 """
 
 from __future__ import annotations
@@ -18,31 +19,15 @@ from mpc.errors import ContractError, IntegrityError, ParleyError, PeerError
 from mpc.units import PartyId, is_identifier
 from parties import frames
 from parties.frames import Frame, FrameReader, FrameWriter
+from parties.waiting import ChannelLimits, Waiting
 
 FRAME_OVERHEAD_BYTES = 256
 """What a queued frame takes in memory beside its payload: about 220, so rounded up."""
 
 
-def _memory(frame: Frame) -> int:
-    """What ``frame`` counts as while it is queued; an empty one is not free either."""
-    return FRAME_OVERHEAD_BYTES + len(frame.payload)
-
-
-@dataclass(frozen=True)
-class ChannelLimits:
-    """Every wait and every size of a session's messages."""
-
-    wait_s: float = 60.0  # for each frame (1 MiB) of a message
-    close_s: float = 4.0  # for the peers' acknowledgement of BYE
-    message_bytes_max: int = 1 << 30
-    unread_bytes_max: int = 64 << 20  # of memory, a peer; then its frames wait on the network
-    unsent_bytes_max: int = 2 << 30  # a peer; then sending fails
-
-    def __post_init__(self) -> None:
-        if not 0 < self.message_bytes_max <= frames.LENGTH_MAX:
-            raise ContractError("a message has at most 2^32 - 1 bytes")
-        if min(self.wait_s, self.close_s, self.unread_bytes_max, self.unsent_bytes_max) <= 0:
-            raise ContractError("waits and queues have positive limits")
+def _memory(size: int) -> int:
+    """What a frame with ``size`` bytes of payload counts as while it is queued: never nothing."""
+    return FRAME_OVERHEAD_BYTES + size
 
 
 @dataclass
@@ -50,7 +35,6 @@ class _Link:
     """What is queued to one peer, what came from it, and how far it is to BYE."""
 
     peer: PartyId
-    writer: FrameWriter
     outbox: queue.SimpleQueue[tuple[bytes, bytes] | None] = field(default_factory=queue.SimpleQueue)
     unsent: int = 0
     inbox: deque[Frame] = field(default_factory=deque)
@@ -77,6 +61,7 @@ class PeerChannel:
         session_tag: bytes,
         limits: ChannelLimits,
         release: Callable[[], None],
+        waiting: Waiting | None = None,
     ) -> None:
         if len(session_tag) != frames.SESSION_BYTES:
             raise ContractError(f"a session tag is {frames.SESSION_BYTES} bytes")
@@ -84,8 +69,9 @@ class PeerChannel:
         self._tag = session_tag
         self._limits = limits
         self._release = release
-        self._links = {peer: _Link(peer, FrameWriter(session_tag)) for peer in peers}
-        self._changed = threading.Condition()
+        self._links = {peer: _Link(peer) for peer in peers}
+        self._waiting = waiting or Waiting()
+        self._changed = self._waiting.changed
         self._failure: ParleyError | None = None
         self._closed = False
 
@@ -112,7 +98,7 @@ class PeerChannel:
             if link.unsent + len(payload) > self._limits.unsent_bytes_max:
                 raise self._broken(to, f"is {link.unsent} bytes behind in receiving")
             link.unsent += len(payload)
-            link.outbox.put((operation, payload))
+            self._queue(link, (operation, payload))
 
     def receive(self, sender: PartyId, operation: bytes, size: int) -> bytes:
         """The next message of ``sender``, which must be of ``operation`` and ``size`` bytes."""
@@ -130,16 +116,16 @@ class PeerChannel:
             self._closed = True
             if self._failure is None:
                 for link in self._links.values():
-                    link.outbox.put((frames.BYE, b""))
-                self._changed.wait_for(
+                    self._queue(link, (frames.BYE, b""))
+                self._waiting.until(
                     lambda: all(link.acknowledged or link.silent for link in self._links.values()),
                     self._limits.close_s,
                 )
             for link in self._links.values():
-                link.outbox.put(None)
+                self._queue(link, None)
             # After a failure a peer ends its side once it has our STOP. To end ours before could
             # take the STOP back, and the peer would name us instead of who failed.
-            self._changed.wait_for(
+            self._waiting.until(
                 lambda: all(
                     link.silent or (link.flushed and self._failure is None)
                     for link in self._links.values()
@@ -157,22 +143,44 @@ class PeerChannel:
 
     # --- what a lane calls ---------------------------------------------------------------------
 
+    @property
+    def tag(self) -> bytes:
+        """The session tag, in every frame's header."""
+        return self._tag
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it failed or was closed."""
+        return self._over()
+
     def outgoing(self, peer: PartyId) -> Iterator[bytes]:
-        """Frames for ``peer`` as they become due, JOIN first; ends with the session."""
-        link = self._link(peer)
-        yield from link.writer.frames(frames.JOIN, self._own.encode())
+        """Frames for ``peer`` as they become due, JOIN first; waits for them, ends with session.
+
+        Each is ``bytes``: a memoryview kills gRPC's sender thread without a word.
+        """
+        link, writer = self._link(peer), FrameWriter(self._tag)
+        yield from writer.frames(frames.JOIN, self._own.encode())
         while (message := link.outbox.get()) is not None:
-            operation, payload = message
-            if not self._drops(operation):
-                for frame in link.writer.frames(operation, payload):
-                    yield frame
-                    if self._drops(operation):  # asked before the next frame gets its number
-                        break
-            with self._changed:
-                link.unsent -= len(payload)
-        with self._changed:
-            link.flushed = True
-            self._changed.notify_all()
+            for parts in self._frames_of(link, writer, *message):
+                yield b"".join(parts)
+        self._all_out(link)
+
+    def due(self, peer: PartyId, writer: FrameWriter) -> Iterator[tuple[bytes, memoryview] | None]:
+        """The same without JOIN, as header and payload; None where nothing is due as yet.
+
+        Asked for more, what it gave before has gone out.
+        """
+        link = self._link(peer)
+        while True:
+            try:
+                message = link.outbox.get_nowait()
+            except queue.Empty:
+                yield None
+                continue
+            if message is None:
+                break
+            yield from self._frames_of(link, writer, *message)
+        self._all_out(link)
 
     def check_join(self, peer: PartyId, reader: FrameReader, data: bytes) -> None:
         """The first frame of a link: the same session, and the peer's own id."""
@@ -196,13 +204,37 @@ class PeerChannel:
 
     def take_in(self, peer: PartyId, reader: FrameReader, incoming: Iterable[bytes]) -> None:
         """Read the frames of ``peer`` until its link ends or breaks the rules."""
-        link = self._link(peer)
         for data in incoming:
             try:
-                self._take(link, reader.read(data))
+                self.take(peer, reader.read(data))
             except IntegrityError as error:
                 self.fail(IntegrityError(error.what, party=peer), about=peer)
                 return
+
+    def take(self, peer: PartyId, frame: Frame) -> None:
+        """One frame of ``peer``, as its reader gave it; waits for room if it is data.
+
+        Raises IntegrityError (without naming the sender: add it) if it is out of place.
+        """
+        with self._changed:
+            link = self._link(peer)
+            if frame.is_control:
+                self._obey(link, frame)
+                return
+            if link.left:
+                raise IntegrityError("sent data after its BYE")
+            size = len(frame.payload)
+            self._waiting.until(lambda: self.has_room(peer, size), threading.TIMEOUT_MAX)
+            if self._over():
+                return  # nobody will read it
+            link.inbox.append(frame)
+            link.unread += _memory(size)
+            self._changed.notify_all()
+
+    def has_room(self, peer: PartyId, size: int) -> bool:
+        """Whether a frame with ``size`` bytes of payload may be kept unread. Lock held."""
+        link, most = self._link(peer), self._limits.unread_bytes_max
+        return not link.inbox or link.unread + _memory(size) <= most or self._over()
 
     def end(self, peer: PartyId, why: str) -> None:
         """The link of ``peer`` is gone; without a BYE on either side that is a failure."""
@@ -212,7 +244,7 @@ class PeerChannel:
             if not (link.left or self._closed):
                 reason = f" ({why})" if why else ""
                 self._record(PeerError(peer, f"its connection ended without BYE{reason}"), peer)
-            link.outbox.put(None)
+            self._queue(link, None)
             self._changed.notify_all()
 
     def fail(self, error: ParleyError, about: PartyId) -> None:
@@ -223,7 +255,7 @@ class PeerChannel:
     def wait_joined(self, deadline_s: float) -> None:
         """Return once every link is in use. Raises PeerError naming those that are not."""
         with self._changed:
-            self._changed.wait_for(
+            self._waiting.until(
                 lambda: self._failure or all(link.joined for link in self._links.values()),
                 deadline_s,
             )
@@ -255,8 +287,8 @@ class PeerChannel:
             return
         self._failure = error
         for link in self._links.values():
-            link.outbox.put((frames.STOP, about.encode()))
-            link.outbox.put(None)
+            self._queue(link, (frames.STOP, about.encode()))
+            self._queue(link, None)
         self._changed.notify_all()
 
     def _broken(self, peer: PartyId, message: str) -> ParleyError:
@@ -265,19 +297,25 @@ class PeerChannel:
         self._record(error, peer)
         return self._failure or error
 
-    def _take(self, link: _Link, frame: Frame) -> None:
+    def _queue(self, link: _Link, message: tuple[bytes, bytes] | None) -> None:
+        """One more message for a link's peer, or its end. Lock held."""
+        link.outbox.put(message)
+        self._waiting.queued(link.peer)
+
+    def _frames_of(
+        self, link: _Link, writer: FrameWriter, operation: bytes, payload: bytes
+    ) -> Iterator[tuple[bytes, memoryview]]:
+        if not self._drops(operation):
+            for parts in writer.parts(operation, payload):
+                yield parts
+                if self._drops(operation):  # asked before the next frame gets its number
+                    break
         with self._changed:
-            if frame.is_control:
-                self._obey(link, frame)
-                return
-            if link.left:
-                raise IntegrityError("sent data after its BYE")
-            cost, most = _memory(frame), self._limits.unread_bytes_max
-            self._changed.wait_for(
-                lambda: not link.inbox or link.unread + cost <= most or self._over()
-            )
-            link.inbox.append(frame)
-            link.unread += cost
+            link.unsent -= len(payload)
+
+    def _all_out(self, link: _Link) -> None:
+        with self._changed:
+            link.flushed = True
             self._changed.notify_all()
 
     def _drops(self, operation: bytes) -> bool:
@@ -292,7 +330,7 @@ class PeerChannel:
             if link.left:
                 raise IntegrityError("said BYE twice")
             link.left = True
-            link.outbox.put((frames.GOT, b""))
+            self._queue(link, (frames.GOT, b""))
         elif frame.operation == frames.GOT:
             link.acknowledged = True
         elif frame.operation == frames.STOP:
@@ -305,7 +343,7 @@ class PeerChannel:
             raise IntegrityError("sent a control frame out of place")
         self._changed.notify_all()
 
-    def _reported(self, peer: PartyId, payload: bytes) -> PeerError:
+    def _reported(self, peer: PartyId, payload: bytes | bytearray) -> PeerError:
         """What a STOP of ``peer`` means here. Its word is repeated as its word."""
         about = payload.decode("ascii", "replace")
         if about == self._own:
@@ -317,13 +355,13 @@ class PeerChannel:
     def _next(self, link: _Link) -> Frame:
         with self._changed:
             self._check_open()
-            self._changed.wait_for(
+            self._waiting.until(
                 lambda: link.inbox or link.left or self._over(), self._limits.wait_s
             )
             self._check_open()
             if link.inbox:
                 frame = link.inbox.popleft()
-                link.unread -= _memory(frame)
+                link.unread -= _memory(len(frame.payload))
                 self._changed.notify_all()
                 return frame
             if link.left:
@@ -342,7 +380,7 @@ class PeerChannel:
             if not least <= first.length <= most:
                 due = f"{most}" if least == most else f"at most {most}"
                 raise self._broken(sender, f"sends {first.length} bytes where {due} are due")
-        parts = [first.payload]
+        parts: list[bytes | bytearray] = [first.payload]
         left = first.length - len(first.payload)
         while left:
             frame = self._next(link)
@@ -351,4 +389,4 @@ class PeerChannel:
                     raise self._broken(sender, "sent a message with a part missing")
             parts.append(frame.payload)
             left -= len(frame.payload)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)

@@ -58,7 +58,8 @@ class Exchange(Frozen):
 
     Peers dial ``host`` at the port that the worker took from ``ports`` (both ends included); it
     listens on ``bind``, or on ``host`` if there is none. A peer that answers no ping for
-    ``timeout_s`` is lost; ``wait_s`` bounds every single wait for a message.
+    ``timeout_s`` is lost; ``wait_s`` bounds every single wait for a message. ``direct``: TCP from
+    peers gets to that port as it is, so a study among such parties alone takes the direct lane.
     """
 
     host: Host
@@ -67,6 +68,7 @@ class Exchange(Frozen):
     keepalive_s: Annotated[int, Field(ge=1, le=600)] = 3
     timeout_s: Annotated[int, Field(ge=1, le=600)] = 4
     wait_s: Annotated[int, Field(ge=1, le=86_400)] = 60
+    direct: bool = True
 
 
 class Workers(Frozen):

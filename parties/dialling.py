@@ -29,6 +29,7 @@ from parties.identity.certificates import (
     pem,
     tls_name,
 )
+from parties.identity.contexts import bare_context
 from parties.identity.credentials import Options, connection_options, server_options
 from parties.identity.probe import split_address
 
@@ -91,14 +92,10 @@ class Dialler:
             if _is_ready(channel, left):
                 return channel
             channel.close()
-            if self._answers_rightly(peer, address, min(left, LOOK_S)):
+            if answers_rightly(peer, address, min(left, LOOK_S)):
                 refusals += 1
             if refusals == REFUSALS_MAX:
-                own = describe(parse_der(self._own.tls_certificate))
-                raise IdentityError(
-                    f"{peer.id} at {address} refused the {own} of this party",
-                    hint="its roster holds another one, or its clock is wrong",
-                )
+                raise refused(self._own, peer, address)
         raise PeerError(peer.id, f"did not answer at {address} within {deadline_s:g} s")
 
     def _channel(self, peer: Member, address: str) -> grpc.Channel:
@@ -110,24 +107,37 @@ class Dialler:
         named = ("grpc.ssl_target_name_override", tls_name(peer.id))
         return grpc.secure_channel(address, credentials, options=[*self._options, named])
 
-    def _answers_rightly(self, peer: Member, address: str, wait_s: float) -> bool:
-        """Whether ``peer``'s certificate is shown at ``address``; False if nothing answers."""
-        try:
-            shown = _shown_certificate(address, peer, wait_s)
-        except ssl.SSLError as failure:
-            reason = (failure.reason or "handshake failed").replace("_", " ").lower()
-            raise IdentityError(
-                f"what answers at {address} speaks no TLS 1.3 ({reason})", party=peer.id
-            ) from None
-        except OSError:
-            return False
-        if shown == peer.tls_certificate:
-            return True
+
+def refused(own: Member, peer: Member, address: str) -> IdentityError:
+    """What to raise once the right ``peer`` would not have this party."""
+    shown = describe(parse_der(own.tls_certificate))
+    return IdentityError(
+        f"{peer.id} at {address} refused the {shown} of this party",
+        hint="its roster holds another one, or its clock is wrong",
+    )
+
+
+def answers_rightly(peer: Member, address: str, wait_s: float) -> bool:
+    """Whether ``peer``'s certificate is shown at ``address``; False if nothing answers.
+
+    Raises IdentityError saying whose is shown instead, or that it is no TLS 1.3.
+    """
+    try:
+        shown = _shown_certificate(address, peer, wait_s)
+    except ssl.SSLError as failure:
+        reason = (failure.reason or "handshake failed").replace("_", " ").lower()
         raise IdentityError(
-            f"{address} shows the {describe(parse_der(shown))}, not the "
-            f"{describe(parse_der(peer.tls_certificate))} of the roster",
-            party=peer.id,
-        )
+            f"what answers at {address} speaks no TLS 1.3 ({reason})", party=peer.id
+        ) from None
+    except OSError:
+        return False
+    if shown == peer.tls_certificate:
+        return True
+    raise IdentityError(
+        f"{address} shows the {describe(parse_der(shown))}, not the "
+        f"{describe(parse_der(peer.tls_certificate))} of the roster",
+        party=peer.id,
+    )
 
 
 def _listens(address: str, wait_s: float) -> bool:
@@ -161,10 +171,7 @@ def _is_ready(channel: grpc.Channel, deadline_s: float) -> bool:
 
 def _shown_certificate(address: str, peer: Member, wait_s: float) -> bytes:
     """What is shown at ``address``, DER, unverified. Raises OSError (and so SSLError)."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # to look, not to trust
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context = bare_context()  # to look, not to trust
     context.set_alpn_protocols(["h2"])
     with (
         socket.create_connection(split_address(address), timeout=wait_s) as plain,

@@ -27,11 +27,13 @@ FRAME_BYTES_MAX = HEADER_BYTES + CHUNK_BYTES
 LENGTH_MAX = (1 << 32) - 1
 _SEQUENCE_END = 1 << 32
 
-_RESERVED = b"parley/lane/"
-JOIN = _RESERVED + b"join"
-BYE = _RESERVED + b"bye."
-GOT = _RESERVED + b"got."
-STOP = _RESERVED + b"stop"
+RESERVED = b"parley/lane/"
+JOIN = RESERVED + b"join"
+BYE = RESERVED + b"bye."
+GOT = RESERVED + b"got."
+STOP = RESERVED + b"stop"
+HEAR = RESERVED + b"hear"
+BEAT = RESERVED + b"beat"
 CONTROL_BYTES_MAX = 64
 """A control frame carries at most a party id."""
 
@@ -42,19 +44,19 @@ class Frame:
 
     operation: bytes
     length: int
-    payload: bytes
+    payload: bytes | bytearray
 
     def __repr__(self) -> str:
         return f"Frame({len(self.payload)} of {self.length} bytes)"
 
     @property
     def is_control(self) -> bool:
-        return self.operation.startswith(_RESERVED)
+        return self.operation.startswith(RESERVED)
 
 
 def check_operation(operation: bytes) -> None:
     """Refuse what cannot name a step of a computation. Raises ContractError."""
-    if len(operation) != OPERATION_BYTES or operation.startswith(_RESERVED):
+    if len(operation) != OPERATION_BYTES or operation.startswith(RESERVED):
         raise ContractError(
             f"an operation id is {OPERATION_BYTES} bytes and none of the lane's own"
         )
@@ -69,6 +71,10 @@ class FrameWriter:
 
     def frames(self, operation: bytes, payload: bytes) -> Iterator[bytes]:
         """The frames of one message, each made when it is asked for. Always at least one."""
+        return (b"".join(parts) for parts in self.parts(operation, payload))
+
+    def parts(self, operation: bytes, payload: bytes) -> Iterator[tuple[bytes, memoryview]]:
+        """The same frames as header and payload; the payload is not copied."""
         view = memoryview(payload)
         start = 0
         while True:
@@ -76,8 +82,7 @@ class FrameWriter:
                 raise ContractError("a link carries at most 2^32 frames in a session")
             header = _HEADER.pack(self._session, self._sequence, operation, len(payload) - start)
             self._sequence += 1
-            # gRPC takes bytes only: a memoryview kills its sender thread without a word.
-            yield b"".join((header, view[start : start + CHUNK_BYTES]))
+            yield header, view[start : start + CHUNK_BYTES]
             start += CHUNK_BYTES
             if start >= len(payload):
                 return
@@ -92,6 +97,17 @@ class FrameReader:
 
     def read(self, data: bytes) -> Frame:
         """``data`` as a frame. Raises IntegrityError (without naming the sender: add it)."""
+        operation, length = self.head(data)
+        if len(data) - HEADER_BYTES != min(length, CHUNK_BYTES):
+            raise IntegrityError("sent a frame whose size is not the one its header states")
+        return Frame(operation, length, data[HEADER_BYTES:])
+
+    def head(self, data: bytes | bytearray) -> tuple[bytes, int]:
+        """Operation and length that the header of the next frame states, at the start of ``data``.
+
+        Of a message that long, the frame carries :data:`CHUNK_BYTES` at most. Raises as
+        :meth:`read`, before anything of that size is made.
+        """
         if len(data) < HEADER_BYTES:
             raise IntegrityError("sent a frame shorter than its header")
         session, sequence, operation, length = _HEADER.unpack_from(data)
@@ -103,9 +119,6 @@ class FrameReader:
                 "repeated, left out or out of order"
             )
         self._sequence += 1
-        if len(data) - HEADER_BYTES != min(length, CHUNK_BYTES):
-            raise IntegrityError("sent a frame whose size is not the one its header states")
-        frame = Frame(operation, length, data[HEADER_BYTES:])
-        if frame.is_control and length > CONTROL_BYTES_MAX:
+        if operation.startswith(RESERVED) and length > CONTROL_BYTES_MAX:
             raise IntegrityError("sent a control frame of impossible size")
-        return frame
+        return operation, length

@@ -1,28 +1,22 @@
 """The gRPC lane: one bidirectional stream of raw frames between every two parties of a session.
 
 Both sides show certificates over TLS 1.3 and accept the very ones of the plan's roster: the dialler
-takes the peer's leaf as its only root, the listener compares what was shown with the roster. The
-party that comes first in the roster dials. Frames carry a session tag that all parties of the run
-share, not the session id T: that exists only after the Hellos, and is bound to both ends by the
-confirmations of :mod:`mpc.session`, which travel here first.
+takes the peer's leaf as its only root, the listener compares what was shown with the roster.
 
 Make a :class:`Listener` only after ``os.fork``: gRPC does not survive a fork.
 """
 
 from __future__ import annotations
 
-import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
-from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 import grpc
 
 from mpc.errors import (
     Busy,
-    ContractError,
     IdentityError,
     IntegrityError,
     ParleyError,
@@ -30,13 +24,14 @@ from mpc.errors import (
     TransportError,
     UnknownStudy,
 )
-from mpc.roster import Member, Roster
+from mpc.roster import Member
 from mpc.units import PARTIES_MAX, PartyId
-from parties.channel import ChannelLimits, PeerChannel
-from parties.dialling import Dialler, check_certificates, listening_options
+from parties.channel import PeerChannel
+from parties.dialling import Dialler, listening_options
 from parties.frames import FrameReader
 from parties.identity.certificates import parse_der, pem
 from parties.identity.credentials import peer_member
+from parties.listening import LaneListener, LaneSettings, Peers, Port
 
 METHOD = "/parley.Lane/Exchange"
 STREAMS_OF_A_PEER_MAX = 2  # the one in use, and one to be refused
@@ -46,93 +41,22 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class LaneSettings:
-    """When a silent peer counts as lost, and the limits of messages.
+class Listener(LaneListener):
+    """One party's end of a session over gRPC. Make it only after ``os.fork``."""
 
-    3 and 4 s notice a frozen peer within 10 s on a LAN. Slow links need more: 5 and 10 s survive
-    5 MB/s, and notice after 14 s.
-    """
-
-    keepalive_s: float = 3.0
-    timeout_s: float = 4.0
-    limits: ChannelLimits = field(default_factory=ChannelLimits)
-
-
-class Listener:
-    """One party's end of one session's lane: first a bound port, then connected peers.
-
-    ``ports`` is the range to choose from, both ends included; (0, 0) lets the system choose.
-    Nobody is heard until :meth:`connect` says who may come in. Raises TransportError if no port of
-    the range is free.
-    """
-
-    def __init__(
-        self,
-        own: Member,
-        tls_key_pem: bytes,
-        host: str,
-        ports: tuple[int, int],
-        settings: LaneSettings,
-    ) -> None:
-        self._own = own
-        self._key = tls_key_pem
-        self._settings = settings
+    def __init__(self, own: Member, tls_key_pem: bytes, port: Port, settings: LaneSettings) -> None:
+        super().__init__(own, tls_key_pem, port, settings)
         self._admitted: tuple[Member, ...] = ()
-        self._channel: PeerChannel | None = None
         self._server: grpc.Server | None = None
         self._reached: list[grpc.Channel] = []
-        self._lock = threading.Lock()
-        self._host = f"[{host}]" if ":" in host else host
-        self._reserved = _reserve(host, ports)
-        self._port = self._reserved.getsockname()[1]
 
-    @property
-    def address(self) -> str:
-        """``host:port`` that peers dial."""
-        return f"{self._host}:{self._port}"
-
-    def connect(
-        self,
-        roster: Roster,
-        session_tag: bytes,
-        addresses: Mapping[PartyId, str],
-        deadline_s: float,
-    ) -> PeerChannel:
-        """Meet every other party of ``roster``; those that come later in it are dialled.
-
-        ``session_tag`` is the 8 bytes that all parties of the run share. Raises IdentityError
-        saying which certificate is wrong and whose, or PeerError naming who did not come.
-        """
-        before, after = self._sides(roster)
-        check_certificates((*before, self._own, *after))
-        missing = [member.id for member in after if member.id not in addresses]
-        if missing:
-            raise ContractError(f"no address of {', '.join(missing)}")
-        peers = tuple(member.id for member in (*before, *after))
-        channel = PeerChannel(
-            self._own.id, peers, session_tag, self._settings.limits, self._release
-        )
-        with self._lock:
-            if self._channel is not None:
-                raise ContractError("a listener serves one session")
-            self._admitted, self._channel = before, channel
-        if before:
+    def _meet(self, channel: PeerChannel, peers: Peers, deadline_s: float) -> None:
+        self._admitted = peers.before
+        if peers.before:
             self._listen()
-        for member in after:
-            _in_thread(self._dial, channel, member, addresses[member.id], deadline_s)
-        try:
-            channel.wait_joined(deadline_s)
-        except ParleyError:
-            channel.close()
-            raise
-        return channel
-
-    def close(self) -> None:
-        """Give the port back; ends the session if there is one."""
-        if self._channel is not None:
-            self._channel.close()
-        self._release()
+        for member in peers.after:
+            _in_thread(self._dial, channel, member, peers.addresses[member.id], deadline_s)
+        channel.wait_joined(deadline_s)
 
     # --- dialling ------------------------------------------------------------------------------
 
@@ -201,19 +125,12 @@ class Listener:
         try:
             server.add_secure_port(self.address, credentials)
         except RuntimeError:
-            raise TransportError(f"port {self._port} of this party is taken") from None
+            raise TransportError(f"port {self._port.number} of this party is taken") from None
         server.start()
         with self._lock:
             self._server = server
 
-    def _sides(self, roster: Roster) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
-        linked = roster.linked
-        if self._own not in linked:
-            raise IdentityError(f"the roster does not list {self._own.id} with this certificate")
-        place = linked.index(self._own)
-        return linked[:place], linked[place + 1 :]
-
-    def _release(self) -> None:
+    def _free(self) -> None:
         with self._lock:
             reached, self._reached = self._reached, []
             server, self._server = self._server, None
@@ -222,7 +139,6 @@ class Listener:
         if server is not None:
             grace_s = self._settings.limits.close_s
             server.stop(grace_s).wait(grace_s)
-        self._reserved.close()
 
 
 class _OneMethod(grpc.GenericRpcHandler):
@@ -291,27 +207,3 @@ def _unwelcome(peer: PartyId, error: Exception) -> ParleyError:
             return IdentityError(f"{peer} refused this party: {_words(error)}")
         return PeerError(peer, f"did not take this party in: {_words(error)}")
     return PeerError(peer, "ended the connection at once")
-
-
-def _reserve(host: str, ports: tuple[int, int]) -> socket.socket:
-    """A bound socket that keeps a port of the range for this process, and does not listen.
-
-    Bound without SO_REUSEADDR, so that it never shares; given it afterwards, so that gRPC's own
-    socket, which has it, may bind beside it and listen (Linux: none of the others may listen).
-    """
-    low, high = ports
-    if not 0 <= low <= high <= 65535:
-        raise ContractError("a range of ports is two numbers from 0 to 65535, the lower first")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in range(low, high + 1):
-        reserved = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            reserved.bind((host, port))
-        except OSError:
-            reserved.close()
-            continue
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return reserved
-    raise TransportError(
-        f"no free port from {low} to {high} on {host}", hint="widen the node's exchange.ports"
-    )

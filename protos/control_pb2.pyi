@@ -104,14 +104,16 @@ class StartRequest(_message.Message):
     def __init__(self, plan_digest: _Optional[str] = ..., approvals: _Optional[_Iterable[bytes]] = ..., study: _Optional[bytes] = ..., roster: _Optional[bytes] = ...) -> None: ...
 
 class Started(_message.Message):
-    __slots__ = ("run", "address", "hello")
+    __slots__ = ("run", "address", "hello", "direct")
     RUN_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
+    DIRECT_FIELD_NUMBER: _ClassVar[int]
     run: str
     address: str
     hello: bytes
-    def __init__(self, run: _Optional[str] = ..., address: _Optional[str] = ..., hello: _Optional[bytes] = ...) -> None: ...
+    direct: bool
+    def __init__(self, run: _Optional[str] = ..., address: _Optional[str] = ..., hello: _Optional[bytes] = ..., direct: _Optional[bool] = ...) -> None: ...
 
 class ConnectRequest(_message.Message):
     __slots__ = ("run", "addresses", "hellos", "confirmation")
@@ -126,12 +128,14 @@ class ConnectRequest(_message.Message):
     def __init__(self, run: _Optional[str] = ..., addresses: _Optional[_Iterable[_Union[Address, _Mapping]]] = ..., hellos: _Optional[_Iterable[bytes]] = ..., confirmation: _Optional[bytes] = ...) -> None: ...
 
 class Address(_message.Message):
-    __slots__ = ("party", "address")
+    __slots__ = ("party", "address", "direct")
     PARTY_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    DIRECT_FIELD_NUMBER: _ClassVar[int]
     party: str
     address: str
-    def __init__(self, party: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
+    direct: bool
+    def __init__(self, party: _Optional[str] = ..., address: _Optional[str] = ..., direct: _Optional[bool] = ...) -> None: ...
 
 class Connected(_message.Message):
     __slots__ = ("confirmation",)

@@ -1,6 +1,6 @@
 """Parties whose CrypTen runs in processes of their own, over the lane: run as a script by tests.
 
-    python backend_worker.py SCENARIO:PARTIES...
+    python backend_worker.py LANE SCENARIO:PARTIES...
 
 Imports torch and CrypTen once, establishes a real session a scenario, and forks a process a party
 as a node's zygote does. Prints one JSON object: for each scenario what each party returned.
@@ -394,9 +394,9 @@ def party_process(
     listener.close()
 
 
-def run(scenario: str, parties: int) -> Iterator[Any]:
+def run(lane: str, scenario: str, parties: int) -> Iterator[Any]:
     sessions = SessionFederation(parties, seed=scenario).sessions()
-    federation = Federation(parties, names=[session.own for session in sessions])
+    federation = Federation(parties, names=[session.own for session in sessions], lane=lane)
     wires = []
     for own, session in zip(federation.parties, sessions, strict=True):
         here, there = socket.socketpair()
@@ -426,5 +426,7 @@ def run(scenario: str, parties: int) -> Iterator[Any]:
 
 
 if __name__ == "__main__":
-    asked = [each.partition(":") for each in sys.argv[1:]]
-    print(json.dumps({f"{name}:{count}": list(run(name, int(count))) for name, _, count in asked}))
+    lane, *asked = sys.argv[1:]
+    split = [each.partition(":") for each in asked]
+    outcomes = {f"{name}:{count}": list(run(lane, name, int(count))) for name, _, count in split}
+    print(json.dumps(outcomes))

@@ -63,6 +63,7 @@ class Dealt:
 
     root: Path
     organizations: tuple[str, ...] | None = None  # those of everyone
+    direct: bool = True  # which lane
     identities: dict[PartyId, Identity] = field(default_factory=dict)
     dealer: subprocess.Popen[str] | None = None
     address: str = ""
@@ -154,7 +155,9 @@ class Dealt:
             for party in agreement.parties:
                 order = SessionOrder.of(
                     agreement.run, plan, approvals, self.identities[party],
-                    Exchange(host="127.0.0.1", ports=(20000, 29000), wait_s=15),
+                    Exchange(
+                        host="127.0.0.1", ports=(20000, 29000), wait_s=15, direct=self.direct
+                    ),
                 )  # fmt: skip
                 pipe = self._party(party, Order({
                     **order.to_plain(), "count": count, "folder": str(self.root),
@@ -166,12 +169,15 @@ class Dealt:
             pairing = own.agree_as_coordinator(all_hellos)
             connected = client.connect(wire.ConnectRequest(
                 run=agreement.run, hellos=all_hellos,
-                addresses=[wire.Address(party=p, address=a) for p, a in addresses.items()],
+                addresses=[
+                    wire.Address(party=party, address=address, direct=self.direct)
+                    for party, address in addresses.items()
+                ],
                 confirmation=pairing.confirmations[DEALER],
             ))  # fmt: skip
             pairing.check(DEALER, connected.confirmation)
             for party, (_, pipe) in self.parties.items():
-                pipe.send(Connect(addresses, all_hellos, pairing.confirmations[party]))
+                pipe.send(Connect(addresses, all_hellos, pairing.confirmations[party], self.direct))
                 told = self._heard(pipe)
                 pairing.check(party, bytes.fromhex(str(told["confirmation"])))
             self.stages = list(client.watch(agreement.run))

@@ -13,13 +13,17 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mpc.ports import Clock
 from mpc.roster import Member, Roster
 from mpc.units import PartyId, Role
-from parties.channel import ChannelLimits, PeerChannel
+from parties.channel import PeerChannel
+from parties.direct.lane import DirectListener
 from parties.identity.certificates import Leaf, Names, der
 from parties.identity.issuing import PublicKey, make_authority, make_leaf
-from parties.lane import LaneSettings, Listener
+from parties.lane import Listener
+from parties.listening import LaneListener, LaneSettings, Port
 from parties.system import SystemClock
+from parties.waiting import ChannelLimits
 
 QUICK = LaneSettings(limits=ChannelLimits(wait_s=10, close_s=2))
+LANES: dict[str, type[LaneListener]] = {"grpc": Listener, "direct": DirectListener}
 NAMES = ("alpha", "bravo", "charlie", "delta", "echo")
 
 
@@ -29,17 +33,25 @@ class Participant:
 
     member: Member
     tls_key_pem: bytes
+    lane: str
 
-    def listener(self, settings: LaneSettings = QUICK, ports: tuple[int, int] = (0, 0)) -> Listener:
-        return Listener(self.member, self.tls_key_pem, "127.0.0.1", ports, settings)
+    def listener(
+        self, settings: LaneSettings = QUICK, ports: tuple[int, int] = (0, 0)
+    ) -> LaneListener:
+        return LANES[self.lane](self.member, self.tls_key_pem, Port("127.0.0.1", ports), settings)
 
 
 class Federation:
     """An authority, ``count`` parties and a coordinator."""
 
     def __init__(
-        self, count: int, clock: Clock | None = None, names: Sequence[str] = NAMES
+        self,
+        count: int,
+        clock: Clock | None = None,
+        names: Sequence[str] = NAMES,
+        lane: str = "grpc",
     ) -> None:
+        self.lane = lane
         self._clock = clock or SystemClock()
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._authority = make_authority(self._key, "Test authority", 1, self._clock)
@@ -60,7 +72,8 @@ class Federation:
             for leaf, key in ((Leaf.TLS, tls_key), (Leaf.SIGNING, signing_key))
         ]
         pem = tls_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return Participant(Member(names.id, role, names.organization, *leaves), pem)
+        member = Member(names.id, role, names.organization, *leaves)
+        return Participant(member, pem, self.lane)
 
     def _leaf(self, leaf: Leaf, names: Names, key: PublicKey) -> bytes:
         return der(make_leaf(leaf, names, key, self._authority, self._key, 1, self._clock))
@@ -79,7 +92,7 @@ class Federation:
 
 
 def connect_all(
-    federation: Federation, listeners: list[Listener], addresses: Mapping[PartyId, str]
+    federation: Federation, listeners: Sequence[LaneListener], addresses: Mapping[PartyId, str]
 ) -> list[PeerChannel]:
     """Connect every listener at once; raises the first error."""
     with ThreadPoolExecutor(len(listeners)) as pool:

@@ -1,6 +1,6 @@
 """One party of a lane as a process of its own, for tests that kill or freeze it.
 
-Reads one order (JSON) from standard input: own id, key, roster, tag. Says its address, reads
+Reads one order (JSON) from standard input: own id, key, roster, tag, lane. Says its address, reads
 everyone's, connects, and then exchanges a message with each peer again and again. Each line it
 prints is one JSON object; the last one says why it ended.
 """
@@ -12,11 +12,14 @@ import sys
 import time
 from typing import NoReturn
 
+from lane_federation import LANES
+
 from mpc.errors import ParleyError, PeerError
 from mpc.roster import Roster
 from mpc.units import PartyId
-from parties.channel import ChannelLimits, PeerChannel
-from parties.lane import LaneSettings, Listener
+from parties.channel import PeerChannel
+from parties.listening import LaneSettings, Port
+from parties.waiting import ChannelLimits
 
 STEP = b"round and round!"
 
@@ -37,11 +40,10 @@ def exchange(channel: PeerChannel, payload: bytes) -> NoReturn:
 def main() -> None:
     order = json.loads(sys.stdin.readline())
     roster = Roster.from_plain(order["roster"])
-    listener = Listener(
+    listener = LANES[order["lane"]](
         roster.member(order["own"]),
         order["key"].encode(),
-        "127.0.0.1",
-        (0, 0),
+        Port("127.0.0.1", (0, 0)),
         LaneSettings(limits=ChannelLimits(wait_s=60, close_s=2)),
     )
     say(address=listener.address)

@@ -103,6 +103,8 @@ ARITHMETIC: Mapping[str, Case] = {
     "whole public tensor": Case(lambda i: i.x * i.public([1.0, 2.0, -3.0, 0.0])),
     "public factor": Case(lambda i: i.x * 0.3, 8 * 2**-17 + ULP),
     "small public factor": Case(lambda i: i.large * 0.001, 1e6 * 0.001 * 2**-17 + ULP),
+    "a single number": Case(lambda i: i.v[0] * -3),
+    "a single number and a fraction": Case(lambda i: i.v[0] * 0.25 + i.v[1] * i.v[2], ULP),
     "public factor of bits": Case(lambda i: i.bits * 0.25),
     "public matrix": Case(lambda i: i.x.matmul(i.public(INPUTS["y"].T)), ULP),
     "quotient by 3": Case(lambda i: i.x / 3, ULP),
@@ -129,4 +131,121 @@ ARITHMETIC: Mapping[str, Case] = {
         lambda i: i.image.avg_pool2d(2), ULP,
         reference=lambda i: i.torch.nn.functional.avg_pool2d(i.image, 2)),
     "product along an axis": Case(lambda i: (i.x / 8).prod(1), 64 * ULP),
+}  # fmt: skip
+
+
+def _first(tensor: Any, dim: int) -> Any:
+    """1 at the first largest entry along ``dim``, of public numbers."""
+    places = tensor.argmax(dim, keepdim=True)
+    return (tensor * 0).scatter(dim, places, 1.0)
+
+
+def _pooled(tensor: Any, torch: Any) -> Any:
+    return torch.nn.functional.max_pool2d(tensor - 1000, 3, stride=2, padding=1)
+
+
+COMPARISONS: Mapping[str, Case] = {
+    "below": Case(lambda i: i.x < i.y, 0, 0),
+    "at most": Case(lambda i: i.x <= i.x.clone(), 0, 0),
+    "above a public number": Case(lambda i: i.x > 0.25, 0, 0),
+    "at least a public tensor": Case(lambda i: i.x >= i.public(INPUTS["y"]), 0, 0),
+    "equal": Case(lambda i: i.ties == i.ties[:, 1:2], 0, 0),
+    "unequal": Case(lambda i: i.ties != 0, 0, 0),
+    "far apart": Case(lambda i: i.large * 100000000 > i.larger * -400, 0, 0),
+    "bits compared with a fraction": Case(lambda i: i.bits > 0.5, 0, 0),
+    "relu": Case(lambda i: i.x.relu()),
+    "absolute": Case(lambda i: i.x.abs()),
+    "sign": Case(
+        lambda i: i.x.sign(), 0, 0, reference=lambda i: 1 - 2 * (i.x < 0).double()),
+    "chosen by shares": Case(
+        lambda i: i.lib.where(i.x < i.y, i.x, i.y),
+        reference=lambda i: i.torch.minimum(i.x, i.y)),
+    "chosen by a public mask": Case(
+        lambda i: i.x.where(i.public(INPUTS["y"]) > 0, i.y),
+        reference=lambda i: i.torch.where(i.y > 0, i.x, i.y)),
+    "chosen against a public number": Case(
+        lambda i: i.x.where(i.x > 1, 1.0), reference=lambda i: i.x.clamp(min=1.0)),
+    "hardtanh": Case(
+        lambda i: i.x.hardtanh(-2, 3), reference=lambda i: i.x.clamp(-2, 3)),
+    "largest of all": Case(lambda i: i.x.max()),
+    "smallest of all": Case(lambda i: i.many.min()),
+    "largest along an axis": Case(
+        lambda i: i.ties.max(1)[0], reference=lambda i: i.ties.max(1).values),
+    "largest along the first axis": Case(
+        lambda i: i.ties.max(0, keepdim=True)[0],
+        reference=lambda i: i.ties.max(0, keepdim=True).values),
+    "smallest of many": Case(
+        lambda i: i.many.min(1)[0], reference=lambda i: i.many.min(1).values),
+    "where the largest is": Case(
+        lambda i: i.ties.argmax(1), 0, 0, reference=lambda i: _first(i.ties, 1)),
+    "where the smallest is": Case(
+        lambda i: i.ties.argmin(0), 0, 0, reference=lambda i: _first(-i.ties, 0)),
+    "where the largest of many is": Case(
+        lambda i: i.many.max(1)[1], 0, 0, reference=lambda i: _first(i.many, 1)),
+    "index of the largest": Case(
+        lambda i: i.ties.argmax(1, one_hot=False), 0, 0, reference=lambda i: i.ties.argmax(1)),
+    "largest of one": Case(lambda i: i.v[0].max()),
+    "windows' largest far below zero": Case(
+        lambda i: (i.image - 1000).max_pool2d(3, stride=2, padding=1),
+        reference=lambda i: _pooled(i.image, i.torch)),
+}  # fmt: skip
+
+
+FUNCTIONS: Mapping[str, Case] = {
+    "fifth power": Case(lambda i: (i.x / 4).pow(5), 64 * ULP * 40),
+    "cube": Case(lambda i: (i.x / 4).pow(3), 64 * ULP),
+    "power of nothing": Case(lambda i: i.x.pow(0)),
+    "variance": Case(lambda i: i.x.var(), 4 * ULP),
+    "biased variance along an axis": Case(
+        lambda i: i.x.var(1, unbiased=False, keepdim=True), 64 * ULP),
+    "exp": Case(lambda i: i.probability.exp(), 0.02),
+    "log": Case(lambda i: i.positive.log(), 0.08),
+    "reciprocal": Case(lambda i: 1 / i.positive, 0.001),
+    "quotient of shares": Case(lambda i: i.positive / i.positive, 0.01),
+    "sqrt": Case(lambda i: i.positive.sqrt(), 0.01),
+    "sigmoid": Case(lambda i: i.x.sigmoid(), 0.01),
+    "tanh": Case(lambda i: i.x.tanh(), 0.02),
+    "softmax": Case(lambda i: i.x.softmax(1), 0.01),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Slope:
+    """``loss`` of the inputs; its gradients with respect to those named in ``wrt``."""
+
+    loss: Callable[[SimpleNamespace], Any]
+    wrt: tuple[str, ...]
+    tolerance: float
+
+
+def _convolved(i: SimpleNamespace) -> Any:
+    result = (
+        i.lib.conv1d(i.row, i.row_kernel, stride=2, padding=1)
+        if hasattr(i.lib, "tensor")
+        else i.row.conv1d(i.row_kernel, stride=2, padding=1)
+    )
+    return result.square().mean()
+
+
+def _pooled_mean(i: SimpleNamespace) -> Any:
+    inner = i.torch.nn.functional if hasattr(i.lib, "tensor") else None
+    pooled = inner.max_pool2d(i.image, 2) if inner else i.image.max_pool2d(2)
+    averaged = inner.avg_pool2d(i.image, 2) if inner else i.image.avg_pool2d(2)
+    return (pooled - averaged).square().mean()
+
+
+GRADIENTS: Mapping[str, Slope] = {
+    "relu": Slope(lambda i: (i.x.relu() * i.y).sum(), ("x", "y"), 2 * ULP),
+    "matmul": Slope(lambda i: i.x.matmul(i.y.t()).square().mean(), ("x", "y"), 0.01),
+    "convolution": Slope(_convolved, ("row", "row_kernel"), 0.1),
+    "broadcast product": Slope(lambda i: (i.x * i.v - i.v).sum(), ("x", "v"), 4 * ULP),
+    "pool": Slope(_pooled_mean, ("image",), 16 * ULP),
+    "absolute": Slope(lambda i: (i.x.abs() / 3).mean(), ("x",), 2 * ULP),
+    "largest": Slope(lambda i: i.x.max() - i.y.min(1)[0].mean()
+                     if not hasattr(i.lib, "tensor") else i.x.max() - i.y.min(1).values.mean(),
+                     ("x", "y"), 2 * ULP),
+    "power": Slope(lambda i: (i.x / 4).pow(5).mean(), ("x",), 0.01),
+    "variance": Slope(lambda i: i.x.var() + i.y.var(1, unbiased=False).sum(), ("x", "y"), 8 * ULP),
+    "joined": Slope(lambda i: (i.lib.cat([i.x, i.y])[1:5] * 0.3).sum(), ("x", "y"), 2 * ULP),
+    "sigmoid": Slope(lambda i: (i.x.sigmoid() * i.y).sum(), ("x", "y"), 0.05),
 }  # fmt: skip

@@ -18,7 +18,8 @@ import backend_worker
 import numpy as np
 import torch
 from kernel_parties import SCOPE, stream_of
-from tensor_cases import ARITHMETIC, INPUTS, Case
+from tensor_cases import ARITHMETIC, COMPARISONS, FUNCTIONS, GRADIENTS, INPUTS, Case
+from tensor_training import FEATURES, TRAININGS, trained
 
 from mpc.backend.crypten_engine import CryptenEngine
 from mpc.backend.hardened import harden
@@ -70,7 +71,82 @@ def arithmetic() -> Results:
     return computed(ARITHMETIC)
 
 
-PROGRAMS: dict[str, Program] = {each.__name__: each for each in (arithmetic,)}
+def comparisons() -> Results:
+    return computed(COMPARISONS)
+
+
+def functions() -> Results:
+    return computed(FUNCTIONS)
+
+
+def gradients() -> Results:
+    return slopes(secret_inputs)
+
+
+def slopes(inputs: Callable[[], SimpleNamespace]) -> Results:
+    results = {}
+    for name, slope in GRADIENTS.items():
+        given = inputs()
+        for each in slope.wrt:
+            getattr(given, each).requires_grad = True
+        slope.loss(given).backward()
+        results |= {f"{name} by {each}": getattr(given, each).grad for each in slope.wrt}
+    return results
+
+
+def training() -> Results:
+    """Features of the first party, targets of the second."""
+    own, results = crypten.comm.get().get_rank(), {}
+    for name, each in TRAININGS.items():
+        inputs = tuple(
+            crypten.cryptensor(torch.from_numpy(values * (own == src)), src=src)
+            for src, values in enumerate((FEATURES, each.targets))
+        )
+        before = Kernel.computation().cost.rounds  # type: ignore[attr-defined]
+        losses, weights = trained(each, crypten, inputs, torch.from_numpy)
+        results |= {f"{name}, loss {at}": loss for at, loss in enumerate(losses)}
+        results |= {f"{name}, {which}": weight for which, weight in weights.items()}
+        results[f"rounds of {name}"] = Kernel.computation().cost.rounds - before  # type: ignore[attr-defined]
+    return results
+
+
+def plain_training() -> Results:
+    results: dict[str, Any] = {}
+    for name, each in TRAININGS.items():
+        inputs = torch.from_numpy(FEATURES), torch.from_numpy(np.asarray(each.targets))
+        losses, weights = trained(
+            each, torch, inputs, lambda values: torch.nn.Parameter(torch.from_numpy(values.copy()))
+        )
+        results |= {f"{name}, loss {at}": loss for at, loss in enumerate(losses)}
+        results |= {f"{name}, {which}": weight for which, weight in weights.items()}
+    return results
+
+
+def refused() -> Results:
+    """What is refused, by a party of a session with a dealer."""
+    x, bits = crypten.cryptensor([1.5, -2.0]), crypten.cryptensor(torch.tensor([1]), precision=0)
+    grown = crypten.cryptensor([1.5, -2.0], requires_grad=True)
+    one = crypten.cryptensor([1.0])
+    tries: dict[str, Callable[[], object]] = {
+        "erf": x.erf,
+        "truth value": lambda: bool(x > 0),
+        "public zero": lambda: x / torch.tensor([1.0, 0.0]),
+        "binary sharing": lambda: x.to(crypten.mpc.binary),
+        "half a power": lambda: x.pow(0.5),
+        "variance of one": one.var,
+        "dropout": lambda: grown.dropout(0.5),
+        "random choice": lambda: x.weighted_index(0),
+        "convolution with a bias": lambda: x.view(1, 1, 2).conv1d(x.view(1, 1, 2), bias=one),
+        "finer into coarser": lambda: bits.__setitem__(0, x[0]),
+        "NaN": lambda: x * float("nan"),
+        "largest of none": x[:0].max,
+        "opened": x.get_plain_text,
+    }
+    return {name: backend_worker.refusal(act) for name, act in tries.items()}
+
+
+EVERY = (arithmetic, comparisons, functions, gradients, training, refused)
+PROGRAMS: dict[str, Program] = {each.__name__: each for each in EVERY}
 
 
 def at_a_party(program: Program) -> Callable[[Session, Channel], object]:
@@ -124,8 +200,10 @@ if __name__ == "__main__":
     told = {}
     for asked in sys.argv[1:]:
         name, _, count = asked.partition(":")
-        parties = list(backend_worker.run(name, int(count)))
+        parties = list(backend_worker.run("direct", name, int(count)))
         failed = [party for party in parties if party is None or "failed" in party]
         told[asked] = {"failed": failed} if failed else added_up(parties)
-    told["expected"] = expected(ARITHMETIC)
+    plain = {**slopes(plain_inputs), **plain_training()}
+    told["expected"] = expected({**ARITHMETIC, **COMPARISONS, **FUNCTIONS})
+    told["expected"] |= {name: value.tolist() for name, value in plain.items()}
     print(json.dumps(told))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 
 from mpc.backend.encoding import as_tensor, encode_at, whole_numbers
@@ -166,6 +167,7 @@ def _product_of_shares(self: Any, y: Any, kind: ProductKind) -> Any:
     return arithmetic(truncated(product, min(own, others)), max(own, others))
 
 
+@np.errstate(over="ignore")  # numpy warns of scalars alone
 def _product_with_public(self: Any, values: torch.Tensor, kind: ProductKind) -> Any:
     """What is not whole gets more bits the smaller it is, so that 1/1000 is not 66/65536."""
     whole = whole_numbers(values)
@@ -178,7 +180,7 @@ def _product_with_public(self: Any, values: torch.Tensor, kind: ProductKind) -> 
         bits, cut = (bits, fraction) if bits else (PRECISION_BITS, fraction - PRECISION_BITS)
     factor = SharedWords(whole.contiguous().numpy().view("u8"))._words
     product = PRODUCTS.apply(kind, words_of(self)._words, factor)
-    return arithmetic(truncated(SharedWords(product), cut), bits)
+    return arithmetic(truncated(SharedWords(np.asarray(product)), cut), bits)
 
 
 def _quotient(self: Any, divisors: torch.Tensor, values: list[int]) -> Any:

@@ -10,8 +10,11 @@ import importlib
 from typing import Any
 
 from mpc.backend.arithmetic import replace_arithmetic
+from mpc.backend.autograd import replace_gradients
 from mpc.backend.communicator import SessionCommunicator
+from mpc.backend.comparing import replace_comparing
 from mpc.backend.encoding import replace_encoder
+from mpc.backend.functions import replace_functions
 from mpc.backend.joining import replace_joining
 from mpc.backend.kernel import Kernel, NoSupply
 from mpc.backend.prg import Masks, replace_randomness, use_masks
@@ -46,6 +49,9 @@ def harden() -> Any:
     replace_arithmetic()
     replace_joining()
     replace_tensor()
+    replace_comparing()
+    replace_functions()
+    replace_gradients()
     _close_shared_tensors(crypten)
     _close_the_rest(crypten)
     for name in ("DistributedCommunicator", "InProcessCommunicator"):

@@ -1,7 +1,7 @@
-"""The source of correlated randomness: none. Linear studies ask for none.
+"""CrypTen's own source of correlated randomness: none.
 
-CrypTen's default lets party 0 make, and so know, every triple. Until a dealer that holds no data
-stands behind this, every request is refused by name.
+CrypTen's default lets party 0 make, and so know, every triple. Its tensors take theirs from a
+dealer, through the kernel (:mod:`mpc.backend.kernel`); what still asks here is refused by name.
 """
 
 from __future__ import annotations

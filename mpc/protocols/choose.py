@@ -11,7 +11,7 @@ from mpc.errors import ContractError
 from mpc.protocols.compare import gates, negative, to_words
 from mpc.protocols.opening import Computation
 from mpc.protocols.shares import SharedBits, SharedWords, plus, stacked
-from mpc.ring.planes import FULL, WORD_BITS, from_plane
+from mpc.ring.planes import FULL, WORD_BITS, Planes, from_plane, to_plane
 
 _ONE = np.uint64(1)
 ENTRIES_MAX = 64
@@ -123,19 +123,27 @@ def zeroed_outside(
 def largest(computation: Computation, secret: SharedWords) -> SharedWords:
     """1 at the largest entry of each row of a (rows, entries) secret, else 0; the first of equals.
 
+    Opens: masked values alone, to all parties. Cost: that of :func:`winners`, and 1 round.
+    """
+    rows, entries = secret.shape
+    flags = to_words(computation, winners(computation, secret)).reshape(entries, rows)
+    return SharedWords(np.ascontiguousarray(flags._words.T))
+
+
+def winners(computation: Computation, secret: SharedWords) -> SharedBits:
+    """Whether each entry is the largest of its row, column by column; the first of equals.
+
     All pairs of a row are compared at once; an entry is the largest if it loses to none. Entries
     lie within 2^62 of each other. Opens: masked values alone, to all parties. Cost for e entries:
-    3 rounds and 98 bits a pair, then 1 round a factor of 4 of e - 1, then 1 round.
+    3 rounds and 98 bits a pair, then 1 round a factor of 4 of e - 1.
     """
     rows, entries = secret.shape
     if not 2 <= entries <= ENTRIES_MAX:
         raise ContractError(f"the largest of 2 to {ENTRIES_MAX} entries is found")
     left, right = np.triu_indices(entries, 1)
-    padded = -(-rows // WORD_BITS) * WORD_BITS
-    table = np.zeros((entries, padded), np.uint64)
-    table[:, :rows] = secret._words.T
-    columns = SharedWords(table)
-    below = negative(computation, columns[left] - columns[right])._plane.reshape(len(left), -1)
+    columns = SharedWords(np.ascontiguousarray(secret._words.T))
+    pairs = negative(computation, columns[left] - columns[right])
+    below = _repacked(pairs._plane, len(left) * rows, len(left), rows)
     loses = np.zeros((entries, entries - 1, below.shape[1]), np.uint64)
     for pair, (one, other) in enumerate(zip(left, right, strict=True)):
         loses[one, other - 1] = below[pair]
@@ -144,9 +152,13 @@ def largest(computation: Computation, secret: SharedWords) -> SharedWords:
             loses[other, one] ^= FULL
     if computation.place == 0:
         loses ^= FULL
-    wins = SharedBits(all_of(computation, loses).reshape(-1), entries * padded)
-    flags = to_words(computation, wins).reshape(entries, padded)
-    return SharedWords(np.ascontiguousarray(flags._words[:, :rows].T))
+    won = from_plane(all_of(computation, loses), rows).reshape(-1)
+    return SharedBits(to_plane(won.astype(np.bool_)), entries * rows)
+
+
+def _repacked(plane: Planes, count: int, parts: int, each: int) -> Planes:
+    """Shares of ``count`` bits in a row, as ``parts`` planes of ``each``; local, bit by bit."""
+    return to_plane(from_plane(plane, count).reshape(parts, each).astype(np.bool_))
 
 
 def all_of(computation: Computation, planes: np.ndarray) -> np.ndarray:

@@ -12,14 +12,14 @@ join 16 chunks into 4 and then 1; each opens its factors under dealt masks whose
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import numpy as np
 
 from mpc.dealing.bits import CHUNK_BITS, CHUNKS, MONOMIALS, Gate, GateMasks, MaskBits, SharedBit
-from mpc.protocols.opening import Computation
-from mpc.protocols.shares import SharedBits, SharedWords
+from mpc.protocols.opening import Computation, Correlation
+from mpc.protocols.shares import SharedBits, SharedWords, as_ring
 from mpc.ring.planes import FULL, Planes, Ring, from_plane, to_planes
 
 _ONE = np.uint64(1)
@@ -64,17 +64,34 @@ def _in_blocks(
 def _negative(computation: Computation, secret: SharedWords) -> SharedBits:
     dealt = computation.draw(MaskBits(secret.size, sign=True))
     (opened,) = computation.open_masked(dealt.masks[0].hide(secret))
-    planes = to_planes(opened)
-    top = planes[-1].copy()
-    planes[-1] = 0
+    (below,) = below_each(computation, dealt, opened, [0])
+    return below
+
+
+def below_each(
+    computation: Computation, dealt: Correlation, opened: Ring, limits: Sequence[int]
+) -> list[SharedBits]:
+    """Whether each secret x is below each public limit: exact over [-2^63, 2^63) for x - limit.
+
+    Of x + r, opened once: x - limit + r is as public. ``dealt`` of :class:`MaskBits` with the sign.
+    Opens: masked values alone, to all parties. Cost: 2 rounds, 34 bits an element and limit.
+    """
     monomials, mask_top = dealt.derived
-    less, equal = _chunks(planes, monomials, computation.place)
+    tops, parts = [], []
+    for limit in limits:
+        planes = to_planes(opened - as_ring(limit) if limit else opened)
+        tops.append(planes[-1].copy())
+        planes[-1] = 0
+        parts.append(_chunks(planes, monomials, computation.place))
+    less, equal = parts[0]
+    if len(parts) > 1:
+        less, equal = (np.concatenate(side, axis=1) for side in zip(*parts, strict=True))
     less, equal = _level(computation, Gate.NODE, less, equal)
     less, _ = _level(computation, Gate.LESS, less, equal)
-    share = less[0] ^ mask_top
+    shares = less[0].reshape(len(limits), -1) ^ mask_top
     if computation.place == 0:
-        share ^= top
-    return SharedBits(share, secret.size)
+        shares ^= np.stack(tops)
+    return [SharedBits(share, opened.size) for share in shares]
 
 
 def _zero(computation: Computation, secret: SharedWords) -> SharedBits:

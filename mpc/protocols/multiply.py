@@ -29,6 +29,7 @@ def multiply(computation: Computation, left: SharedWords, right: SharedWords) ->
     return product
 
 
+@np.errstate(over="ignore")  # numpy warns of scalars alone
 def multiply_each(
     computation: Computation,
     factors: Sequence[Factors],
@@ -70,6 +71,7 @@ def matmul(
     return product
 
 
+@np.errstate(over="ignore")
 def square(computation: Computation, secret: SharedWords) -> SharedWords:
     """The secret's square, by element: d^2 - 2 d a + a^2 with d = x + a opened.
 

@@ -18,6 +18,7 @@ _OFFSET = 1 << 62
 _TOP = np.uint64(63)
 
 
+@np.errstate(over="ignore")  # numpy warns of scalars alone
 def truncate(computation: Computation, secret: SharedWords, bits: int) -> SharedWords:
     """``secret`` / 2^``bits``, rounded down or up, for a secret in (-2^62, 2^62).
 
@@ -43,6 +44,7 @@ def divide(computation: Computation, secret: SharedWords, divisor: int) -> Share
     return quotient
 
 
+@np.errstate(over="ignore")
 def divide_each(
     computation: Computation, divisions: Sequence[tuple[SharedWords, int]]
 ) -> list[SharedWords]:

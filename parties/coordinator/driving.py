@@ -138,7 +138,8 @@ class Drive:
         pairing: CoordinatorPairing,
     ) -> None:
         addresses = [
-            wire.Address(party=party, address=reply.address) for party, reply in started.items()
+            wire.Address(party=party, address=reply.address, direct=reply.direct)
+            for party, reply in started.items()
         ]
 
         def connect(client: PartyClient) -> wire.Connected:

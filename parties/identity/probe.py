@@ -6,7 +6,6 @@ looks at it, and sends nothing: what it finds goes into an error, never into a d
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 
@@ -24,6 +23,7 @@ from parties.identity.certificates import (
     shown_alternatives,
     tls_name,
 )
+from parties.identity.contexts import bare_context, load_own
 from parties.identity.store import Identity
 
 PROBE_S = 2.0  # of each step: connect, handshake, first answer
@@ -122,15 +122,7 @@ def _foreign(
 
 
 def _context(own: Identity) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # to look, not to trust
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context = bare_context()  # to look, not to trust
     context.set_alpn_protocols(["h2"])
-    # The ssl module reads keys from files only; this one lives in memory and has no name.
-    descriptor = os.memfd_create("parley", os.MFD_CLOEXEC)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(own.tls_key_pem() + own.tls_certificate_pem())
-        file.flush()
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    load_own(context, own.tls_key_pem(), own.tls_certificate_pem())
     return context

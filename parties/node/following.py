@@ -102,18 +102,24 @@ class Following(ABC):
         listening = self._answer(run, Listening)
         run.enter("started")
         _log.info("run %s of study %s started", run.id[:12], run.plan.study.id)
-        return wire.Started(run=run.id, address=listening.address, hello=listening.hello)
+        return wire.Started(
+            run=run.id, address=listening.address, hello=listening.hello, direct=listening.direct
+        )
 
     def connect(self, request: wire.ConnectRequest, coordinator: PartyId) -> wire.Connected:
         """Hand the Hellos and addresses to the run's worker; from here on it runs by itself."""
         run = self.run(request.run, coordinator)
         if not run.claim_connect():
             raise IntegrityError("this run was connected before")
+        direct = {each.party for each in request.addresses if each.direct}
         message = Connect(
             addresses={PartyId(each.party): each.address for each in request.addresses},
             hellos=tuple(request.hellos),
             confirmation=request.confirmation,
+            direct=all(member.id in direct for member in run.plan.roster.linked),
         )
+        lane = "direct" if message.direct and self._exchange.direct else "gRPC"
+        _log.info("run %s meets its peers on the %s lane", run.id[:12], lane)
         try:
             run.worker.pipe.send(message)
         except ParleyError as error:

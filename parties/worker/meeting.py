@@ -23,10 +23,13 @@ from mpc.session.approval import Approval
 from mpc.session.establish import OwnHello, make_hello
 from mpc.study.canonical import study_from_plain
 from mpc.units import PartyId
-from parties.channel import ChannelLimits, PeerChannel
+from parties.channel import PeerChannel
+from parties.direct.lane import DirectListener
 from parties.identity.store import Identity
-from parties.lane import LaneSettings, Listener
+from parties.lane import Listener
+from parties.listening import LaneListener, LaneSettings, Port
 from parties.problems import as_problem, whereabouts
+from parties.waiting import ChannelLimits
 from parties.worker.messages import Connect, Failed, Listening
 from parties.worker.order import SessionOrder
 from parties.worker.pipe import Pipe, exit_when_closed, show_life
@@ -62,19 +65,22 @@ class Meeting:
         self._identity = Identity.from_node(order.identity)
         self.plan = _recomputed(order)
 
-    def invite(self, pipe: Pipe) -> tuple[OwnHello, Listener, Connect]:
+    def invite(self, pipe: Pipe) -> tuple[OwnHello, LaneListener, Connect]:
         """Say over ``pipe`` where this worker listens, and its Hello; hear everybody's.
 
         From here on the pipe's end is this process's end.
         """
-        hello, listener = self._hello(), self._listener()
-        pipe.send(Listening(self._address(listener), hello.data))
+        hello, order = self._hello(), self._order
+        port = Port(order.bind, (order.port_first, order.port_last))
+        pipe.send(Listening(self._address(port), hello.data, order.direct))
         met = Connect.from_plain(pipe.receive(CONNECT_S))
         exit_when_closed(pipe)
-        return hello, listener, met
+        return hello, self._listener(port, direct=met.direct), met
 
     @contextlib.contextmanager
-    def links(self, listener: Listener, addresses: Mapping[PartyId, str]) -> Iterator[PeerChannel]:
+    def links(
+        self, listener: LaneListener, addresses: Mapping[PartyId, str]
+    ) -> Iterator[PeerChannel]:
         """Every peer's link, for as long as the block lasts; peers hear why it ended, or BYE."""
         channel = self._met(listener, addresses)
         try:
@@ -87,7 +93,7 @@ class Meeting:
             with contextlib.suppress(ParleyError):
                 channel.close()
 
-    def _met(self, listener: Listener, addresses: Mapping[PartyId, str]) -> PeerChannel:
+    def _met(self, listener: LaneListener, addresses: Mapping[PartyId, str]) -> PeerChannel:
         """What went wrong is told after MEET_S, whatever it was: addresses are the coordinator's,
         and how soon one answers would tell it of this participant's network."""
         begun_s = self._clock.monotonic_s()
@@ -112,20 +118,18 @@ class Meeting:
             raise IntegrityError("the order names another run than its approvals make")
         return make_hello(agreement, self._order.party, self._identity.sign, self._randomness)
 
-    def _listener(self) -> Listener:
+    def _listener(self, port: Port, *, direct: bool) -> LaneListener:
+        """On the lane that all of the run take, since each was told what all announced."""
         order = self._order
         settings = LaneSettings(
             order.keepalive_s, order.timeout_s, ChannelLimits(wait_s=float(order.wait_s))
         )
-        ports = (order.port_first, order.port_last)
-        return Listener(
-            self._identity.member, self._identity.tls_key_pem(), order.bind, ports, settings
-        )
+        lane = DirectListener if direct and order.direct else Listener
+        return lane(self._identity.member, self._identity.tls_key_pem(), port, settings)
 
-    def _address(self, listener: Listener) -> str:
-        port = listener.address.rpartition(":")[2]
+    def _address(self, port: Port) -> str:
         host = f"[{self._order.host}]" if ":" in self._order.host else self._order.host
-        return f"{host}:{port}"
+        return f"{host}:{port.number}"
 
     def _session_tag(self) -> bytes:
         return hashlib.sha256(b"parley/lane/v1" + bytes.fromhex(self._order.run)).digest()[

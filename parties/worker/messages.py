@@ -82,13 +82,19 @@ class Dealt(Mark):
 class Listening(Message):
     """Where the worker listens for its peers, and its Hello."""
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("listening", "address", "hello")
+    FIELDS: ClassVar[tuple[str, ...]] = ("listening", "address", "hello", "direct")
 
     address: str
     hello: bytes
+    direct: bool  # peers may take the direct lane to it
 
     def to_plain(self) -> dict[str, Plain]:
-        return {"listening": True, "address": self.address, "hello": self.hello.hex()}
+        return {
+            "listening": True,
+            "address": self.address,
+            "hello": self.hello.hex(),
+            "direct": self.direct,
+        }
 
     @classmethod
     def _read(cls, record: Record) -> Self:
@@ -96,6 +102,7 @@ class Listening(Message):
         return cls(
             address=record.text("address", ADDRESS_LENGTH_MAX),
             hello=record.octets("hello", 1, HELLO_BYTES_MAX),
+            direct=_truth(record, "direct"),
         )
 
 
@@ -103,17 +110,19 @@ class Listening(Message):
 class Connect(Message):
     """What the coordinator handed over: every worker's address, all Hellos, its confirmation."""
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("addresses", "hellos", "confirmation")
+    FIELDS: ClassVar[tuple[str, ...]] = ("addresses", "hellos", "confirmation", "direct")
 
     addresses: Mapping[PartyId, str]
     hellos: tuple[bytes, ...]
     confirmation: bytes
+    direct: bool  # every party of the run can be reached on the direct lane
 
     def to_plain(self) -> dict[str, Plain]:
         return {
             "addresses": {str(party): address for party, address in self.addresses.items()},
             "hellos": [hello.hex() for hello in self.hellos],
             "confirmation": self.confirmation.hex(),
+            "direct": self.direct,
         }
 
     @classmethod
@@ -123,6 +132,7 @@ class Connect(Message):
             # Whoever's Hello is too large is named by the reader of Hellos.
             hellos=record.octet_items("hellos", 1, PARTICIPANTS_MAX, SIZE_MAX),
             confirmation=record.octets("confirmation", CONFIRMATION_BYTES, CONFIRMATION_BYTES),
+            direct=_truth(record, "direct"),
         )
 
 
@@ -202,6 +212,13 @@ def read_report(plain: dict[str, Plain]) -> Report:
 def _check_mark(record: Record, name: str) -> None:
     if record.plain(name) is not True:
         raise IntegrityError(f"the message {name} is not marked as one")
+
+
+def _truth(record: Record, name: str) -> bool:
+    said = record.plain(name)
+    if not isinstance(said, bool):
+        raise IntegrityError(f"{name} is either true or false")
+    return said
 
 
 def _addresses(plain: Plain) -> dict[PartyId, str]:

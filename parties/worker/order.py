@@ -41,6 +41,7 @@ class SessionOrder:
     keepalive_s: int
     timeout_s: int
     wait_s: int
+    direct: bool  # peers may reach it on the direct lane
 
     @classmethod
     def of(
@@ -63,6 +64,7 @@ class SessionOrder:
             keepalive_s=exchange.keepalive_s,
             timeout_s=exchange.timeout_s,
             wait_s=exchange.wait_s,
+            direct=exchange.direct,
         )
 
     def __repr__(self) -> str:

@@ -1,6 +1,6 @@
 """The kernel against stock CrypTen: the same work, three parties each, in one run, turn by turn.
 
-    python -m tests.bench.kernel [--works compare_1e5 ...] [--turns 5] [--json]
+    python -m tests.bench.kernel [--works compare_1e5 ...] [--turns 5] [--lane grpc] [--json]
 
 Ours: three parties and a dealer, a process each, over mutual TLS; the dealing counts, it begins
 with the clock. Stock: three parties and its third party, a process each, over plain gloo, where
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lane_federation import Federation
+from lane_federation import LANES, Federation
 
 from parties.node.workers import WORKER_ENVIRONMENT
 
@@ -78,14 +78,15 @@ class Processes:
             process.communicate()
 
 
-def ours() -> Processes:
-    """Three parties and a dealer, connected."""
-    federation = Federation(PARTIES + 1)
+def ours(lane: str) -> Processes:
+    """Three parties and a dealer, connected by ``lane``."""
+    federation = Federation(PARTIES + 1, lane=lane)
     processes = Processes("tests.bench.kernel_party", [{}] * (PARTIES + 1))
     for at, party in enumerate(federation.parties):
         processes.tell(at, {
             "own": party.member.id, "key": party.tls_key_pem.decode(),
             "roster": federation.roster.to_plain(), "tag": federation.session_tag.hex(),
+            "lane": lane,
         })  # fmt: skip
     addresses = {
         party.member.id: processes.heard(at)["address"]
@@ -149,10 +150,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--works", nargs="+", default=WORKS, choices=WORKS)
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--lane", default="direct", choices=LANES)
     parser.add_argument("--json", action="store_true", help="one object a line")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        one, other = ours(), stock(folder)
+        one, other = ours(options.lane), stock(folder)
         try:
             for work in options.works:
                 result = compared(work, options.turns, one, other)

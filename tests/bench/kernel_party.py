@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 from kernel_parties import Scope, shares_of, stream_of
+from lane_federation import LANES
 
 from mpc.backend.products import TorchProducts
 from mpc.dealing.dealer import Dealer
@@ -23,24 +24,15 @@ from mpc.protocols.party import PartyComputation
 from mpc.protocols.rehearsal import Rehearsed, rehearse
 from mpc.protocols.shares import SharedWords
 from mpc.roster import Roster
+from mpc.session.among import AmongParties
 from mpc.steps import Steps
 from mpc.units import PartyId
-from parties.channel import ChannelLimits, PeerChannel
-from parties.lane import LaneSettings, Listener
+from parties.channel import PeerChannel
+from parties.listening import LaneSettings, Port
+from parties.waiting import ChannelLimits
 from tests.bench.kernel_works import Work, works
 
 _BARRIER = hashlib.sha256(b"barrier").digest()[:16]
-
-
-class Among:
-    """A channel as some of its peers see it: the parties without the dealer."""
-
-    def __init__(self, channel: PeerChannel, parties: tuple[PartyId, ...]) -> None:
-        self._channel = channel
-        self.own = channel.own
-        self.peers = tuple(peer for peer in channel.peers if peer in parties)
-        self.send, self.receive = channel.send, channel.receive
-        self.receive_upto, self.close = channel.receive_upto, channel.close
 
 
 class Record:
@@ -104,7 +96,7 @@ class Participant:
         dealer, sequence = Dealer(sources, TorchProducts()), Sequenced(scope)
         for recipe in self.rehearsed[name].recipes:
             operation = sequence.next(recipe)
-            self.channel.send(self.parties[-1], operation, dealer.corrections(recipe))
+            self.channel.send(self.parties[-1], operation, bytes(dealer.corrections(recipe)))
 
     def _compute(self, work: Work, shares: list[SharedWords], name: str, scope: bytes) -> None:
         last = self.place == len(self.parties) - 1
@@ -113,7 +105,8 @@ class Participant:
             (lambda operation, size: self.channel.receive(self.dealer, operation, size))
             if last else None,
         )  # fmt: skip
-        channel: Any = Among(self.channel, self.parties)
+        peers = tuple(party for party in self.parties if party != self.channel.own)
+        channel = AmongParties(self.channel, peers)
         computation = PartyComputation(
             self.parties, channel, supply, Steps(Scope(), scope), Record()
         )
@@ -123,8 +116,8 @@ class Participant:
 def main() -> None:
     order = json.loads(sys.stdin.readline())
     roster = Roster.from_plain(order["roster"])
-    listener = Listener(
-        roster.member(order["own"]), order["key"].encode(), "127.0.0.1", (0, 0),
+    listener = LANES[order["lane"]](
+        roster.member(order["own"]), order["key"].encode(), Port("127.0.0.1", (0, 0)),
         LaneSettings(limits=ChannelLimits(wait_s=120, close_s=2)),
     )  # fmt: skip
     print(json.dumps({"address": listener.address}), flush=True)

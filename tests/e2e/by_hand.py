@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 
 from federation import Consortium
@@ -104,10 +104,12 @@ class ByHand:
     def connect(
         self, party: str, run: str, hellos: Sequence[bytes], pairing: CoordinatorPairing
     ) -> wire.Connected:
-        addresses: Mapping[str, str] = {each: self.started[each].address for each in self.started}
         request = wire.ConnectRequest(
             run=run,
-            addresses=[wire.Address(party=each, address=at) for each, at in addresses.items()],
+            addresses=[
+                wire.Address(party=each, address=said.address, direct=said.direct)
+                for each, said in self.started.items()
+            ],
             hellos=list(hellos),
             confirmation=pairing.confirmations[PartyId(party)],
         )

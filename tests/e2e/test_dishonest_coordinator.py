@@ -13,7 +13,14 @@ import pytest
 from by_hand import ByHand
 from federation import Consortium, rival_office, study_of
 
-from mpc.errors import Busy, IntegrityError, NotCommitted, ParleyError, UnknownStudy
+from mpc.errors import (
+    Busy,
+    IntegrityError,
+    NotCommitted,
+    ParleyError,
+    PeerError,
+    UnknownStudy,
+)
 from mpc.plan.build import plan_study
 from mpc.ports import ChargeState
 from mpc.roster import Roster
@@ -289,6 +296,24 @@ def test_parties_given_different_hellos_of_the_coordinator_find_out_and_nobody_p
         for party in consortium.parties:
             assert hand.watched(party, run).code != ""
             assert consortium.charges(plan)[party] == ()
+    nothing_spent(consortium, before)
+
+
+def test_parties_told_of_different_lanes_do_not_meet_and_nobody_pays(
+    consortium: Consortium,
+) -> None:
+    plan, before = consortium.plan(), consortium.ledgers()
+    with ByHand(consortium) as hand:
+        approvals = hand.approvals(plan)
+        run = hand.start_all(plan, approvals)
+        own = hand.hello(plan, approvals)
+        hellos = hand.hellos(own)
+        pairing = own.agree_as_coordinator(hellos)
+        for party in consortium.parties:
+            hand.started["charlie"].direct = party != "bravo"
+            hand.connect(party, run, hellos, pairing)
+        for party in consortium.parties:
+            assert hand.watched(party, run).code == PeerError.code
     nothing_spent(consortium, before)
 
 

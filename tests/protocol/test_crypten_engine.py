@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lane_federation import LANES
 
 from mpc.ring.words import MODULUS
 
@@ -19,13 +20,13 @@ SUMS = {2: [5, -6, -1], 3: [-4, 2**40 - 6, 2]}
 NOISE = [index * index - 10 for index in range(7)]
 
 
-@pytest.fixture(scope="module")
-def ran() -> Mapping[str, Any]:
+@pytest.fixture(scope="module", params=sorted(LANES))
+def ran(request: pytest.FixtureRequest) -> Mapping[str, Any]:
     """Every scenario of :mod:`backend_worker`, in one process tree: torch is imported once."""
     scenarios = ["linear:2", "linear:3", "linear:5", "collectives:3", "misuse:3",
                  "desynchronised:3", "inputs:3", "lost:3"]  # fmt: skip
     process = subprocess.run(
-        [sys.executable, TESTS / "backend_worker.py", *scenarios],
+        [sys.executable, TESTS / "backend_worker.py", request.param, *scenarios],
         env={**os.environ, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"},
         capture_output=True,
         text=True,
@@ -187,7 +188,7 @@ def test_a_share_of_crypten_shows_its_shape_alone(ran: Mapping[str, Any]) -> Non
 
 @pytest.mark.parametrize(
     ("step", "request_"),
-    [("product", "Product("), ("comparison", "")],
+    [("product", "Product("), ("comparison", "MaskBits(")],
 )
 def test_correlated_randomness_is_refused_by_name(
     ran: Mapping[str, Any], step: str, request_: str

@@ -31,9 +31,11 @@ def dealt(tmp_path: Path) -> Iterator[Dealt]:
     federation.close()
 
 
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "gRPC"])
 def test_three_processes_compare_a_hundred_thousand_pairs_at_the_rehearsed_cost(
-    dealt: Dealt,
+    dealt: Dealt, direct: bool
 ) -> None:
+    dealt.direct = direct
     dealt.start_dealer()
 
     ends = dealt.run(COUNT)

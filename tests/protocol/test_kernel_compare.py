@@ -25,6 +25,7 @@ from mpc.protocols.choose import (
     zeroed_outside,
 )
 from mpc.protocols.compare import both, equal, less, negative, to_words, zero
+from mpc.protocols.extremes import largest_entry
 from mpc.protocols.opening import Cost
 from mpc.protocols.rehearsal import rehearse
 
@@ -164,6 +165,31 @@ def test_largest_of_10_takes_6_rounds() -> None:
     """CrypTen's argmax of as many takes 60 and more."""
     ran = run(largest, RNG.integers(-(2**60), 2**60, (100, 10)))
     assert ran.costs[NAMES[0]].rounds == 6
+
+
+@pytest.mark.parametrize("entries", [1, 2, 10, 64, 65, 200])
+def test_largest_entry_is_the_first_of_equals_in_rows_of_any_length(entries: int) -> None:
+    rows = RNG.integers(-(2**60), 2**60, (5, entries))
+    rows[0], rows[1] = 7, RNG.integers(-3, 4, entries)
+    marks, tops = run(largest_entry, rows).outputs
+    wanted = np.zeros_like(rows)
+    wanted[np.arange(5), rows.argmax(1)] = 1
+    assert (marks == wanted).all()
+    assert (tops == rows.max(1)).all()
+
+
+def test_largest_entry_of_very_many_goes_in_small_blocks() -> None:
+    row = RNG.integers(-(2**60), 2**60, (1, 20_000))
+    marks, tops = run(largest_entry, row).outputs
+    assert tops.tolist() == [row.max()]
+    assert marks.nonzero()[1].tolist() == [row.argmax()]
+
+
+def test_largest_entry_of_a_thousand_takes_14_rounds() -> None:
+    """CrypTen's max of as many takes 139, its argmax more."""
+    needs = rehearse(largest_entry, (1, 1000))
+    assert needs.cost.rounds == 14
+    assert needs.cost.bytes_to_each < 460_000
 
 
 def test_and_of_secret_bits_is_theirs() -> None:

@@ -1,4 +1,4 @@
-"""The gRPC lane over real sockets and real certificates."""
+"""Both lanes over real sockets and real certificates."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from channel_contract import ChannelContract
-from lane_federation import Federation, connect_all
+from lane_federation import LANES, Federation, connect_all
 
-from mpc.errors import ContractError, TransportError
+from mpc.errors import ContractError, PeerError, TransportError
+from mpc.units import PartyId
 from parties.channel import PeerChannel
 
 
+@pytest.fixture(scope="module", params=sorted(LANES))
+def lane(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 @pytest.fixture(scope="module")
-def federation() -> Federation:
-    return Federation(3)
+def federation(lane: str) -> Federation:
+    return Federation(3, lane=lane)
 
 
 class TestLane(ChannelContract):
@@ -106,8 +113,32 @@ def test_no_proxy_of_the_environment_is_used(
         closing.start()
 
 
-def test_sixteen_parties_meet_and_exchange() -> None:
-    federation = Federation(16, names=[f"party-{number}" for number in range(1, 17)])
+def test_addresses_may_be_names(federation: Federation) -> None:
+    listeners = [party.listener() for party in federation.parties]
+    addresses = {
+        party.member.id: listener.address.replace("127.0.0.1", "localhost")
+        for party, listener in zip(federation.parties, listeners, strict=True)
+    }
+    channels = connect_all(federation, listeners, addresses)
+    with ThreadPoolExecutor(len(channels)) as pool:
+        list(pool.map(PeerChannel.close, channels))
+
+
+def test_a_name_that_leads_nowhere_names_the_party(federation: Federation) -> None:
+    listener = federation.parties[1].listener()
+    with pytest.raises(PeerError) as caught:
+        listener.connect(
+            federation.roster,
+            federation.session_tag,
+            {PartyId("charlie"): "charlie.invalid:7001"},
+            2.0,
+        )
+    assert caught.value.party in {"alpha", "charlie"}  # neither came
+    listener.close()
+
+
+def test_sixteen_parties_meet_and_exchange(lane: str) -> None:
+    federation = Federation(16, lane=lane, names=[f"party-{number}" for number in range(1, 17)])
     channels = federation.lanes()
 
     def exchange(channel: PeerChannel) -> None:

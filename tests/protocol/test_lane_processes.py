@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lane_federation import Federation
+from lane_federation import LANES, Federation
 
 WORKER = Path(__file__).parents[1] / "lane_worker.py"
 
@@ -21,7 +21,7 @@ WORKER = Path(__file__).parents[1] / "lane_worker.py"
 class Workers:
     """A connected lane of three processes."""
 
-    def __init__(self, payload_bytes: int) -> None:
+    def __init__(self, lane: str, payload_bytes: int) -> None:
         federation = Federation(3)
         self.names = [party.member.id for party in federation.parties]
         self.processes = []
@@ -40,6 +40,7 @@ class Workers:
                 "roster": federation.roster.to_plain(),
                 "tag": federation.session_tag.hex(),
                 "bytes": payload_bytes,
+                "lane": lane,
             }
             self.tell(process, order)
         addresses = {
@@ -70,8 +71,14 @@ class Workers:
 
 
 @pytest.fixture(params=[64, 4 << 20], ids=["small", "large"])
-def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
-    running = Workers(request.param)
+def payload_bytes(request: pytest.FixtureRequest) -> int:
+    size: int = request.param
+    return size
+
+
+@pytest.fixture(params=sorted(LANES))
+def workers(request: pytest.FixtureRequest, payload_bytes: int) -> Iterator[Workers]:
+    running = Workers(request.param, payload_bytes)
     time.sleep(0.3)  # some rounds
     yield running
     running.close()

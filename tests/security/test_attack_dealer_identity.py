@@ -63,7 +63,7 @@ def posing(poser: Participant, folder: Path) -> Iterator[str]:
 
     threading.Thread(target=answer, daemon=True).start()
     try:
-        yield "127.0.0.1:%d" % server.getsockname()[1]
+        yield f"127.0.0.1:{server.getsockname()[1]}"
     finally:
         server.close()
     assert not any(FEDERATION.session_tag in data for data in received)

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import grpc
 import pytest
-from lane_federation import Federation, Participant
+from lane_federation import LANES, Federation, Participant
 
 from mpc.errors import IdentityError, ParleyError, PeerError
 from mpc.units import PartyId
 from parties.channel import PeerChannel
 from parties.dialling import Dialler
 from parties.frames import JOIN, FrameWriter
-from parties.lane import METHOD, Listener
+from parties.lane import METHOD
+from parties.listening import LaneListener
 
 DAY_S = 86_400
 
@@ -79,9 +80,12 @@ class Honest:
         self._pool.shutdown()
 
 
-@pytest.fixture(scope="module")
-def federation() -> Federation:
-    return Federation(2)
+@pytest.fixture(scope="module", params=sorted(LANES))
+def federation(request: pytest.FixtureRequest) -> Federation:
+    return Federation(2, lane=request.param)
+
+
+ON_GRPC = pytest.mark.parametrize("federation", ["grpc"], indirect=True, scope="module")
 
 
 @pytest.fixture
@@ -102,11 +106,19 @@ def test_a_caller_with_a_fresh_certificate_of_the_same_authority_is_refused(
 ) -> None:
     """Also one in alpha's name: the authority may be forged or careless, the roster is not."""
     impostor = federation.participant(name)
+    bravo = federation.parties[1]
+    caller = impostor.listener()
     with pytest.raises(IdentityError, match=f"bravo at .* refused the certificate of party {name}"):
-        as_caller(impostor, honest)
+        caller.connect(
+            federation.roster_of(impostor, bravo),
+            federation.session_tag,
+            {bravo.member.id: honest.address},
+            3.0,
+        )
     honest.right_peer_gets_in()
 
 
+@ON_GRPC
 def test_the_coordinator_does_not_get_in(federation: Federation, honest: Honest) -> None:
     with pytest.raises(IdentityError, match="refused the certificate of coordinator office"):
         as_caller(federation.coordinator, honest)
@@ -150,7 +162,7 @@ def test_a_party_that_never_came_is_named(honest: Honest) -> None:
     assert caught.value.party == "alpha"
 
 
-def dial(federation: Federation, at: Listener) -> ParleyError:
+def dial(federation: Federation, at: LaneListener) -> ParleyError:
     """What alpha says when it dials bravo at the address of ``at``."""
     alpha = federation.parties[0].listener()
     with pytest.raises(ParleyError) as caught:
@@ -227,10 +239,11 @@ def test_nothing_at_the_peers_address_names_the_peer(federation: Federation) -> 
 @pytest.mark.parametrize(
     ("shift_s", "said"), [(-3 * DAY_S, "expired"), (DAY_S, "not valid before")]
 )
+@pytest.mark.parametrize("lane", sorted(LANES))
 def test_a_certificate_outside_its_time_is_named_before_anything_is_dialled(
-    shift_s: int, said: str
+    shift_s: int, said: str, lane: str
 ) -> None:
-    stale = Federation(2, ClockAt(int(time.time()) + shift_s))
+    stale = Federation(2, ClockAt(int(time.time()) + shift_s), lane=lane)
     alpha = stale.parties[0].listener()
     with pytest.raises(IdentityError, match=f"TLS certificate of (alpha|bravo) .*{said}"):
         alpha.connect(stale.roster, stale.session_tag, {PartyId("bravo"): "127.0.0.1:9"}, 3.0)
@@ -313,6 +326,7 @@ def answer_of(secured: ssl.SSLSocket) -> bytes:
     return answer
 
 
+@ON_GRPC
 def test_tls_1_2_is_refused_even_with_the_right_certificate(
     federation: Federation, honest: Honest, tmp_path: Path
 ) -> None:
@@ -322,6 +336,7 @@ def test_tls_1_2_is_refused_even_with_the_right_certificate(
     honest.right_peer_gets_in()
 
 
+@ON_GRPC
 def test_the_same_call_over_tls_1_3_is_taken_in(
     federation: Federation, honest: Honest, tmp_path: Path
 ) -> None:

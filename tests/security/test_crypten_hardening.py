@@ -2,8 +2,8 @@
 
 Numbers are those of the list of replaced parts in ``mpc/backend/hardened.py``. Not here: H10 (a
 frozen peer hangs stock CrypTen for half an hour; here ``tests/protocol/test_lane_processes.py``),
-H9 (the planner's range proof), and H1, H8, H14, H15, which concern products and comparisons: those
-are refused altogether.
+H9 (the planner's range proof), and H1, H8, H14, H15, which concern products and comparisons: here
+without a dealer, so refused; with one in ``tests/protocol/test_crypten_tensors.py``.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def stock() -> Mapping[str, Any]:
 
 @pytest.fixture(scope="module")
 def ours() -> Mapping[str, Any]:
-    return facts_of("backend_worker.py", "masks:4", "switches:2", "inputs:2", "desynchronised:3")
+    return facts_of(
+        "backend_worker.py", "direct", "masks:4", "switches:2", "inputs:2", "desynchronised:3"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ CALLS = {
     "spend_on": {"mpc/privacy/noise.py"},
     "open_masked": {
         f"mpc/protocols/{name}.py"
-        for name in ("choose", "compare", "group", "multiply", "truncate")
+        for name in ("choose", "compare", "group", "multiply", "truncate", "functions/clamped")
     },
     "open_masked_to": {"mpc/protocols/shuffle.py"},
     "open_shuffled_order": {"mpc/protocols/order.py"},

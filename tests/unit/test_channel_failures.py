@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from mpc.errors import ContractError, IntegrityError, PeerError
 from mpc.units import PartyId
 from parties import frames
-from parties.channel import ChannelLimits, PeerChannel
+from parties.channel import PeerChannel
 from parties.frames import CHUNK_BYTES, FrameReader, FrameWriter
+from parties.waiting import ChannelLimits
 
 ALPHA, BRAVO, CHARLIE = NAMES = PartyId("alpha"), PartyId("bravo"), PartyId("charlie")
 TAG = b"session!"

@@ -12,8 +12,9 @@ import pytest
 
 from mpc.units import PartyId
 from parties import frames
-from parties.channel import FRAME_OVERHEAD_BYTES, ChannelLimits, PeerChannel
+from parties.channel import FRAME_OVERHEAD_BYTES, PeerChannel
 from parties.frames import CHUNK_BYTES, FrameReader, FrameWriter
+from parties.waiting import ChannelLimits
 
 ALPHA, BRAVO = PartyId("alpha"), PartyId("bravo")
 TAG = b"session!"

@@ -25,7 +25,7 @@ from parties.worker.pipe import Pipe
 
 REPORTS: tuple[Report, ...] = (
     Alive(),
-    Listening("[::1]:7001", b"{}"),
+    Listening("[::1]:7001", b"{}", True),
     Confirmation(bytes(32)),
     Entered("compute"),
     Committed(),
@@ -33,7 +33,7 @@ REPORTS: tuple[Report, ...] = (
     Failed(as_problem(ValueError("its words stay")), "ValueError at mpc/ring/words.py:50"),
     Failed(as_problem(PeerError("bravo", "line one\nline two"))),
 )
-CONNECT = Connect({PartyId("alpha"): "127.0.0.1:7001"}, (b"{}", b"[]"), bytes(32))
+CONNECT = Connect({PartyId("alpha"): "127.0.0.1:7001"}, (b"{}", b"[]"), bytes(32), False)
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=repr)
