@@ -47,12 +47,14 @@ class Dealing:
 def compute(
     session: Session, channel: Channel, program: Callable[..., Any], recipes: Sequence[Recipe],
     inputs: Sequence[SharedWords], costs: dict[PartyId, Cost],
+    among: Callable[[Channel, tuple[PartyId, ...]], Channel] = lambda channel, _peers: channel,
 ) -> Any:  # fmt: skip
     """One party's part of ``program``, after its handshake."""
     supply = dealt_supply(session, channel, recipes)
+    parties = session.among_parties(channel)
     computation = PartyComputation(
         session.agreement.parties,
-        session.among_parties(channel),
+        among(parties, parties.peers),
         supply,
         Steps(session, recipes_digest(recipes)),
         session.transcript,

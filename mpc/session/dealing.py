@@ -92,17 +92,23 @@ def dealt_supply(session: Session, channel: Channel, recipes: Sequence[Recipe]) 
 
 
 def _agree(session: SessionId, channel: Channel, digest: bytes) -> None:
-    """Everyone says what will be dealt; who says something else is named, and the session ends."""
+    """Everyone says what will be dealt; who says something else is named, and the session ends.
+
+    If all others say one thing, it is this participant that is wrong, and it accuses nobody.
+    """
     step = operation_id(session, b"parley/dealing/recipes")
     for peer in channel.peers:
         channel.send(peer, step, digest)
-    for peer in channel.peers:
-        if channel.receive(peer, step, DIGEST_SIZE) != digest:
-            raise IntegrityError(
-                "its plan deals other randomness than this participant's",
-                party=peer,
-                hint="two versions of the software, or one that was changed",
-            )
+    said = {peer: channel.receive(peer, step, DIGEST_SIZE) for peer in channel.peers}
+    others = [peer for peer in channel.peers if said[peer] != digest]
+    if not others:
+        return
+    is_alone = len(others) == len(said) and len(set(said.values())) == 1
+    raise IntegrityError(
+        "its plan deals other randomness than everybody else's",
+        party=channel.own if is_alone else others[0],
+        hint="two versions of the software, or one that was changed",
+    )
 
 
 def _stream(keys: KeySchedule, dealer: PartyId, party: PartyId) -> Stream:

@@ -11,8 +11,10 @@ from session_federation import SessionFederation
 
 from mpc.errors import SecretMisuseError
 from mpc.guarded import Guarded
+from mpc.session.dealing import DealingSession
 
 FEDERATION = SessionFederation(2, "guarded")
+DEALT = SessionFederation(2, "guarded", dealer=True)
 
 
 def holders() -> Iterator[Guarded]:
@@ -22,6 +24,9 @@ def holders() -> Iterator[Guarded]:
     yield hello._ephemeral  # type: ignore[misc]
     yield meeting.coordinate()
     yield FEDERATION.meeting().pair()[FEDERATION.parties[0]]
+    _, dealer = DEALT.meeting().pair_dealt()
+    yield dealer
+    yield DealingSession(dealer._agreement, dealer._own, dealer.id, dealer._keys)  # type: ignore[arg-type]
     session = FEDERATION.sessions()[0]
     yield session
     yield session.keys
@@ -48,7 +53,13 @@ def test_holder_of_keys_is_not_duplicated(holder: Guarded, duplicate: object) ->
 
 
 def test_every_kind_of_holder_is_tried() -> None:
-    kinds = {
-        kind for kind in Guarded.__subclasses__() if kind.__module__.startswith("mpc.session.")
-    }
+    kinds = {kind for kind in leaves(Guarded) if kind.__module__.startswith("mpc.session.")}
     assert {type(holder) for holder in HOLDERS} == kinds
+
+
+def leaves(kind: type[Guarded]) -> Iterator[type[Guarded]]:
+    below = kind.__subclasses__()
+    for each in below:
+        yield from leaves(each)
+    if not below:
+        yield kind

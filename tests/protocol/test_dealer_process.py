@@ -1,0 +1,151 @@
+"""A dealer as its own process among three party processes: right, and with everything going wrong.
+
+Real certificates, mutual TLS on loopback, SIGKILL and SIGSTOP.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dealer_processes import DEALER, OFFICE, Dealt
+from dealing_zygote import COUNT
+from dealt_worker import values_of
+
+from mpc.errors import IdentityError, IntegrityError, ParleyError, PolicyRefusal, UsageError
+from mpc.protocols.compare import less
+from mpc.protocols.rehearsal import rehearse
+from mpc.roster import Roster
+from mpc.units import PartyId
+from protos import control_pb2 as wire
+
+REHEARSED = rehearse(less, (COUNT,), (COUNT,))
+
+
+@pytest.fixture
+def dealt(tmp_path: Path) -> Iterator[Dealt]:
+    federation = Dealt(tmp_path).build()
+    yield federation
+    federation.close()
+
+
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "gRPC"])
+def test_three_processes_compare_a_hundred_thousand_pairs_at_the_rehearsed_cost(
+    dealt: Dealt, direct: bool
+) -> None:
+    dealt.direct = direct
+    dealt.start_dealer()
+
+    ends = dealt.run(COUNT)
+
+    left, right = values_of(COUNT)
+    assert [end["message"] for end in ends.values()] == [""] * 3
+    assert (dealt.answer() == (left < right)).all()
+    for party, end in ends.items():
+        assert (end["rounds"], end["bytes"]) == (4, REHEARSED.cost.bytes_to_each)
+        assert set(end["sent"]) == set(ends) - {party}
+        assert set(end["sent"].values()) == {REHEARSED.cost.bytes_to_each}
+    assert [stage.name for stage in dealt.stages] == ["started", "compute", "over"]
+    assert not dealt.stages[-1].HasField("problem")
+    assert "Traceback" not in dealt.log
+    for identity in dealt.identities.values():
+        assert not any(
+            line in dealt.log for line in identity.tls_key_pem().decode().splitlines()[1:-1]
+        )
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("dies", "ended without BYE"),
+        ("stalls", ""),
+        ("too little", "has left the session"),
+        ("too much", "at another step"),
+        ("wrong size", "bytes where"),
+        ("another list", "its plan deals other randomness"),
+    ],
+)
+def test_a_dealer_that_fails_is_named_by_everyone_and_nothing_is_opened_afterwards(
+    dealt: Dealt, fault: str, words: str
+) -> None:
+    dealt.start_dealer(fault)
+    begun = time.time()
+
+    ends = dealt.run(COUNT)
+
+    for end in ends.values():
+        assert end["party"] == DEALER, end["message"]
+        assert end["rounds"] < REHEARSED.cost.rounds
+        assert end["at"] - begun < 30
+    assert any(words in end["message"] for end in ends.values())
+    assert not list(dealt.root.glob("*.npy"))
+    assert dealt.stages[-1].HasField("problem")
+
+
+# --- whom it deals for -----------------------------------------------------------------------
+
+
+def refused(dealt: Dealt, roster: Roster | None = None, **changes: object) -> ParleyError:
+    dealt.start_dealer()
+    request = dealt.request(*dealt.approved(roster))
+    for name, value in changes.items():
+        setattr(request, name, value)
+    with dealt.client() as client, pytest.raises(ParleyError) as caught:
+        client.start(request)
+    assert dealt.client().health().runs == 0
+    return caught.value
+
+
+def test_a_dealer_that_lists_no_organization_deals_for_nobody(tmp_path: Path) -> None:
+    dealt = Dealt(tmp_path, organizations=()).build()
+    try:
+        error = refused(dealt)
+    finally:
+        dealt.close()
+    assert isinstance(error, PolicyRefusal)
+    assert error.party == DEALER
+    assert "insurer-north Ltd" in error.message
+    assert "deals for nobody" in dealt.log
+
+
+def test_an_organization_that_is_not_listed_is_refused_by_name(tmp_path: Path) -> None:
+    parties = Dealt(tmp_path / "names").build().study.parties
+    listed = tuple(f"{name} LTD " for name in parties)  # spelled otherwise, and no coordinator
+    dealt = Dealt(tmp_path / "dealt", organizations=listed).build()
+    try:
+        error = refused(dealt)
+    finally:
+        dealt.close()
+    assert isinstance(error, PolicyRefusal)
+    assert error.what == "it does not deal for office Ltd"
+
+
+def test_a_party_that_is_not_pinned_is_refused(dealt: Dealt) -> None:
+    lines = dealt.config.read_text().splitlines()
+    first = next(iter(dealt.study.parties))
+    dealt.config.write_text("\n".join(x for x in lines if not x.startswith(f"  {first}:")) + "\n")
+
+    assert isinstance(refused(dealt), IdentityError)
+
+
+def test_another_plan_than_the_one_named_is_refused(dealt: Dealt) -> None:
+    assert isinstance(refused(dealt, plan_digest="5" * 64), IntegrityError)
+
+
+def test_a_roster_in_which_it_has_no_part_is_refused(dealt: Dealt) -> None:
+    without = Roster((*dealt.roster.parties, dealt.roster.coordinator))
+    assert isinstance(refused(dealt, without), IdentityError)
+
+
+def test_a_party_may_not_start_the_dealer_and_a_dealer_is_no_party(dealt: Dealt) -> None:
+    dealt.start_dealer()
+    first = PartyId(next(iter(dealt.study.parties)))
+    with dealt.client(first) as client, pytest.raises(IdentityError):
+        client.start(dealt.request(*dealt.approved()))
+    with dealt.client(OFFICE) as client:
+        with pytest.raises(UsageError, match="a dealer has no table"):
+            client.describe()
+        with pytest.raises(UsageError, match="a dealer approves no plan"):
+            client.propose(wire.Proposal())
