@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, log, sqrt
+from math import ceil, sqrt
 
 import numpy as np
 
@@ -134,7 +134,7 @@ def _window(computation: Computation, mixed: Shuffled, first: int, last: int) ->
     if not 0 <= first <= last < rows:
         raise ContractError(f"ranks of {rows} rows count from 0")
     every = np.arange(rows)
-    sampled = 2 * ceil(rows ** (2 / 3))
+    sampled = _sampled(rows)
     gap = ceil(DEVIATIONS * sqrt(sampled) / 2) + 1
     low, high = first * sampled // rows - gap, last * sampled // rows + gap
     spanned = min(high, sampled) - max(low, 0)
@@ -209,18 +209,30 @@ def _by_pairs(
     return result
 
 
+def _sampled(rows: int) -> int:
+    """Twice ``rows``^(2/3), rounded up: exactly, since all parties must count alike."""
+    root: int = round(rows ** (2 / 3))
+    while root**3 < rows * rows:
+        root += 1
+    while root and (root - 1) ** 3 >= rows * rows:
+        root -= 1
+    return 2 * root
+
+
 def _pairs_max(rest: int, splitters: int) -> int:
     """Pairs of ``rest`` uniform keys that fall between the same two of ``splitters``: a bound.
 
     Two keys do with probability 2 / (splitters + 2). Parts are near geometric with mean g, a part
     has variance 5 g^4 + 6 g^3 + g^2 of its pairs; eight deviations, and the square of a longest
-    part, are added. Passed with probability below 2^-40, of the shuffle alone.
+    part, are added. Passed with probability below 2^-40, of the shuffle alone. Computed with what
+    IEEE 754 rounds alike everywhere: no powers, no logarithms.
     """
     mean = rest * (rest - 1) / (splitters + 2)
     size = rest / (splitters + 1)
-    spread = sqrt((splitters + 1) * (5 * size**4 + 6 * size**3 + size**2))
-    longest = (size + 1) * (log(splitters + 1) + 28)
-    return ceil(mean + DEVIATIONS * spread + longest**2 / 2)
+    square = size * size
+    spread = sqrt((splitters + 1) * square * (5 * square + 6 * size + 1))
+    longest = (size + 1) * (0.7 * (splitters + 1).bit_length() + 28)
+    return min(rest * (rest - 1) // 2, ceil(mean + DEVIATIONS * spread + longest * longest / 2))
 
 
 def _unlucky() -> StudyAborted:

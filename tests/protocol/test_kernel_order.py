@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import exp, lgamma, log, log1p
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from kernel_parties import NAMES, run
 from mpc.errors import ContractError
 from mpc.protocols.group import group_counts, group_sums, segment_sums
 from mpc.protocols.opening import Cost
-from mpc.protocols.order import _mingled, key_bound, ranked, sort, top
+from mpc.protocols.order import SPLIT, _mingled, _pairs_max, _sampled, key_bound, ranked, sort, top
 from mpc.protocols.shuffle import shuffle
 
 PARTIES = [2, 3, 4, 5]
@@ -100,6 +101,61 @@ def test_candidates_come_in_one_sequence_on_every_machine(one: int, other: int) 
     along += [Fraction(2 * at + 1, 2 * other) for at in range(other)]
     wanted = sorted(range(one + other), key=lambda at: along[at])
     assert _mingled(np.arange(one), np.arange(one, one + other)).tolist() == wanted
+
+
+def log_choose(n: int, k: int) -> float:
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+
+
+def log2_chance_of_more_pairs(rest: int, splitters: int, pairs: int) -> float:
+    """A proven bound (Chernoff): parts are a uniform composition of ``rest`` into splitters + 1.
+
+    Compositions with a part above ``longest`` are counted on their own, so that the rest has
+    moments: [z^rest] F(z)^parts is below z^-rest F(z)^parts, F(z) the sum of z^n e^(t n(n-1)/2).
+    """
+    parts, best = splitters + 1, 0.0
+    every = log_choose(rest + splitters, splitters)
+    for longest in {min(rest, size) for size in (90, 110, 130, 160)}:
+        size = np.arange(longest + 1.0)
+        longer = -np.inf
+        if longest < rest:
+            longer = log(parts) + log_choose(rest - longest - 1 + splitters, splitters) - every
+        for turn in np.geomspace(5e-4, 0.05, 16):
+            low, high = -8.0, 1.0  # log z, where the mean part has its size
+            for _ in range(40):
+                middle = (low + high) / 2
+                weights = middle * size + turn * size * (size - 1) / 2
+                weights = np.exp(weights - weights.max())
+                if (weights * size).sum() * parts > rest * weights.sum():
+                    high = middle
+                else:
+                    low = middle
+            at = low * size + turn * size * (size - 1) / 2
+            moments = parts * (at.max() + log(np.exp(at - at.max()).sum())) - rest * low
+            tail = moments - every - turn * (pairs + 1)
+            best = min(best, max(tail, longer) + log1p(exp(-abs(tail - longer))))
+    return best / log(2)
+
+
+@pytest.mark.parametrize("rows", [97, 150, 196, 200, 300, 700, 2000, 10_000, 300_000, 1_000_000])
+def test_pairs_between_splitters_pass_their_bound_less_than_once_in_2_to_the_40(rows: int) -> None:
+    splitters = rows // SPLIT
+    rest = rows - splitters
+    bound = _pairs_max(rest, splitters)
+    assert bound <= rest * (rest - 1) // 2, "more comparisons than there are pairs"
+    if bound < rest * (rest - 1) // 2:
+        assert log2_chance_of_more_pairs(rest, splitters, bound) < -45
+
+
+@pytest.mark.parametrize("root", [1, 2, 10, 99, 100, 101, 1291, 4096])
+def test_sample_is_counted_exactly_where_a_root_is_whole(root: int) -> None:
+    """2/3 is no binary fraction: powers of floats err by one where the C library pleases."""
+    rows = root**3
+    assert [_sampled(rows - 1), _sampled(rows), _sampled(rows + 1)] == [
+        2 * min(k for k in (root**2 - 1, root**2) if k**3 >= (rows - 1) ** 2),
+        2 * root**2,
+        2 * (root**2 + 1),
+    ]
 
 
 def test_rank_beyond_the_rows_is_refused() -> None:
