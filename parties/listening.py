@@ -59,22 +59,16 @@ class Port:
         low, high = ports
         if not 0 <= low <= high <= 65535:
             raise ContractError("a range of ports is two numbers from 0 to 65535, the lower first")
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         for port in range(low, high + 1):
-            bound = socket.socket(family, socket.SOCK_STREAM)
-            try:
-                bound.bind((host, port))
-            except OSError:
+            bound = _bound(host, port)
+            claim = _claimed(bound.getsockname()[1]) if bound else None
+            if bound and claim:
+                self.bound, self._claim = bound, claim
+                self.number: int = bound.getsockname()[1]
+                self.address = f"[{host}]:{self.number}" if ":" in host else f"{host}:{self.number}"
+                return
+            if bound:
                 bound.close()
-                continue
-            # Bound without SO_REUSEADDR, so that it never shares; given it afterwards, so that
-            # gRPC's own socket, which has it, may bind beside it and listen (Linux: none of the
-            # others may listen).
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.bound = bound
-            self.number: int = bound.getsockname()[1]
-            self.address = f"[{host}]:{self.number}" if ":" in host else f"{host}:{self.number}"
-            return
         raise TransportError(
             f"no free port from {low} to {high} on {host}", hint="widen the node's exchange.ports"
         )
@@ -82,6 +76,40 @@ class Port:
     def close(self) -> None:
         """Give it back."""
         self.bound.close()
+        self._claim.close()
+
+
+def _bound(host: str, port: int) -> socket.socket | None:
+    """A socket at ``port``, or None if one that listens, or another program's, is there.
+
+    With SO_REUSEADDR: a session that ended a moment ago would else keep its port taken for a
+    minute, and gRPC's own socket binds beside this one to listen (on Linux only one can). Live
+    ones are kept apart by :func:`_claimed`.
+    """
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # Where the system chooses, it shall choose what nobody has.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(port > 0))
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        return None
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return bound
+
+
+def _claimed(port: int) -> socket.socket | None:
+    """This machine's one claim to a port among lanes, until it is closed or its process ends.
+
+    A name of Linux's abstract sockets, which no file is behind. None if another has it.
+    """
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        claim.bind(f"\0parley/lane/{port}")
+    except OSError:
+        claim.close()
+        return None
+    return claim
 
 
 class LaneListener(ABC):

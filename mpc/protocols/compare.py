@@ -18,6 +18,7 @@ from itertools import combinations
 import numpy as np
 
 from mpc.dealing.bits import CHUNK_BITS, CHUNKS, MONOMIALS, Gate, GateMasks, MaskBits, SharedBit
+from mpc.errors import ContractError
 from mpc.protocols.opening import Computation, Correlation
 from mpc.protocols.shares import SharedBits, SharedWords, as_ring
 from mpc.ring.planes import FULL, Planes, Ring, from_plane, to_planes
@@ -141,6 +142,8 @@ def equal(computation: Computation, left: SharedWords, right: SharedWords) -> Sh
 
 def both(computation: Computation, left: SharedBits, right: SharedBits) -> SharedBits:
     """The AND of secret bits. Opens: both under fresh masks, to all. Cost: 1 round, 2 bits each."""
+    if left.count != right.count:
+        raise ContractError(f"{left!r} and {right!r} are not of one size")
     planes = np.stack([left._plane, right._plane])[:, np.newaxis]
     (result,) = gates(computation, Gate.AND, planes)
     return SharedBits(result[0], left.count)

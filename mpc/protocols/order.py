@@ -55,7 +55,10 @@ def shuffled(computation: Computation, keys: SharedWords, table: SharedWords) ->
     """``keys`` made distinct and, with the columns of ``table``, brought into a secret sequence.
 
     ``keys``: (rows,), each in (-2^(62-b), 2^(62-b)) where 2^b is at least the number of rows; the
-    plan proves that. Opens: masked rows, to one party at a time. Cost: 1 round a party.
+    plan proves that of what is computed. What an owner enters goes through
+    :func:`mpc.protocols.choose.zeroed_outside` first: differences with a key far out of range wrap,
+    and comparisons that are no order tell how many of the others' keys are above one that the owner
+    chose. Opens: masked rows, to one party at a time. Cost: 1 round a party.
     """
     rows = keys.size
     numbers = np.arange(rows, dtype=np.uint64)
@@ -72,8 +75,9 @@ def key_bound(rows: int) -> int:
 def sort(computation: Computation, keys: SharedWords, table: SharedWords) -> SharedWords:
     """The rows of ``table`` by ascending key; equal keys keep their sequence.
 
-    ``keys``: (rows,), within :func:`key_bound`; ``table``: (rows, columns). Opens: masked values,
-    and comparisons of shuffled, distinct keys. Cost: about rows log2(rows) comparisons.
+    ``keys``: (rows,), within :func:`key_bound` (see :func:`shuffled`); ``table``: (rows, columns).
+    Opens: masked values, and comparisons of shuffled, distinct keys. Cost: about rows log2(rows)
+    comparisons.
     """
     mixed = shuffled(computation, keys, table)
     return mixed.table[sequence(computation, mixed, np.arange(mixed.rows))]
@@ -181,7 +185,10 @@ def _mingled(one: Places, other: Places) -> Places:
 def _by_pairs(
     computation: Computation, mixed: Shuffled, places: Places, parts: Places, pairs_max: int | None
 ) -> Places:
-    """``places`` by part, then by key: all pairs of a part compared at once, in one batch."""
+    """``places`` by part, then by key: all pairs of a part compared at once, in one batch.
+
+    Raises StudyAborted on comparisons that no distinct keys within their bound give.
+    """
     grouped = np.argsort(parts, kind="stable")
     sizes = np.bincount(parts) if len(parts) else np.zeros(1, np.intp)
     first = np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -204,6 +211,11 @@ def _by_pairs(
         )[: len(left)]
     ranks = first + np.bincount(right, below, len(at)).astype(np.intp)
     ranks += np.bincount(left, ~below, len(at)).astype(np.intp)
+    if (np.bincount(ranks, minlength=len(at)) != 1).any():
+        raise StudyAborted(
+            "comparisons of shuffled keys are no order",
+            hint="an owner entered a key out of the range that its plan declares",
+        )
     result = np.empty_like(ordered)
     result[ranks] = ordered
     return result

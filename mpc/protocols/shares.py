@@ -117,10 +117,17 @@ def shared_public(value: Ring, place: int) -> SharedWords:
 
 
 def plus(secret: SharedWords, public: Public, place: int) -> SharedWords:
-    """The secret plus a public value, which the party at ``place`` 0 alone adds."""
+    """The secret plus a public value, which the party at ``place`` 0 alone adds.
+
+    The public value broadcasts to the secret's shape. Raises ContractError where the secret would
+    have to broadcast: only one party would see its shape change.
+    """
+    value = as_ring(public)
+    if np.broadcast_shapes(secret.shape, value.shape) != secret.shape:
+        raise ContractError(f"words of shape {value.shape} are not added to {secret!r}")
     if place:
         return secret
-    return SharedWords(np.asarray(secret._words + as_ring(public)))
+    return SharedWords(np.asarray(secret._words + value))
 
 
 def _other(other: object) -> Ring:

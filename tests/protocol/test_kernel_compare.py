@@ -151,6 +151,51 @@ def test_range_that_ends_before_it_begins_is_refused() -> None:
         run(lambda c, x: clamp(c, x, 2, 1), np.zeros(3, np.int64))
 
 
+@pytest.mark.parametrize(("low", "high"), [
+    (-(2**62), 2**62), (-(2**63), -1), (0, 2**63 - 1), (-(2**64), 5), (0, 2**64),
+])  # fmt: skip
+@pytest.mark.parametrize("program", [clamp, inside, zeroed_outside])
+def test_range_whose_differences_would_wrap_is_refused_before_anything_is_dealt(
+    program: Any, low: int, high: int
+) -> None:
+    with pytest.raises(ContractError, match="lies in"):
+        rehearse(lambda c, x: program(c, x, low, high), (3,))
+
+
+@pytest.mark.parametrize("low", [-(2**62), -5, 0, 2**62 - 9])
+@pytest.mark.parametrize("span", [0, 8, 2**62, 2**63 - 1])
+def test_range_check_is_exact_for_every_word_of_the_ring(low: int, span: int) -> None:
+    high = min(low + span, 2**62 - 1)
+    near = [end + step for end in (low, high, 0, 2**62, -(2**62)) for step in (-1, 0, 1)]
+    numbers = np.array([*near, 2**63 - 1, -(2**63), -(2**63) + 1, low + 2**62])
+    numbers = np.append(numbers, RNG.integers(-(2**63), 2**63, 200, dtype=np.int64))
+    with np.errstate(over="ignore"):
+        numbers = np.append(numbers, np.array([low, high]) + np.array([-(2**63)]))
+    allowed = (numbers >= low) & (numbers <= high)
+    assert (run(lambda c, x: inside(c, x, low, high), numbers).outputs == allowed).all()
+
+
+@pytest.mark.parametrize(("program", "rounds", "bits"), [
+    (lambda c, x: inside(c, x, -9, 9), 4, 198),
+    (lambda c, x: zeroed_outside(c, x, -9, 9), 5, 263),
+    (lambda c, x: clamp(c, x, -9, 9), 4, 326),
+    (lambda c, x: maximum(c, x, x), 4, 163),
+    (lambda c, x: minimum(c, x, x), 4, 163),
+    (lambda c, x: choose(c, zero(c, x), x, x), 4, 84 + 65),
+    (lambda c, x: both(c, negative(c, x), zero(c, x)), 7, 98 + 84 + 2),
+])  # fmt: skip
+def test_choice_costs_what_its_docstring_says(program: Any, rounds: int, bits: int) -> None:
+    assert rehearse(program, (640,)).cost == Cost(rounds, 640 * bits // 8)
+
+
+@pytest.mark.parametrize(("entries", "rounds", "gates"), [(2, 4, 0), (5, 5, 5), (10, 6, 40)])
+def test_largest_costs_98_bits_a_pair_and_4_a_gate_and_1_an_entry(
+    entries: int, rounds: int, gates: int
+) -> None:
+    bits = 98 * entries * (entries - 1) // 2 + 4 * gates + entries
+    assert rehearse(largest, (64, entries)).cost == Cost(rounds, 64 * bits // 8)
+
+
 @pytest.mark.parametrize("parties", PARTIES)
 @pytest.mark.parametrize("entries", [2, 3, 5, 6, 10, 18])
 def test_largest_of_a_row_is_the_first_of_equals(entries: int, parties: int) -> None:

@@ -12,10 +12,11 @@ from kernel_parties import NAMES, joined, run, run_ends
 
 from mpc.dealing.arithmetic import Square, Truncation
 from mpc.errors import ContractError, IntegrityError, ParleyError, PeerError, SecretMisuseError
-from mpc.protocols.compare import less, negative
+from mpc.protocols.compare import both, less, negative
 from mpc.protocols.multiply import multiply, square
 from mpc.protocols.order import sort
-from mpc.protocols.shares import SharedWords
+from mpc.protocols.rehearsal import Rehearsal
+from mpc.protocols.shares import SharedBits, SharedWords, plus
 from mpc.testing.network import Fault, FaultKind, seeded_fault
 
 RNG = np.random.default_rng(20261201)
@@ -101,6 +102,27 @@ def test_shares_take_no_plain_number_by_accident() -> None:
         SharedWords(np.zeros(2))  # type: ignore[arg-type]
     with pytest.raises(ContractError, match="uint64"):
         share.times(np.ones(2))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_public_words_that_would_change_a_shares_shape_are_refused_at_every_party(
+    place: int,
+) -> None:
+    share = SharedWords(np.zeros((1, 3), np.uint64))
+    for shape in ((3,), (1,), (1, 1), ()):
+        assert plus(share, np.ones(shape, np.uint64), place).shape == (1, 3)
+    for shape in ((2, 3), (1, 1, 3)):
+        with pytest.raises(ContractError, match="not added"):
+            plus(share, np.ones(shape, np.uint64), place)
+
+
+@pytest.mark.parametrize("sizes", [(100, 101), (65, 128)])
+def test_bits_of_unlike_counts_are_not_joined_though_they_fill_as_many_words(
+    sizes: tuple[int, int],
+) -> None:
+    one, other = (SharedBits(np.zeros(2, np.uint64), size) for size in sizes)
+    with pytest.raises(ContractError, match="of one size"):
+        both(Rehearsal(3), one, other)
 
 
 def test_party_one_step_ahead_is_caught_at_the_next_message() -> None:

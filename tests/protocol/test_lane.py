@@ -75,6 +75,27 @@ def test_a_port_in_use_by_a_running_session_is_not_chosen(federation: Federation
     channels[0].close()
 
 
+def test_port_of_a_session_that_ended_is_free_for_the_next_at_once(federation: Federation) -> None:
+    """Not a minute later: a node has 16 ports, and may run more studies than that in a minute."""
+    first = federation.parties[-1].listener()
+    number = int(first.address.rpartition(":")[2])
+    others = [party.listener() for party in federation.parties[:-1]]
+    first.close()
+    for _ in range(3):
+        last = federation.parties[-1].listener(ports=(number, number))
+        listeners = [*others, last]
+        addresses = {
+            party.member.id: listener.address
+            for party, listener in zip(federation.parties, listeners, strict=True)
+        }
+        channels = connect_all(federation, listeners, addresses)
+        with ThreadPoolExecutor(len(channels)) as pool:
+            list(pool.map(PeerChannel.close, channels))
+        others = [party.listener() for party in federation.parties[:-1]]
+    for listener in others:
+        listener.close()
+
+
 @pytest.mark.parametrize("ports", [(2, 1), (-1, 5), (70000, 70001)])
 def test_an_impossible_range_of_ports_is_refused(
     federation: Federation, ports: tuple[int, int]

@@ -12,8 +12,10 @@ from kernel_parties import NAMES, ring, run, run_ends, shares_of, stream_of
 
 from mpc.dealing.arithmetic import Product
 from mpc.dealing.supply import PlannedSupply
+from mpc.errors import StudyAborted
 from mpc.protocols.choose import zeroed_outside
 from mpc.protocols.multiply import multiply
+from mpc.protocols.order import sort
 from mpc.protocols.shares import SharedWords
 from mpc.ring.products import Bilinear
 
@@ -44,6 +46,45 @@ def test_owner_that_enters_2_to_the_40_reads_a_row_through_noise_unless_it_is_ch
     assert not run(checked, flags, values).outputs.any()
     honest = RNG.integers(0, 2, ROWS)
     assert (run(checked, honest, values).outputs == honest * values).all()
+
+
+def wins_of(opened: list[bytes], rows: int) -> list[int]:
+    """How many of ``rows`` shuffled keys each is above, ascending: what all pairs' bits tell."""
+    (bits,) = (value for value in opened if len(value) == rows * (rows - 1) // 2)
+    below = np.frombuffer(bits, np.bool_)
+    left, right = np.triu_indices(rows, 1)
+    wins = np.bincount(right, below, rows) + np.bincount(left, ~below, rows)
+    return sorted(wins.astype(int).tolist())
+
+
+def test_owner_that_enters_a_key_out_of_range_counts_others_above_it_unless_it_is_checked() -> None:
+    """Its composite key lies half a ring above 50 (b = 5 for 20 rows): differences with keys below
+    wrap. One more win for each of them, and its own, leave two keys with equally many."""
+    rows = 20
+    keys = 2 * RNG.integers(0, 50, rows) + 1
+    keys[11] = 2**58 + 50
+    others = np.delete(keys, 11)
+    numbers = np.arange(rows).reshape(-1, 1)
+
+    ends, _, opened, *_ = run_ends(sort, keys, numbers)
+    wins = wins_of(opened[NAMES[0]].values, rows)
+    counted = [
+        lower
+        for lower in range(rows)
+        if wins == sorted([*range(1, lower + 1), *range(lower, rows - 1), rows - 1 - lower])
+    ]
+    assert (others < 50).sum() in counted
+    assert len(counted) <= 2
+    assert {type(error) for error in ends.errors.values()} == {StudyAborted}
+    assert len(ends.errors) == 3
+
+    def checked(c: Any, key: SharedWords, table: SharedWords) -> SharedWords:
+        return sort(c, zeroed_outside(c, key, 0, 100), table)
+
+    ran = run(checked, keys, numbers)
+    assert wins_of(ran.opened[NAMES[0]].values, rows) == list(range(rows))
+    keys[11] = 0
+    assert (ran.outputs[:, 0] == np.argsort(keys, kind="stable")).all()
 
 
 def output_shares(left: np.ndarray, right: np.ndarray, seed: str) -> list[np.ndarray]:
