@@ -14,6 +14,7 @@ from mpc.errors import ContractError
 from mpc.protocols.group import group_counts, group_sums, segment_sums
 from mpc.protocols.opening import Cost
 from mpc.protocols.order import SPLIT, _mingled, _pairs_max, _sampled, key_bound, ranked, sort, top
+from mpc.protocols.rehearsal import rehearse
 from mpc.protocols.shuffle import shuffle
 
 PARTIES = [2, 3, 4, 5]
@@ -86,6 +87,53 @@ def test_top_rows_are_the_last_of_the_sorted_table(rows: int, count: int) -> Non
     count = min(rows, count)
     ran = run(lambda c, k, t: top(c, k, t, count), keys, table)
     assert (ran.outputs == table[np.argsort(keys, kind="stable")][-count:]).all()
+
+
+def test_ranks_of_a_table_that_is_sorted_as_a_whole_take_one_sort() -> None:
+    one = rehearse(lambda c, k, t: ranked(c, k, t, [250]), (1000,), (1000, 1)).cost
+    assert rehearse(sort, (1000,), (1000, 1)).cost == one
+    several = rehearse(lambda c, k, t: ranked(c, k, t, [250, 500, 750]), (1000,), (1000, 1)).cost
+    assert several == one
+
+
+def test_ranks_share_the_sorted_sample() -> None:
+    rows = 40_000
+    cost = [
+        rehearse(lambda c, k, t, ranks=ranks: ranked(c, k, t, ranks), (rows,), (rows, 1)).cost
+        for ranks in ([20_000], [20_000, 20_000])
+    ]
+    sample = rehearse(sort, (_sampled(rows),), (_sampled(rows), 1)).cost
+    assert cost[1].bytes_to_each == 2 * cost[0].bytes_to_each - sample.bytes_to_each
+    # Both count a shuffle's 3 rounds.
+    assert cost[1].rounds == 2 * cost[0].rounds - sample.rounds
+
+
+@pytest.mark.parametrize(("program", "rows", "comparisons", "rounds"), [
+    (sort, 96, 47.7, 4),
+    (sort, 1000, 33.6, 68),
+    (sort, 10_000, 19.7, 164),
+    (lambda c, k, t: ranked(c, k, t, [5000]), 10_000, 14.0, 188),
+    (lambda c, k, t: top(c, k, t, 20), 10_000, 10.3, 184),
+    (lambda c, k, t: top(c, k, t, 1), 10_000, 16.0, 12),
+])  # fmt: skip
+def test_comparisons_a_row_and_rounds_of_an_order_are_those_stated(
+    program: Any, rows: int, comparisons: float, rounds: int
+) -> None:
+    cost = rehearse(program, (rows,), (rows, 1)).cost
+    assert cost.bytes_to_each / rows / 12.375 == pytest.approx(comparisons, abs=0.1)
+    assert cost.rounds == rounds + 3
+
+
+@pytest.mark.parametrize("count", [-1, 0, 6])
+def test_top_of_no_row_or_of_more_than_there_are_is_refused(count: int) -> None:
+    with pytest.raises(ContractError, match="1 to all"):
+        rehearse(lambda c, k, t: top(c, k, t, count), (5,), (5, 1))
+
+
+@pytest.mark.parametrize("rows", [2, 5, 64, 333])
+def test_segment_sums_take_5_rounds_and_one_a_doubling(rows: int) -> None:
+    cost = rehearse(segment_sums, (rows,), (rows,)).cost
+    assert cost.rounds == 5 + (rows - 1).bit_length()
 
 
 def test_largest_of_a_thousand_takes_11_rounds() -> None:
