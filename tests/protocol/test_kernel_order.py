@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from fractions import Fraction
 from math import exp, lgamma, log, log1p
 from typing import Any
@@ -246,6 +248,26 @@ def test_groups_over_several_blocks_of_dealt_tables_are_whole() -> None:
     ran = run(lambda c, k: group_counts(c, k, 12), keys)
     assert (ran.outputs == np.bincount(keys, minlength=4096)).all()
     assert ran.costs[NAMES[0]].rounds == 1
+
+
+def test_groups_beyond_2_to_the_24_rows_times_keys_take_rounds_and_not_memory() -> None:
+    rows = 3 << 12
+    gc.collect()
+    tracemalloc.start()
+    rehearsed = rehearse(lambda c, k: group_counts(c, k, 12), (rows,))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rehearsed.cost == Cost(rounds=3, bytes_to_each=2 * rows)
+    assert peak < 220 << 20  # of 384 MiB dealt
+    keys, values = RNG.integers(0, 4096, rows - 5), RNG.integers(-9, 9, rows - 5)
+    ran = run(lambda c, k, v: group_sums(c, k, v, 12), keys, values, parties=2)
+    assert (ran.outputs == np.bincount(keys, values, 4096).astype(int)).all()
+
+
+@pytest.mark.parametrize("key_bits", [0, 13, 40])
+def test_groups_by_more_keys_than_are_dealt_at_once_are_refused(key_bits: int) -> None:
+    with pytest.raises(ContractError, match="2 to 4,096 keys"):
+        rehearse(lambda c, k: group_counts(c, k, key_bits), (5,))
 
 
 def test_row_whose_owner_entered_no_key_at_all_still_counts_once() -> None:
