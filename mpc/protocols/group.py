@@ -14,6 +14,8 @@ from mpc.ring.planes import Ring
 
 _BLOCK_WORDS = 1 << 21
 """Words of dealt tables in one recipe."""
+_ROUND_WORDS = 1 << 24
+"""Words of dealt tables held at once, rows times keys: 128 MiB, and as much again with values."""
 
 
 def group_counts(computation: Computation, keys: SharedWords, key_bits: int) -> SharedWords:
@@ -22,7 +24,8 @@ def group_counts(computation: Computation, keys: SharedWords, key_bits: int) -> 
     Keys count modulo 2^key_bits: a row counts once, whatever its owner enters. The dealer deals
     for each row the indicator of a random r; with key + r opened, that turned by it is the key's.
     Opens: keys under fresh masks, modulo 2^key_bits, to all parties. Cost: 1 round, 1 or 2 bytes a
-    row; the dealer sends the last party 8 bytes a row and key.
+    row; the dealer sends the last party 8 bytes a row and key. A round more for every further 2^24
+    rows times keys, so that no more dealt tables are held at once.
     """
     return _grouped(computation, keys, None, key_bits)
 
@@ -71,6 +74,21 @@ def _grouped(
     if values is not None and values.shape != keys.shape:
         raise ContractError(f"{keys!r} and {values!r} are not of one shape")
     rows, count = keys.size, 1 << key_bits
+    together = max(1, _ROUND_WORDS // count)
+    rounds = [slice(start, min(rows, start + together)) for start in range(0, rows, together)]
+    shares = [
+        _grouped_in_a_round(
+            computation, keys[part], None if values is None else values[part], key_bits
+        )
+        for part in rounds or [slice(0, 0)]
+    ]
+    return SharedWords(np.add.reduce(shares))
+
+
+def _grouped_in_a_round(
+    computation: Computation, keys: SharedWords, values: SharedWords | None, key_bits: int
+) -> Ring:
+    rows, count = keys.size, 1 << key_bits
     block = max(1, _BLOCK_WORDS // count)
     parts = [slice(start, min(rows, start + block)) for start in range(0, rows, block)]
     drawn, masked = [], []
@@ -81,23 +99,22 @@ def _grouped(
         if values is not None:
             masked.append(dealt.masks[1].hide(values[part]))
     opened = iter(computation.open_masked(*masked))
-    turned: Ring = np.zeros((count, count), np.uint64)
+    shares: Ring = np.zeros(count, np.uint64)
     for dealt in drawn:
         places = next(opened)
         table = dealt.derived[0]
         if values is not None:
             table = next(opened)[:, np.newaxis] * table - dealt.derived[1]
-        turned += _by_place(table, places.astype(np.intp), count)
-    at = np.arange(count)
-    # Row m of ``turned`` holds what was opened as m: its entry r belongs to the key m - r.
-    shares = turned[at[:, np.newaxis], (at[:, np.newaxis] - at) % count].sum(0, dtype=np.uint64)
-    return SharedWords(shares)
+        shares += _turned_sums(table, places.astype(np.intp))
+    return shares
 
 
-def _by_place(table: Ring, places: np.ndarray, count: int) -> Ring:
-    """Sums of the rows of ``table`` that have each of ``count`` places."""
+def _turned_sums(table: Ring, places: np.ndarray) -> Ring:
+    """By key: entry r of a row that was opened as m belongs to the key m - r."""
+    count = table.shape[1]
     grouped = np.argsort(places, kind="stable")
     present, starts = np.unique(places[grouped], return_index=True)
-    sums: Ring = np.zeros((count, table.shape[1]), np.uint64)
-    sums[present] = np.add.reduceat(table[grouped], starts, axis=0)
-    return sums
+    sums = np.add.reduceat(table[grouped], starts, axis=0)  # one row for each m
+    entries = (present[:, np.newaxis] - np.arange(count)) % count
+    shares: Ring = np.take_along_axis(sums, entries, axis=1).sum(0, dtype=np.uint64)
+    return shares

@@ -8,6 +8,7 @@ compare, which is as random as the shuffle. A released result goes a third way: 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, final
@@ -130,6 +131,11 @@ class ShuffledOrder(Guarded):
     def size_bytes(self) -> int:
         """What travels to each peer."""
         return int(self._bits._plane.nbytes)
+
+    def pairs(self) -> str:
+        """A digest of which places are compared, for parties to agree on. 128 bits."""
+        places = np.concatenate([self.left, self.right]).astype("<u4")
+        return hashlib.sha256(places.data).hexdigest()[:32]
 
     def to_bytes(self) -> bytes:
         return self._bits._plane.astype("<u8").tobytes()

@@ -76,8 +76,9 @@ def sort(computation: Computation, keys: SharedWords, table: SharedWords) -> Sha
     """The rows of ``table`` by ascending key; equal keys keep their sequence.
 
     ``keys``: (rows,), within :func:`key_bound` (see :func:`shuffled`); ``table``: (rows, columns).
-    Opens: masked values, and comparisons of shuffled, distinct keys. Cost: about rows log2(rows)
-    comparisons.
+    Opens: masked values, and comparisons of shuffled, distinct keys. Cost: one shuffle; all pairs
+    of up to 96 keys in 4 rounds; then 33.6 comparisons a row of 1,000 in 68 rounds, 19.7 of 10^4 in
+    164 and 20.6 of 10^6 in 374.
     """
     mixed = shuffled(computation, keys, table)
     return mixed.table[sequence(computation, mixed, np.arange(mixed.rows))]
@@ -88,25 +89,30 @@ def ranked(
 ) -> SharedWords:
     """The rows of ``table`` whose keys have ``ranks``, from 0: shares of them, nothing is told.
 
-    As :func:`sort`, and never a full sort (Floyd and Rivest 1975): a sorted sample gives two keys
-    around a rank, all keys are compared with both, and those between are sorted. Cost: 2
-    comparisons a row and rank, and few for the rest; one shuffle.
+    As :func:`sort`, by Floyd and Rivest (1975): a sorted sample gives two keys around a rank, all
+    keys are compared with both, and those between are sorted. The sample is shared by all ranks;
+    where it and what lies between come to three quarters of the rows, all are sorted instead, once.
+    Cost, with a shuffle among three parties: for the median of 10^4 rows 14 comparisons a row and
+    191 rounds, of 10^6 rows 3.7 and 435, of 1,000 rows as much as :func:`sort`.
     """
     mixed = shuffled(computation, keys, table)
-    places = [int(_window(computation, mixed, rank, rank)[0]) for rank in ranks]
-    return mixed.table[np.array(places, np.intp)]
+    windows = _windows(computation, mixed, [(rank, rank) for rank in ranks])
+    return mixed.table[np.array([int(window[0]) for window in windows], np.intp)]
 
 
 def top(computation: Computation, keys: SharedWords, table: SharedWords, count: int) -> SharedWords:
     """The ``count`` rows of ``table`` with the largest keys, ascending; of equal ones the last.
 
-    As :func:`ranked`. Cost: 1 comparison a row, and of the largest alone 16, in rounds of 4 a
-    factor of 32 in rows.
+    As :func:`ranked`. Cost: of the largest alone 16 comparisons a row, in 4 rounds a factor of 32
+    in rows; of twenty 10.3 a row and 187 rounds for 10^4 rows, 2.1 and 411 for 10^6.
     """
     mixed = shuffled(computation, keys, table)
+    if not 1 <= count <= mixed.rows:
+        raise ContractError(f"of {mixed.rows} rows, 1 to all are the top ones")
     if count == 1:
         return mixed.table[_last_place(computation, mixed)]
-    return mixed.table[_window(computation, mixed, mixed.rows - count, mixed.rows - 1)]
+    (window,) = _windows(computation, mixed, [(mixed.rows - count, mixed.rows - 1)])
+    return mixed.table[window]
 
 
 def sequence(computation: Computation, mixed: Shuffled, places: Places) -> Places:
@@ -128,29 +134,57 @@ def sequence(computation: Computation, mixed: Shuffled, places: Places) -> Place
     return np.insert(ordered, np.searchsorted(np.sort(low), np.arange(count), "right"), splitters)
 
 
-def _window(computation: Computation, mixed: Shuffled, first: int, last: int) -> Places:
-    """Where the keys of the ranks ``first`` to ``last`` are, in their sequence.
+@dataclass(frozen=True)
+class _Window:
+    """Ranks ``first`` to ``last`` of all keys, which lie between the ranks ``low`` and ``high`` of
+    the sample, with at most ``kept`` keys there. Beyond the sample, there is no bound."""
 
-    Two keys of a sorted sample bound them but for a chance below 2^-40, eight deviations of a
-    sample's rank. Opens: comparisons of shuffled, distinct keys, to all parties.
-    """
-    rows = mixed.rows
+    first: int
+    last: int
+    low: int
+    high: int
+    kept: int
+
+
+def _window_of(rows: int, sampled: int, first: int, last: int) -> _Window:
+    """Sizes that fail with a chance below 2^-40: eight deviations of a sample's rank each."""
     if not 0 <= first <= last < rows:
         raise ContractError(f"ranks of {rows} rows count from 0")
-    every = np.arange(rows)
-    sampled = _sampled(rows)
     gap = ceil(DEVIATIONS * sqrt(sampled) / 2) + 1
     low, high = first * sampled // rows - gap, last * sampled // rows + gap
     spanned = min(high, sampled) - max(low, 0)
     kept = ceil((spanned + DEVIATIONS * sqrt(spanned)) * rows / sampled)
-    if kept + sampled >= rows:
-        return sequence(computation, mixed, every)[first : last + 1]
+    return _Window(first, last, low, high, kept)
+
+
+def _windows(
+    computation: Computation, mixed: Shuffled, spans: Sequence[tuple[int, int]]
+) -> list[Places]:
+    """Where the keys of each span of ranks, first to last, are, in their sequence.
+
+    Opens: comparisons of shuffled, distinct keys, to all parties.
+    """
+    rows, sampled = mixed.rows, _sampled(mixed.rows)
+    windows = [_window_of(rows, sampled, first, last) for first, last in spans]
+    if not windows:
+        return []
+    every = np.arange(rows)
+    if 4 * (sampled + sum(window.kept for window in windows)) >= 3 * rows:
+        ordered = sequence(computation, mixed, every)
+        return [ordered[window.first : window.last + 1] for window in windows]
     sample = sequence(computation, mixed, every[:sampled])
+    return [_within(computation, mixed, sample, window) for window in windows]
+
+
+def _within(computation: Computation, mixed: Shuffled, sample: Places, window: _Window) -> Places:
+    """One window's keys, found between two keys of the sorted ``sample``."""
+    rows, first, last, kept = mixed.rows, window.first, window.last, window.kept
+    every = np.arange(rows)
     below, above = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
-    if low >= 0:
-        below = mixed.below(computation, every, np.full(rows, sample[low]))
-    if high < sampled:
-        bound = sample[high]
+    if window.low >= 0:
+        below = mixed.below(computation, every, np.full(rows, sample[window.low]))
+    if window.high < len(sample):
+        bound = sample[window.high]
         above = ~mixed.below(computation, every, np.full(rows, bound)) & (every != bound)
     between = np.flatnonzero(~below & ~above)
     outside = np.flatnonzero(below | above)

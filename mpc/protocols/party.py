@@ -71,8 +71,12 @@ class PartyComputation(Guarded):
         return tuple(opened)
 
     def open_shuffled_order(self, order: ShuffledOrder) -> NDArray[np.bool_]:
-        """Raises what the channel raises, naming the peer."""
-        step = self._steps.next("open order", order.left.shape)
+        """Raises what the channel raises, naming the peer.
+
+        The places are in the opening's id: of parties that compared other pairs, all stop before it
+        is put together, since that would be no order of shuffled keys.
+        """
+        step = self._steps.next(f"open order {order.pairs()}", order.left.shape)
         opened = order.opened(self._exchanged(step, order.to_bytes()))
         self._record.record(step, opened.tobytes())
         return opened

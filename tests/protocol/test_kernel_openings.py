@@ -14,7 +14,7 @@ from mpc.dealing.arithmetic import Square, Truncation
 from mpc.errors import ContractError, IntegrityError, ParleyError, PeerError, SecretMisuseError
 from mpc.protocols.compare import both, less, negative
 from mpc.protocols.multiply import multiply, square
-from mpc.protocols.order import sort
+from mpc.protocols.order import shuffled, sort
 from mpc.protocols.rehearsal import Rehearsal
 from mpc.protocols.shares import SharedBits, SharedWords, plus
 from mpc.testing.network import Fault, FaultKind, seeded_fault
@@ -134,6 +134,19 @@ def test_party_one_step_ahead_is_caught_at_the_next_message() -> None:
     ))  # fmt: skip
     assert not ends.values
     assert all(isinstance(error, PeerError | IntegrityError) for error in ends.errors.values())
+
+
+def test_parties_that_compared_other_pairs_of_keys_open_no_order() -> None:
+    def program(c: Any, keys: Any) -> Any:
+        mixed = shuffled(c, keys, keys.reshape(-1, 1))
+        places = np.arange(8)
+        return mixed.below(c, places, np.roll(places, 2 if c.place == 1 else 1))
+
+    ends, _, opened, *_ = run_ends(program, np.arange(8), wait_s=0.5)
+    assert not ends.values
+    assert all(isinstance(error, PeerError | IntegrityError) for error in ends.errors.values())
+    assert not any(len(value) == 8 and max(value) <= 1
+                   for each in opened.values() for value in each.values)  # fmt: skip
 
 
 def test_shapes_that_disagree_stop_the_session_before_a_word_is_used() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from fractions import Fraction
 from math import exp, lgamma, log, log1p
 from typing import Any
@@ -14,6 +16,7 @@ from mpc.errors import ContractError
 from mpc.protocols.group import group_counts, group_sums, segment_sums
 from mpc.protocols.opening import Cost
 from mpc.protocols.order import SPLIT, _mingled, _pairs_max, _sampled, key_bound, ranked, sort, top
+from mpc.protocols.rehearsal import rehearse
 from mpc.protocols.shuffle import shuffle
 
 PARTIES = [2, 3, 4, 5]
@@ -86,6 +89,53 @@ def test_top_rows_are_the_last_of_the_sorted_table(rows: int, count: int) -> Non
     count = min(rows, count)
     ran = run(lambda c, k, t: top(c, k, t, count), keys, table)
     assert (ran.outputs == table[np.argsort(keys, kind="stable")][-count:]).all()
+
+
+def test_ranks_of_a_table_that_is_sorted_as_a_whole_take_one_sort() -> None:
+    one = rehearse(lambda c, k, t: ranked(c, k, t, [250]), (1000,), (1000, 1)).cost
+    assert rehearse(sort, (1000,), (1000, 1)).cost == one
+    several = rehearse(lambda c, k, t: ranked(c, k, t, [250, 500, 750]), (1000,), (1000, 1)).cost
+    assert several == one
+
+
+def test_ranks_share_the_sorted_sample() -> None:
+    rows = 40_000
+    cost = [
+        rehearse(lambda c, k, t, ranks=ranks: ranked(c, k, t, ranks), (rows,), (rows, 1)).cost
+        for ranks in ([20_000], [20_000, 20_000])
+    ]
+    sample = rehearse(sort, (_sampled(rows),), (_sampled(rows), 1)).cost
+    assert cost[1].bytes_to_each == 2 * cost[0].bytes_to_each - sample.bytes_to_each
+    # Both count a shuffle's 3 rounds.
+    assert cost[1].rounds == 2 * cost[0].rounds - sample.rounds
+
+
+@pytest.mark.parametrize(("program", "rows", "comparisons", "rounds"), [
+    (sort, 96, 47.7, 4),
+    (sort, 1000, 33.6, 68),
+    (sort, 10_000, 19.7, 164),
+    (lambda c, k, t: ranked(c, k, t, [5000]), 10_000, 14.0, 188),
+    (lambda c, k, t: top(c, k, t, 20), 10_000, 10.3, 184),
+    (lambda c, k, t: top(c, k, t, 1), 10_000, 16.0, 12),
+])  # fmt: skip
+def test_comparisons_a_row_and_rounds_of_an_order_are_those_stated(
+    program: Any, rows: int, comparisons: float, rounds: int
+) -> None:
+    cost = rehearse(program, (rows,), (rows, 1)).cost
+    assert cost.bytes_to_each / rows / 12.375 == pytest.approx(comparisons, abs=0.1)
+    assert cost.rounds == rounds + 3
+
+
+@pytest.mark.parametrize("count", [-1, 0, 6])
+def test_top_of_no_row_or_of_more_than_there_are_is_refused(count: int) -> None:
+    with pytest.raises(ContractError, match="1 to all"):
+        rehearse(lambda c, k, t: top(c, k, t, count), (5,), (5, 1))
+
+
+@pytest.mark.parametrize("rows", [2, 5, 64, 333])
+def test_segment_sums_take_5_rounds_and_one_a_doubling(rows: int) -> None:
+    cost = rehearse(segment_sums, (rows,), (rows,)).cost
+    assert cost.rounds == 5 + (rows - 1).bit_length()
 
 
 def test_largest_of_a_thousand_takes_11_rounds() -> None:
@@ -198,6 +248,26 @@ def test_groups_over_several_blocks_of_dealt_tables_are_whole() -> None:
     ran = run(lambda c, k: group_counts(c, k, 12), keys)
     assert (ran.outputs == np.bincount(keys, minlength=4096)).all()
     assert ran.costs[NAMES[0]].rounds == 1
+
+
+def test_groups_beyond_2_to_the_24_rows_times_keys_take_rounds_and_not_memory() -> None:
+    rows = 3 << 12
+    gc.collect()
+    tracemalloc.start()
+    rehearsed = rehearse(lambda c, k: group_counts(c, k, 12), (rows,))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rehearsed.cost == Cost(rounds=3, bytes_to_each=2 * rows)
+    assert peak < 220 << 20  # of 384 MiB dealt
+    keys, values = RNG.integers(0, 4096, rows - 5), RNG.integers(-9, 9, rows - 5)
+    ran = run(lambda c, k, v: group_sums(c, k, v, 12), keys, values, parties=2)
+    assert (ran.outputs == np.bincount(keys, values, 4096).astype(int)).all()
+
+
+@pytest.mark.parametrize("key_bits", [0, 13, 40])
+def test_groups_by_more_keys_than_are_dealt_at_once_are_refused(key_bits: int) -> None:
+    with pytest.raises(ContractError, match="2 to 4,096 keys"):
+        rehearse(lambda c, k: group_counts(c, k, key_bits), (5,))
 
 
 def test_row_whose_owner_entered_no_key_at_all_still_counts_once() -> None:
