@@ -37,6 +37,10 @@ INPUTS: dict[str, Any] = {
     "many": eighths(2, 200),
     "probability": np.array([0.03125, 0.25, 0.5, 0.75, 0.96875]),
     "positive": np.array([0.25, 0.5, 1.0, 2.0, 3.5, 8.0]),
+    # Of real use, where stock CrypTen is wrong by millions: N05, N01 and N04 of the fault cases.
+    "scores": np.array([-1000.0, -50.0, -10.0, 0.0, 10.0, 50.0, 1000.0]),
+    "divisors": np.array([1.0, 100.0, 400.0, 1000.0, 5000.0, -8.0]),
+    "deviations": np.array([-3.0, -1.0, 0.5, 20.0]),
 }  # fmt: skip
 """Shared by the parties in turn; ``bits`` at scale 1, the rest at CrypTen's 16 bits."""
 
@@ -198,14 +202,24 @@ FUNCTIONS: Mapping[str, Case] = {
     "variance": Case(lambda i: i.x.var(), 4 * ULP),
     "biased variance along an axis": Case(
         lambda i: i.x.var(1, unbiased=False, keepdim=True), 64 * ULP),
-    "exp": Case(lambda i: i.probability.exp(), 0.02),
-    "log": Case(lambda i: i.positive.log(), 0.08),
-    "reciprocal": Case(lambda i: 1 / i.positive, 0.001),
-    "quotient of shares": Case(lambda i: i.positive / i.positive, 0.01),
-    "sqrt": Case(lambda i: i.positive.sqrt(), 0.01),
-    "sigmoid": Case(lambda i: i.x.sigmoid(), 0.01),
-    "tanh": Case(lambda i: i.x.tanh(), 0.02),
-    "softmax": Case(lambda i: i.x.softmax(1), 0.01),
+    "exp": Case(lambda i: i.probability.exp(), 3 * ULP),
+    "exp of anything below 16": Case(lambda i: (i.scores / 8 - 125).exp(), 3 * ULP),
+    "log": Case(lambda i: i.positive.log(), 2 * ULP),
+    "log of thousands": Case(lambda i: (i.divisors * i.divisors / 4).log(), 2 * ULP),
+    "reciprocal": Case(lambda i: 1 / i.positive, 3 * ULP),
+    "tenth of a number": Case(lambda i: 10 / i.divisors, 0.001),
+    "quotient of shares": Case(lambda i: i.positive / i.positive, 30 * ULP),
+    "sqrt": Case(lambda i: i.positive.sqrt(), 2 * ULP),
+    "sqrt of thousands": Case(lambda i: (i.divisors * i.divisors / 4).sqrt(), 0.005),
+    "inverse root": Case(lambda i: 1 / i.positive.sqrt(), 6 * ULP),
+    "sigmoid": Case(lambda i: i.x.sigmoid(), 5 * ULP),
+    "sigmoid of unscaled scores": Case(lambda i: i.scores.sigmoid(), 5 * ULP),
+    "tanh": Case(lambda i: i.x.tanh(), 6 * ULP),
+    "erf": Case(lambda i: i.deviations.erf(), 3 * ULP),
+    "softmax": Case(lambda i: i.x.softmax(1), 3 * ULP),
+    "softmax along the first axis": Case(lambda i: i.x.softmax(0), 3 * ULP),
+    "softmax of unscaled scores": Case(lambda i: i.scores.softmax(0), 3 * ULP),
+    "log of softmax": Case(lambda i: i.x.log_softmax(1), 5 * ULP),
 }  # fmt: skip
 
 

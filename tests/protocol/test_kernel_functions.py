@@ -17,7 +17,7 @@ from mpc.protocols.functions.logarithm import log
 from mpc.protocols.functions.roots import inverse_sqrt, sqrt
 from mpc.protocols.functions.sigmoid import ERF_END, SIGMOID_END, erf, sigmoid, tanh
 from mpc.protocols.functions.sigmoid import domain as clamped_domain
-from mpc.protocols.functions.softmax import softmax
+from mpc.protocols.functions.softmax import log_softmax, softmax
 from mpc.protocols.opening import Cost
 
 RNG = np.random.default_rng(20261202)
@@ -207,6 +207,18 @@ def test_softmax_of_rows_is_within_its_error(entries: int, parties: int) -> None
     outputs = run(softmax, words, parties=parties).outputs * UNIT
     assert np.abs(outputs - special.softmax(words * UNIT, axis=1)).max() < 3e-6 + UNIT
     assert np.abs(outputs.sum(1) - 1).max() < 3e-6 + entries * UNIT
+
+
+@pytest.mark.parametrize("entries", [2, 10, 100])
+def test_logarithm_of_softmax_is_within_its_error(entries: int) -> None:
+    words = np.random.default_rng(entries).integers(-(20 << 16), 20 << 16, (50, entries))
+    outputs = run(log_softmax, words).outputs * UNIT
+    wanted = special.log_softmax(words * UNIT, axis=1)
+    assert np.abs(outputs - wanted).max() < 3e-6 + 2 * UNIT
+
+
+def test_logarithm_of_softmax_of_10_entries_takes_18_rounds() -> None:
+    assert run(log_softmax, np.zeros((64, 10), np.int64)).costs[NAMES[0]].rounds == 18
 
 
 def test_softmax_of_10_entries_takes_21_rounds() -> None:
