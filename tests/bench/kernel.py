@@ -28,7 +28,8 @@ from parties.node.workers import WORKER_ENVIRONMENT
 ROOT = Path(__file__).resolve().parents[2]
 PARTIES = 3
 WORKS = ("compare_1e5", "compare_1e6", "mul_1e6", "matmul_512", "matmul_4096x64x64", "max_1000",
-         "argmax_100x10", "median_1e4", "sort_1e5", "group_1e5x100")  # fmt: skip
+         "argmax_100x10", "median_1e4", "sort_1e5", "group_1e5x100", "sigmoid_1e5",
+         "open_1e6")  # fmt: skip
 
 
 class Processes:

@@ -14,15 +14,18 @@ import threading
 import time
 from typing import Any
 
+import numpy as np
 from kernel_parties import Scope, shares_of, stream_of
 from lane_federation import LANES
 
 from mpc.backend.products import TorchProducts
 from mpc.dealing.dealer import Dealer
 from mpc.dealing.supply import PlannedSupply, Sequenced
+from mpc.protocols.opening import Cost
 from mpc.protocols.party import PartyComputation
 from mpc.protocols.rehearsal import Rehearsed, rehearse
 from mpc.protocols.shares import SharedWords
+from mpc.ring.planes import Ring
 from mpc.roster import Roster
 from mpc.session.among import AmongParties
 from mpc.steps import Steps
@@ -30,7 +33,7 @@ from mpc.units import PartyId
 from parties.channel import PeerChannel
 from parties.listening import LaneSettings, Port
 from parties.waiting import ChannelLimits
-from tests.bench.kernel_works import Work, works
+from tests.bench.kernel_works import OPEN, Work, works
 
 _BARRIER = hashlib.sha256(b"barrier").digest()[:16]
 
@@ -70,12 +73,16 @@ class Participant:
         scope = f"{name} {self.turn}".encode()
         self._barrier()
         begun_s, cpu_s = time.perf_counter(), time.process_time()
-        if self.channel.own == self.dealer:
+        if name == OPEN:
+            self._share_and_open(inputs[0], scope)
+        elif self.channel.own == self.dealer:
             self._deal(name, scope)
         else:
             self._compute(work, shares, name, scope)
         took_s, cpu_s = time.perf_counter() - begun_s, time.process_time() - cpu_s
         cost = self.rehearsed[name].cost
+        if name == OPEN:
+            cost = Cost(rounds=1, bytes_to_each=inputs[0].nbytes)
         return {
             "wall_s": took_s,
             "cpu_s": cpu_s,
@@ -97,6 +104,24 @@ class Participant:
         for recipe in self.rehearsed[name].recipes:
             operation = sequence.next(recipe)
             self.channel.send(self.parties[-1], operation, bytes(dealer.corrections(recipe)))
+
+    def _share_and_open(self, numbers: Ring, scope: bytes) -> None:
+        """The first party's numbers under a zero-sharing over all pairs, then all shares to all."""
+        if self.channel.own == self.dealer:
+            return
+        share = numbers.copy() if self.place == 0 else np.zeros_like(numbers)
+        for at in range(len(self.parties)):
+            if at != self.place:
+                pair = f"{scope!r} {sorted((at, self.place))}"
+                mask = stream_of(at * self.place, pair).words(share.size).view(np.uint64)
+                share += mask if self.place < at else np.uint64(0) - mask
+        peers = [party for party in self.parties if party != self.channel.own]
+        own = share.tobytes()
+        for peer in peers:
+            self.channel.send(peer, _BARRIER, own)
+        for peer in peers:
+            share += np.frombuffer(self.channel.receive(peer, _BARRIER, len(own)), np.uint64)
+        assert (share == numbers).all()
 
     def _compute(self, work: Work, shares: list[SharedWords], name: str, scope: bytes) -> None:
         last = self.place == len(self.parties) - 1
