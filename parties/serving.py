@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import signal
 import socket
@@ -21,11 +22,12 @@ from pathlib import Path
 
 import grpc
 
-from mpc.errors import ListenError, StorageError
+from mpc.errors import ConfigFaults, Fault, ListenError, ParleyError, StorageError
+from mpc.units import PartyId
 from parties.config import Exchange
 from parties.identity.credentials import server_credentials, server_options
 from parties.identity.probe import split_address
-from parties.identity.store import Identity
+from parties.identity.store import Identity, load_identity
 
 STOP_S = 3.0
 TAKEN = "does this node run already, or another process at that address? its file says listen:"
@@ -70,6 +72,25 @@ def check_address(listen: str) -> None:
     except socket.gaierror as failure:
         why = failure.strerror or why
     raise ListenError(f"cannot listen on {listen}: {why}", hint=TAKEN)
+
+
+def own_identity(folder: Path, own: PartyId, file: Path, key: str) -> Identity:
+    """The keys in ``folder``. Raises ConfigFaults, at ``key`` of ``file``, if not ``own``'s."""
+    identity = load_identity(folder)
+    if identity.member.id != own:
+        what = f"the identity here is {identity.member.id}'s"
+        raise ConfigFaults(str(file), (Fault("PLY-C106", key, what, "its own id", 1, 1),))
+    return identity
+
+
+def main_of(serve: Callable[[Path], None]) -> None:
+    """``serve`` the file named on the command line, its log on stderr; exit as the error says."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=LOG_FORMAT)
+    try:
+        serve(Path(sys.argv[1]))
+    except ParleyError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
 
 
 def new_server(exchange: Exchange, calls_max: int) -> grpc.Server:

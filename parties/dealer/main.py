@@ -7,24 +7,23 @@ only.
 from __future__ import annotations
 
 import logging
-import sys
-from pathlib import Path
 
-from mpc.errors import ConfigFaults, Fault, IdentityError, ParleyError
+from mpc.errors import IdentityError
 from mpc.units import Role
 from parties.dealer.config import DealerConfig, load_dealer_config
 from parties.dealer.dealings import Dealings
 from parties.dealer.service import DealerService
-from parties.identity.store import Identity, load_identity
+from parties.identity.store import Identity
 from parties.identity.trust import load_trust
-from parties.node.runs import WATCHERS_MAX, share_of
+from parties.node.runs import watchers_max
 from parties.node.workers import Zygote
 from parties.serving import (
-    LOG_FORMAT,
     bind,
     check_address,
+    main_of,
     new_server,
     only_life,
+    own_identity,
     serve_until_told,
 )
 from parties.system import SystemClock, keep_no_core
@@ -39,13 +38,8 @@ _log = logging.getLogger("parley.dealer")
 
 def open_identity(config: DealerConfig) -> Identity:
     """The dealer's own keys. Raises ConfigFaults or IdentityError if they are not a dealer's."""
-    identity = load_identity(config.identity)
+    identity = own_identity(config.identity, config.dealer, config.file, "dealer")
     own = identity.member
-    if own.id != config.dealer:
-        what = f"the identity here is {own.id}'s"
-        raise ConfigFaults(
-            str(config.file), (Fault("PLY-C106", "dealer", what, "its own id", 1, 1),)
-        )
     if own.role is not Role.DEALER:
         raise IdentityError(
             f"the certificates of {own.id} are of a {own.role.value}, not of a dealer",
@@ -68,8 +62,7 @@ def _serve(config: DealerConfig, zygote_module: str) -> None:
     zygote = Zygote(zygote_module)
     try:
         dealings = Dealings(config, trust, SystemClock(), zygote)
-        coordinators = len(config.coordinators)
-        watchers = WATCHERS_MAX * coordinators * share_of(config.at_once, coordinators)
+        watchers = watchers_max(config.at_once, len(config.coordinators))
         server = new_server(config.exchange, CALLS_MAX + watchers)
         service = DealerService(trust, config.coordinators, dealings)
         add_PartyServicer_to_server(service, server)  # type: ignore[no-untyped-call] # generated
@@ -88,12 +81,7 @@ def _serve(config: DealerConfig, zygote_module: str) -> None:
 
 def main(zygote_module: str = ZYGOTE_MODULE) -> None:
     """Run the dealer of the file named on the command line."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=LOG_FORMAT)
-    try:
-        serve(load_dealer_config(Path(sys.argv[1])), zygote_module)
-    except ParleyError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
+    main_of(lambda path: serve(load_dealer_config(path), zygote_module))
 
 
 if __name__ == "__main__":

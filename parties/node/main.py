@@ -7,26 +7,31 @@ from __future__ import annotations
 
 import logging
 import shutil
-import sys
-from pathlib import Path
 
-from mpc.errors import ConfigFaults, Fault, ParleyError
+from mpc.errors import ConfigFaults, Fault
 from mpc.units import ProtectedUnit
 from parties.config import NodeConfig, load_node_config
 from parties.data.catalogue import Catalogue
-from parties.identity.store import load_identity
 from parties.identity.trust import load_trust
 from parties.ledger.sqlite import SqliteLedger
 from parties.node.account import ledger_limits
 from parties.node.desk import Desk
 from parties.node.parts import LEDGER, LIFE, REQUESTS, TEMPORARY, NodeParts
 from parties.node.requests import RequestStore
-from parties.node.runs import WATCHERS_MAX, share_of
+from parties.node.runs import watchers_max
 from parties.node.service import ControlService
 from parties.node.studies import Studies
 from parties.node.workers import ZYGOTE_MODULE, Zygote
 from parties.policy.model import PolicyFile, load_policy
-from parties.serving import LOG_FORMAT, bind, check_address, new_server, only_life, serve_until_told
+from parties.serving import (
+    bind,
+    check_address,
+    main_of,
+    new_server,
+    only_life,
+    own_identity,
+    serve_until_told,
+)
 from parties.system import SystemClock, SystemRandomness, keep_no_core
 from protos.control_pb2_grpc import add_PartyServicer_to_server
 
@@ -63,12 +68,7 @@ def _other_unit(policy: PolicyFile, domain: str, kept: ProtectedUnit) -> Fault:
 def open_parts(config: NodeConfig) -> NodeParts:
     """Open everything a node needs. Raises the first error; nothing serves before all is well."""
     clock = SystemClock()
-    identity = load_identity(config.identity)
-    if identity.member.id != config.party:
-        fault = Fault(
-            "PLY-C106", "party", f"the identity here is {identity.member.id}'s", "its own id", 1, 1
-        )
-        raise ConfigFaults(str(config.file), (fault,))
+    identity = own_identity(config.identity, config.party, config.file, "party")
     policy = load_policy(config.policy)
     config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     return NodeParts(
@@ -106,8 +106,7 @@ def _serve(config: NodeConfig, zygote_module: str) -> None:
     zygote = Zygote(zygote_module)
     try:
         studies = Studies(parts, Desk(parts), zygote)
-        coordinators = len(config.coordinators)
-        watchers = WATCHERS_MAX * coordinators * share_of(config.workers.at_once, coordinators)
+        watchers = watchers_max(config.workers.at_once, len(config.coordinators))
         server = new_server(config.exchange, CALLS_MAX + watchers)
         add_PartyServicer_to_server(  # type: ignore[no-untyped-call] # generated
             ControlService(parts.trust, config.coordinators, studies.desk, studies), server
@@ -131,12 +130,7 @@ def _serve(config: NodeConfig, zygote_module: str) -> None:
 
 def main(zygote_module: str = ZYGOTE_MODULE) -> None:
     """Run the node of the file named on the command line."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=LOG_FORMAT)
-    try:
-        serve(load_node_config(Path(sys.argv[1])), zygote_module)
-    except ParleyError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
+    main_of(lambda path: serve(load_node_config(path), zygote_module))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,11 @@ def share_of(at_once_max: int, coordinators: int) -> int:
     return -(-at_once_max // max(1, coordinators))
 
 
+def watchers_max(at_once_max: int, coordinators: int) -> int:
+    """How many calls may watch at once, of all coordinators together."""
+    return WATCHERS_MAX * coordinators * share_of(at_once_max, coordinators)
+
+
 @dataclass
 class Run:
     """One study in progress here. Stages only grow; the last one is final."""
