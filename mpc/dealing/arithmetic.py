@@ -56,15 +56,10 @@ class Square:
 
 
 @dataclass(frozen=True)
-class Truncation:
-    """Free mask r; derived r >> ``bits`` and the top bit of r, for one division by 2^``bits``."""
+class _Divided:
+    """Free mask r; derived r divided by something public, and the top bit of r."""
 
     shape: Shape
-    bits: int
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.bits <= 62:
-            raise ContractError("a truncation cuts 1 to 62 bits")
 
     @property
     def free(self) -> tuple[Slot, ...]:
@@ -73,6 +68,17 @@ class Truncation:
     @property
     def derived(self) -> tuple[Slot, ...]:
         return Slot(ADDITIVE, self.shape), Slot(ADDITIVE, self.shape)
+
+
+@dataclass(frozen=True)
+class Truncation(_Divided):
+    """Free mask r; derived r >> ``bits`` and the top bit of r, for one division by 2^``bits``."""
+
+    bits: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bits <= 62:
+            raise ContractError("a truncation cuts 1 to 62 bits")
 
     def derive(self, free: Sequence[Ring], products: Products) -> Sequence[Ring]:
         (mask,) = free
@@ -80,23 +86,14 @@ class Truncation:
 
 
 @dataclass(frozen=True)
-class Quotient:
+class Quotient(_Divided):
     """Free mask r; derived r divided by ``divisor``, rounded down, and the top bit of r."""
 
-    shape: Shape
     divisor: int
 
     def __post_init__(self) -> None:
         if not 2 <= self.divisor <= 1 << 61:
             raise ContractError("a divisor lies between 2 and 2^61")
-
-    @property
-    def free(self) -> tuple[Slot, ...]:
-        return (Slot(ADDITIVE, self.shape),)
-
-    @property
-    def derived(self) -> tuple[Slot, ...]:
-        return Slot(ADDITIVE, self.shape), Slot(ADDITIVE, self.shape)
 
     def derive(self, free: Sequence[Ring], products: Products) -> Sequence[Ring]:
         (mask,) = free

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mpc.dealing.recipe import Recipe, Sharing, Slot, correction_bytes
-from mpc.dealing.streaming import WordSource, expanded, expanded_order, order_of
+from mpc.dealing.recipe import OrderedRecipe, Recipe, Sharing, Slot, correction_bytes
+from mpc.dealing.streaming import WordSource, expanded, expanded_order
 from mpc.errors import ContractError
 from mpc.guarded import Guarded
 from mpc.ring.planes import Ring
@@ -38,13 +38,13 @@ class Dealer(Guarded):
         Opens: nothing. Cost: 8 bytes a derived word. Memory: at most three times the recipe's own
         words, free and derived.
         """
-        wanted = order_of(recipe)
-        order = None if wanted is None else expanded_order(self._sources[wanted.place], wanted)
-        free = [self._combined(slot) for slot in recipe.free]
-        if order is None:
-            derived = recipe.derive(free, self._products)
+        if isinstance(recipe, OrderedRecipe):
+            order = expanded_order(self._sources[recipe.order.place], recipe.order)
+            free = [self._combined(slot) for slot in recipe.free]
+            derived = recipe.derive_ordered(order, free)
         else:
-            derived = recipe.derive_ordered(order, free)  # type: ignore[attr-defined]
+            free = [self._combined(slot) for slot in recipe.free]
+            derived = recipe.derive(free, self._products)
         del free
         said = np.empty(correction_bytes(recipe) // WORD_BYTES, "<u8")
         start = 0

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import prod
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mpc.ring.planes import Ring
 from mpc.ring.products import Products
@@ -73,6 +73,7 @@ class Order:
     rows: int
 
 
+@runtime_checkable
 class OrderedRecipe(Recipe, Protocol):
     """A recipe with a permutation that one party knows."""
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.dealing.recipe import Order, Recipe, Slot
+from mpc.dealing.recipe import Order, OrderedRecipe, Recipe, Slot
 from mpc.ring.planes import Ring
 
 
@@ -41,4 +41,4 @@ def expanded_order(source: WordSource, order: Order) -> Ring:
 
 def order_of(recipe: Recipe) -> Order | None:
     """The permutation that ``recipe`` has, or None."""
-    return getattr(recipe, "order", None)
+    return recipe.order if isinstance(recipe, OrderedRecipe) else None
