@@ -64,10 +64,7 @@ def _batch_norm(
     ctx: Any, x: Any, weight: Any, bias: Any, *, running_mean: Any = None, running_var: Any = None,
     training: bool = False, eps: float = 1e-5, momentum: float = 0.1, inv_var: Any = None,
 ) -> Any:  # fmt: skip
-    """As torch: a batch is normalised by its biased variance, the running one takes the other.
-
-    The inverse root of the variance is CrypTen's, see :mod:`mpc.backend.functions`.
-    """
+    """As torch: a batch is normalised by its biased variance, the running one takes the other."""
     others = [axis for axis in range(x.dim()) if axis != 1]
     shape = [-1 if axis == 1 else 1 for axis in range(x.dim())]
     if training:

@@ -34,10 +34,7 @@ def softmax(computation: Computation, secret: SharedWords, fraction: int = FRACT
     entries: 21 rounds, 1,200.625 bytes a row; 4 rounds more for each halving of entries above 16.
     """
     rows, entries = secret.shape
-    if not 2 <= entries <= ENTRIES_MAX:
-        raise ContractError(f"softmax takes 2 to {ENTRIES_MAX} entries a row")
-    under = secret - _row_largest(computation, secret)
-    weights = exp_scaled(computation, under, fraction, None, _WEIGHT)
+    _, weights = _weighed(computation, secret, fraction)
     inverse = reciprocal(computation, weights.sum(axis=1), _WEIGHT, Domain(1, entries))
     # At most 1 each but for their rounding, so 2^48 before the truncation.
     shared = multiply(computation, weights, inverse.reshape(rows, 1))
@@ -53,12 +50,19 @@ def log_softmax(
     for a row of at most 100 entries. Cost for 10 entries: 18 rounds, 1,016.625 bytes a row.
     """
     rows, entries = secret.shape
-    if not 2 <= entries <= ENTRIES_MAX:
-        raise ContractError(f"softmax takes 2 to {ENTRIES_MAX} entries a row")
-    under = secret - _row_largest(computation, secret)
-    weights = exp_scaled(computation, under, fraction, None, _WEIGHT)
+    under, weights = _weighed(computation, secret, fraction)
     whole = log(computation, weights.sum(axis=1), _WEIGHT, Domain(1, entries))
     return under - truncate(computation, whole.reshape(rows, 1), _WEIGHT - fraction)
+
+
+def _weighed(
+    computation: Computation, table: SharedWords, fraction: int
+) -> tuple[SharedWords, SharedWords]:
+    """Entries less the largest of their row, and exp of that."""
+    if not 2 <= table.shape[1] <= ENTRIES_MAX:
+        raise ContractError(f"softmax takes 2 to {ENTRIES_MAX} entries a row")
+    under = table - _row_largest(computation, table)
+    return under, exp_scaled(computation, under, fraction, None, _WEIGHT)
 
 
 def _row_largest(computation: Computation, table: SharedWords) -> SharedWords:
