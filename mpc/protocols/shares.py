@@ -76,10 +76,6 @@ class SharedWords(Guarded):
         """The secret sum along ``axis``, wrapping."""
         return SharedWords(np.asarray(self._words.sum(axis=axis, dtype=np.uint64)))
 
-    def cumulative(self) -> SharedWords:
-        """Prefix sums along the first axis, wrapping."""
-        return SharedWords(np.cumsum(self._words, axis=0, dtype=np.uint64))
-
 
 @final
 class SharedBits(Guarded):

@@ -7,7 +7,6 @@ from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.answer import Cell
 from mpc.questions.count.declare import Count
 from mpc.questions.registry import Question
-from mpc.units import Adjacency
 
 _ESTIMATES = {
     "count": "Rows",
@@ -56,11 +55,6 @@ def question_text(question: Question) -> str:
     else:
         text = f"{question.kind.capitalize()} of {question.column}"
     return text + (f", by {' and '.join(question.by)}" if question.by else "")
-
-
-def cell_text(cell: Cell) -> str:
-    """The cell's labels: ``visits [0, 5) · sex F``; ``all rows`` without axes."""
-    return " · ".join(f"{column} {label}" for column, label in cell.labels) or ALL_ROWS
 
 
 def short_cell_text(cell: Cell) -> str:
@@ -113,13 +107,6 @@ def rules_text(column: Column) -> str:
 def uses_text(uses: frozenset[str]) -> str:
     """``splits rows, selects rows``."""
     return ", ".join(text for use, text in _USES.items() if use in uses) or "–"
-
-
-def adjacency_text(adjacency: Adjacency) -> str:
-    """Which tables count as neighbours, in words."""
-    if adjacency is Adjacency.REPLACE_ONE:
-        return "one unit's rows replaced by any others"
-    return "one unit added or removed"
 
 
 def unit_text(plan: Plan) -> str:
