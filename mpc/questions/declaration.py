@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -41,6 +41,8 @@ class Declaration(Frozen):
     ``weight`` shares what is left of the study's rho after every explicit ``rho``; a question
     that gives neither has weight 1.
     """
+
+    needs_dealer: ClassVar[bool] = False  # whether secrets are compared or multiplied for it
 
     by: Annotated[tuple[ColumnName, ...], Field(max_length=BY_MAX)] = ()
     weight: Weight | None = None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mpc.canonical import Plain
 from mpc.dealing.recipe import Recipe
 from mpc.errors import IntegrityError
+from mpc.plan.dealing import recipes_of
 from mpc.plan.model import Plan
 from mpc.ports import Channel, Clock, Randomness
 from mpc.session.agreement import BUILD
@@ -23,11 +24,6 @@ from parties.worker.order import SessionOrder
 from parties.worker.pipe import Pipe
 
 Deal = Callable[[DealingSession, Channel, Sequence[Recipe]], None]
-
-
-def recipes_of(plan: Plan) -> tuple[Recipe, ...]:
-    """What ``plan`` has dealt, in sequence: nothing, since no question of this version needs it."""
-    return ()
 
 
 @dataclass(frozen=True)
