@@ -93,7 +93,7 @@ def plan_study(study: Study, roster: Roster) -> Plan:
 
 
 def _check_parties(study: Study, roster: Roster) -> None:
-    """The roster holds exactly the study's parties, in its order."""
+    """The roster holds exactly the study's parties, in its order, and its dealer or none."""
     members = [member.id for member in roster.parties]
     if members != list(study.parties):
         raise PlanRefusal(
@@ -101,6 +101,7 @@ def _check_parties(study: Study, roster: Roster) -> None:
             f"the roster has parties {', '.join(members)}, the study {', '.join(study.parties)}",
             hint="plan with the roster of this study's parties, in its order",
         )
+    _check_dealer(study, roster)
     for name, entry in study.parties.items():
         if entry.rows_expected > entry.rows_max:
             raise PlanRefusal(
@@ -108,6 +109,30 @@ def _check_parties(study: Study, roster: Roster) -> None:
                 f"party {name}: rows_expected {entry.rows_expected} exceeds rows_max "
                 f"{entry.rows_max}",
             )
+
+
+def _check_dealer(study: Study, roster: Roster) -> None:
+    """A dealer where a question needs one, nowhere else, and the same in study and roster."""
+    dealer = None if roster.dealer is None else roster.dealer.id
+    needing = study.dealt_questions
+    if needing and study.dealer is None:
+        raise PlanRefusal(
+            needing[0],
+            "it needs a dealer, and the study names none",
+            hint="dealer: the id of a participant without data",
+        )
+    if study.dealer is not None and not needing:
+        raise PlanRefusal(
+            "",
+            f"dealer {study.dealer}: no question needs one",
+            hint="leave the dealer out, or ask a question that needs one",
+        )
+    if dealer != study.dealer:
+        raise PlanRefusal(
+            "",
+            f"the roster has dealer {dealer or 'none'}, the study {study.dealer or 'none'}",
+            hint="plan with the roster of this study's parties and its dealer",
+        )
 
 
 def _coalition(study: Study) -> int:
