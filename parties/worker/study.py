@@ -22,7 +22,7 @@ from mpc.privacy.budget import Budget
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.protocols.opening import Computation
 from mpc.ring.words import from_bytes
-from mpc.session.dealing import dealt_computation
+from mpc.session.dealing import computation_with, dealt_supply
 from mpc.session.session import Session
 from mpc.units import ProtectedUnit
 from parties.data.table import DuckTable, EngineLimits
@@ -125,7 +125,8 @@ class _Study:
         among = session.among_parties(channel)
         computation: Computation | None = None
         if recipes := recipes_of(self._plan):
-            computation = dealt_computation(session, channel, recipes)
+            supply = dealt_supply(session, channel, recipes)
+            computation = computation_with(session, channel, recipes, supply)
         tools = Tools(
             engine=CryptenEngine(session, among),
             budget=Budget(self._ledger),
