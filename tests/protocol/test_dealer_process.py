@@ -22,6 +22,7 @@ from mpc.units import PartyId
 from protos import control_pb2 as wire
 
 REHEARSED = rehearse(less, (COUNT,), (COUNT,))
+BOTH_LANES = pytest.mark.parametrize("direct", [True, False], ids=["direct", "gRPC"])
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def dealt(tmp_path: Path) -> Iterator[Dealt]:
     federation.close()
 
 
-@pytest.mark.parametrize("direct", [True, False], ids=["direct", "gRPC"])
+@BOTH_LANES
 def test_three_processes_compare_a_hundred_thousand_pairs_at_the_rehearsed_cost(
     dealt: Dealt, direct: bool
 ) -> None:
@@ -56,6 +57,7 @@ def test_three_processes_compare_a_hundred_thousand_pairs_at_the_rehearsed_cost(
         )
 
 
+@BOTH_LANES
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
@@ -68,8 +70,9 @@ def test_three_processes_compare_a_hundred_thousand_pairs_at_the_rehearsed_cost(
     ],
 )
 def test_a_dealer_that_fails_is_named_by_everyone_and_nothing_is_opened_afterwards(
-    dealt: Dealt, fault: str, words: str
+    dealt: Dealt, fault: str, words: str, direct: bool
 ) -> None:
+    dealt.direct = direct
     dealt.start_dealer(fault)
     begun = time.time()
 
