@@ -40,6 +40,7 @@ from parties.report.verify import Verification, verify_receipt
 from parties.system import SOFTWARE_VERSION, SystemClock, SystemRandomness
 
 OFFICE = "office"
+DEALER = "dealing-house"
 PARTIES = ("north", "south", "west")
 
 
@@ -88,14 +89,14 @@ def study(parties: Sequence[str] = PARTIES, **changes: object) -> Study:
 
 @dataclass(frozen=True)
 class Federation:
-    """An authority, parties and a coordinator, with keys in ``folder``."""
+    """An authority, parties, a dealer or none, and a coordinator, with keys in ``folder``."""
 
     folder: Path
     identities: dict[str, Identity]
 
     @property
     def parties(self) -> tuple[str, ...]:
-        return tuple(name for name in self.identities if name != OFFICE)
+        return tuple(name for name in self.identities if name not in (OFFICE, DEALER))
 
     @property
     def office(self) -> Identity:
@@ -103,20 +104,22 @@ class Federation:
 
     @property
     def roster(self) -> Roster:
-        members = [self.identities[name].member for name in self.parties]
-        return Roster((*members, self.office.member))
+        return Roster(tuple(identity.member for identity in self.identities.values()))
 
     @property
     def pins(self) -> dict[PartyId, str]:
         return {member.id: member.fingerprint for member in self.roster}
 
 
-def federation(folder: Path, parties: Sequence[str] = PARTIES) -> Federation:
+def federation(
+    folder: Path, parties: Sequence[str] = PARTIES, dealers: Sequence[str] = ()
+) -> Federation:
     """Real keys and certificates, made by the product's own commands."""
     authority_init(folder / "ca", "Study office")
     identities = {}
-    for name in (*parties, OFFICE):
-        role = Role.COORDINATOR if name == OFFICE else Role.PARTY
+    roles = {OFFICE: Role.COORDINATOR, **dict.fromkeys(dealers, Role.DEALER)}
+    for name in (*parties, *dealers, OFFICE):
+        role = roles.get(name, Role.PARTY)
         asked = request(folder / name, name, role, f"{name.capitalize()} Ltd")
         fingerprint = approve(folder / "ca", asked, folder / f"{name}.pem")
         install(folder / name, folder / f"{name}.pem", fingerprint)

@@ -57,8 +57,9 @@ class Check:
 class Verification:
     """A receipt that holds, and what it says. Made by :func:`verify_receipt` and nothing else.
 
-    ``pinned``: every party's certificates are those of the reader's own pins. Without that
-    the receipt is only known to be consistent, and ``warnings`` says so.
+    ``pinned``: the certificates of every party, and of the dealer if there is one, are those of the
+    reader's own pins. Without that the receipt is only known to be consistent, and ``warnings``
+    says so.
     """
 
     receipt_digest: str
@@ -252,7 +253,7 @@ def _certificates(receipt: Receipt, plan: Plan) -> tuple[str, int]:
 
 def _pins(plan: Plan, pins: Mapping[PartyId, str], pinned_in: str) -> tuple[str, tuple[str, ...]]:
     faults = []
-    for member in plan.roster.parties:
+    for member in plan.roster.linked:
         if member.id not in pins:
             faults.append(f"{member.id}: not in {pinned_in}")
     for member in plan.roster:
@@ -264,14 +265,17 @@ def _pins(plan: Plan, pins: Mapping[PartyId, str], pinned_in: str) -> tuple[str,
     if faults:
         raise IntegrityError("; ".join(faults))
     coordinator = plan.roster.coordinator.id
-    count = len(plan.roster.parties)
+    whose = [f"all {len(plan.roster.parties)} parties"]
+    if plan.roster.dealer is not None:
+        whose.append(f"the dealer {plan.roster.dealer.id}")
     if coordinator not in pins:
         warning = (
             f"The coordinator {coordinator} is not in {pinned_in}: the times in the receipt "
             "rest on a key that is not pinned. The results do not."
         )
-        return f"all {count} parties have the keys pinned in {pinned_in}", (warning,)
-    return f"all {count} parties and the coordinator have the keys pinned in {pinned_in}", ()
+        return f"{' and '.join(whose)} have the keys pinned in {pinned_in}", (warning,)
+    whose.append("the coordinator")
+    return f"{' and '.join(whose)} have the keys pinned in {pinned_in}", ()
 
 
 def _times(receipt: Receipt) -> tuple[str, int]:
