@@ -133,9 +133,9 @@ def run(
         office = Office.open(config)
         planned = _planned(office, scenario)
         _check_out(office, planned, to)
-        parties = tuple(member.id for member in planned.roster.parties)
+        linked = tuple(member.id for member in planned.roster.linked)
         with _interruptible(office.state, planned.digest, config):
-            with StudyProgress(parties, quiet=json) as progress:
+            with StudyProgress(linked, quiet=json) as progress:
                 finished = office.run(planned, wait_s, progress.entered, progress.waiting)
             document = write_results(to, finished, _again(finished.verified.run, config))
         show(finished, to, document, as_json=json)
