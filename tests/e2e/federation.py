@@ -266,7 +266,7 @@ class Consortium:
             if node.process.poll() is None:
                 node.process.send_signal(signal.SIGCONT)
             else:
-                self.restart(node.party)
+                self.restart(node.id)
 
     def restart(self, party: str) -> None:
         """Start a node that was killed: on the same port, from the same files.
@@ -389,7 +389,7 @@ def rival_office(federation: Federation) -> Office:
     addresses = {party: node.address for party, node in federation.nodes.items()}
     path = federation.root / RIVAL / "coordinator.yaml"
     pins = {party: federation._pins[party] for party in addresses}
-    path.write_text(changed(coordinator_file(addresses, pins), {"coordinator": RIVAL}))
+    path.write_text(changed(coordinator_file(addresses, {}, pins), {"coordinator": RIVAL}))
     return Office.open(path)
 
 
