@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mpc.canonical import Plain, Record, canonical_bytes, from_canonical
-from mpc.errors import IntegrityError, NotCommitted, UsageError
+from mpc.errors import IntegrityError, NotCommitted, ParleyError, UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.roster import Member, Roster
@@ -27,7 +27,7 @@ from parties.coordinator.charging import charges_of, together
 from parties.coordinator.client import LinkedClients, PartyClient, RunClient
 from parties.coordinator.driving import Drive, Outcome, Progress
 from parties.coordinator.ending import INTERRUPTED
-from parties.coordinator.reaching import reach_all
+from parties.coordinator.reaching import reach_all, silence
 from parties.coordinator.state import Charged, CoordinatorState, RunRecord, RunState
 from parties.file_reading import read_bounded
 from parties.identity.store import Identity, load_identity
@@ -132,6 +132,11 @@ class Office:
         """What every party would say, or that it gave no answer; nothing is signed or spent."""
         with self.clients(plan) as clients:
             return verdicts_of(plan, clients)
+
+    def dealer_silence(self, plan: Plan) -> ParleyError | None:
+        """Why the dealer of ``plan`` gives no answer; None if it does, or if there is no dealer."""
+        with self.linked_clients(plan) as linked:
+            return None if linked.dealer is None else silence(linked.dealer)
 
     def run(
         self,

@@ -16,7 +16,7 @@ def reach_all(linked: LinkedClients) -> None:
 
     Raises the error of one that is not; of several, a PeerError that names each and why.
     """
-    answers = each(linked.all, _silence)
+    answers = each(linked.all, silence)
     silent = {member: error for member, error in answers.items() if error is not None}
     if not silent:
         return
@@ -32,8 +32,8 @@ def reach_all(linked: LinkedClients) -> None:
     raise PeerError(named, "\n".join(("give no answer", *lines)), hint=NOTHING_BEGUN)
 
 
-def _silence(client: RunClient) -> ParleyError | None:
-    """Why a party or dealer does not answer, or None if it does."""
+def silence(client: RunClient) -> ParleyError | None:
+    """Why a party or dealer does not answer, or None if it does. Proposes nothing."""
     try:
         if isinstance(client, PartyClient):
             client.describe()
