@@ -89,14 +89,14 @@ def study(parties: Sequence[str] = PARTIES, **changes: object) -> Study:
 
 @dataclass(frozen=True)
 class Federation:
-    """An authority, parties, a dealer or none, and a coordinator, with keys in ``folder``."""
+    """An authority, parties, a dealer and a coordinator, with keys in ``folder``."""
 
     folder: Path
     identities: dict[str, Identity]
 
     @property
     def parties(self) -> tuple[str, ...]:
-        return tuple(name for name in self.identities if name not in (OFFICE, DEALER))
+        return tuple(name for name in self.identities if name not in (DEALER, OFFICE))
 
     @property
     def office(self) -> Identity:
@@ -104,23 +104,31 @@ class Federation:
 
     @property
     def roster(self) -> Roster:
-        return Roster(tuple(identity.member for identity in self.identities.values()))
+        members = [self.identities[name].member for name in self.parties]
+        return Roster((*members, self.office.member))
+
+    def roster_of(self, asked: Study) -> Roster:
+        """The roster that ``asked`` is planned with: the dealer is in it if the study names one."""
+        if asked.dealer is None:
+            return self.roster
+        dealer = self.identities[asked.dealer].member
+        return Roster((*self.roster.parties, dealer, self.office.member))
 
     @property
     def pins(self) -> dict[PartyId, str]:
-        return {member.id: member.fingerprint for member in self.roster}
+        return {PartyId(name): each.member.fingerprint for name, each in self.identities.items()}
 
 
 def federation(
-    folder: Path, parties: Sequence[str] = PARTIES, dealers: Sequence[str] = ()
+    folder: Path, parties: Sequence[str] = PARTIES, dealer_organization: str = "Dealing House Ltd"
 ) -> Federation:
     """Real keys and certificates, made by the product's own commands."""
     authority_init(folder / "ca", "Study office")
     identities = {}
-    roles = {OFFICE: Role.COORDINATOR, **dict.fromkeys(dealers, Role.DEALER)}
-    for name in (*parties, *dealers, OFFICE):
-        role = roles.get(name, Role.PARTY)
-        asked = request(folder / name, name, role, f"{name.capitalize()} Ltd")
+    roles = {DEALER: Role.DEALER, OFFICE: Role.COORDINATOR}
+    for name in (*parties, DEALER, OFFICE):
+        organization = dealer_organization if name == DEALER else f"{name.capitalize()} Ltd"
+        asked = request(folder / name, name, roles.get(name, Role.PARTY), organization)
         fingerprint = approve(folder / "ca", asked, folder / f"{name}.pem")
         install(folder / name, folder / f"{name}.pem", fingerprint)
         identities[name] = load_identity(folder / name)
@@ -206,7 +214,8 @@ def run_of(
     members: Federation, asked: Study | None = None, totals: Sequence[int] | None = None
 ) -> Run:
     """A fresh run: new nonces, new keys, new session."""
-    plan = plan_study(asked or study(members.parties), members.roster)
+    asked = asked or study(members.parties)
+    plan = plan_study(asked, members.roster_of(asked))
     started_at = SystemClock().unix_s()
     approvals = tuple(
         Approval.sign(

@@ -122,7 +122,8 @@ def _who_deals(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:
     if colleagues and not said.dealer_organization_shared:
         what = (
             f"dealer {dealer.id} is of {dealer.organization}, as"
-            f" {_words(member.id for member in colleagues)}: together they read what is compared"
+            f" {_words(member.id for member in colleagues)}: with any one party it reads all that"
+            " is compared"
         )
         allowed = "a dealer of an organization that takes no other part"
         yield _reason(policy, DEALER_ORGANIZATION, what, allowed, "dealer_organization_shared")
