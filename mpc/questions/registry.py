@@ -15,12 +15,15 @@ from mpc.questions.count.declare import Count
 from mpc.questions.declaration import Declaration
 from mpc.questions.histogram.declare import Histogram
 from mpc.questions.mean.declare import Mean
+from mpc.questions.quantile.declare import Quantile
 from mpc.questions.sum.declare import Sum
 from mpc.questions.variance.declare import Variance
 
-Question = Annotated[Count | Sum | Mean | Variance | Histogram, Field(discriminator="kind")]
+Question = Annotated[
+    Count | Sum | Mean | Variance | Histogram | Quantile, Field(discriminator="kind")
+]
 
-QUESTION_KINDS: tuple[str, ...] = ("count", "sum", "mean", "variance", "histogram")
+QUESTION_KINDS: tuple[str, ...] = ("count", "sum", "mean", "variance", "histogram", "quantile")
 
 
 def kind_needs_dealer(kind: str) -> bool:
