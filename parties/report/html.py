@@ -45,6 +45,7 @@ from parties.report.statement import privacy_statement
 from parties.report.truths import LABEL, Truths
 from parties.report.verify import Verification
 from parties.report.wording import (
+    block_text,
     columns_text,
     domain_text,
     estimate_text,
@@ -58,7 +59,6 @@ from parties.system import SOFTWARE_VERSION
 
 POLICY = "policy"  # who approved, where a node's written rules decided alone
 _HERE = Path(__file__).parent
-_STATISTICS = {"s1": "Sum", "s2": "Sum of squares"}
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def _question(plan: Plan, answer: Answer, truths: Truths) -> Mapping[str, object
         "noise": _noise_text(planned),
         "blocks": [
             {
-                "name": counted if block.name == "n" else _STATISTICS.get(block.name, block.name),
+                "name": block_text(planned, block, counted),
                 "sensitivity": significant_text(math.sqrt(block.sensitivity_squared), 4),
                 "noise_sd": significant_text(math.sqrt(block.total_variance), 4),
             }
@@ -259,6 +259,8 @@ def _coalition(loss: CoalitionLoss, plan: Plan) -> Mapping[str, object]:
         who = f"any {loss.parties} owners"
     if loss.parties == plan.parties - 1:
         who += " (all the others)"
+    if loss.dealer:
+        who += ", with the dealer"
     return {
         "who": who,
         "rho": rho_figure(loss.rho),

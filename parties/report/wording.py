@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn, UseLevel, UseValue
-from mpc.plan.model import Plan, PlannedQuestion
+from mpc.plan.model import Plan, PlannedBlock, PlannedQuestion
 from mpc.questions.answer import Cell
 from mpc.questions.count.declare import Count
+from mpc.questions.quantile.declare import Quantile
 from mpc.questions.registry import Question
 
 _ESTIMATES = {
@@ -15,6 +16,7 @@ _ESTIMATES = {
     "variance": "Variance",
     "standard_deviation": "Standard deviation",
 }
+_STATISTICS = {"s1": "Sum", "s2": "Sum of squares"}
 _USES = {"aggregate": "aggregated", "group": "splits rows", "filter": "selects rows"}
 ALL_ROWS = "all rows"
 LEVELS_SHOWN_MAX = 12
@@ -44,6 +46,22 @@ def estimate_text(name: str, rows: str = _ESTIMATES["count"]) -> str:
     return _ESTIMATES.get(name, name.replace("_", " ").capitalize())
 
 
+def block_text(planned: PlannedQuestion, block: PlannedBlock, rows: str) -> str:
+    """What a statistic of a question is, in words; ``n`` → ``rows`` as given."""
+    if block.name == "n":
+        return rows
+    searched = [each.name for each in planned.blocks[len(planned.summed) :]]
+    if block.name in searched:
+        level = searched.index(block.name) + 1
+        return f"Ranks compared, level {level} of {len(searched)}"
+    return _STATISTICS.get(block.name, block.name)
+
+
+def quantile_text(question: Quantile) -> str:
+    """``Median``, ``Quantile 0.9``."""
+    return "Median" if question.probability * 2 == 1 else f"Quantile {question.probability:f}"
+
+
 def question_text(question: Question) -> str:
     """What is asked, in words: ``Mean of visits, by coinsurance and sex``."""
     if isinstance(question, Count):
@@ -52,6 +70,9 @@ def question_text(question: Question) -> str:
         text = f"Distribution of {question.column}"
     elif question.kind == "variance":
         text = f"Variance and standard deviation of {question.column}"
+    elif isinstance(question, Quantile):
+        step = "" if question.step is None else f", in steps of {question.step:f}"
+        text = f"{quantile_text(question)} of {question.column}{step}"
     else:
         text = f"{question.kind.capitalize()} of {question.column}"
     return text + (f", by {' and '.join(question.by)}" if question.by else "")
