@@ -325,6 +325,23 @@ def test_a_dealer_for_nothing_is_not_planned(plan: MakePlan) -> None:
         plan(dealer="dealing-house")
 
 
+@pytest.mark.parametrize("parties", [2, 3, 5])
+def test_what_a_dealer_reads_with_parties_is_priced_above_what_they_read_without_it(
+    plan: MakePlan, parties: int
+) -> None:
+    planned = plan(parties, dealer="dealing-house", questions=DEALT)
+    without = [loss for loss in planned.coalitions if not loss.dealer]
+    dealt = [loss for loss in planned.coalitions if loss.dealer]
+
+    assert [loss.parties for loss in dealt] == list(range(1, parties))
+    assert not any(loss.promised for loss in dealt)
+    for loss, same in zip(dealt, without[1:], strict=True):
+        assert loss.rho > same.rho
+        assert loss.epsilon > same.epsilon
+    assert dealt[-1].epsilon > planned.epsilon_total
+    assert all(not loss.dealer for loss in plan(parties).coalitions)
+
+
 @pytest.mark.parametrize(
     ("named", "listed"),
     [("dealing-house", None), ("dealing-house", "house-of-deals")],
