@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn, UseLevel, UseValue
-from mpc.plan.model import Plan, PlannedBlock, PlannedQuestion
+from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.answer import Cell
 from mpc.questions.count.declare import Count
 from mpc.questions.quantile.declare import Quantile
@@ -15,8 +17,8 @@ _ESTIMATES = {
     "mean": "Mean",
     "variance": "Variance",
     "standard_deviation": "Standard deviation",
+    "rank": "Share of rows at or below",
 }
-_STATISTICS = {"s1": "Sum", "s2": "Sum of squares"}
 _USES = {"aggregate": "aggregated", "group": "splits rows", "filter": "selects rows"}
 ALL_ROWS = "all rows"
 LEVELS_SHOWN_MAX = 12
@@ -31,12 +33,12 @@ COMPOSITION = (
 
 def rows_text(plan: Plan, question: str) -> str:
     """What a question counts: ``Rows with hba1c`` where rows can be left out for that column."""
-    term = plan.question(question).layout.term
-    column = None if term is None else plan.study.table.columns[term.column]
-    if term is None or not isinstance(column, NumberColumn):
+    measured = plan.question(question).layout.measured
+    column = None if measured is None else plan.study.table.columns[measured]
+    if not isinstance(column, NumberColumn):
         return _ESTIMATES["count"]
     complete = isinstance(column.missing, UseValue) and column.outside == "clip"
-    return _ESTIMATES["count"] if complete else f"Rows with {term.column}"
+    return _ESTIMATES["count"] if complete else f"Rows with {measured}"
 
 
 def estimate_text(name: str, rows: str = _ESTIMATES["count"]) -> str:
@@ -46,20 +48,11 @@ def estimate_text(name: str, rows: str = _ESTIMATES["count"]) -> str:
     return _ESTIMATES.get(name, name.replace("_", " ").capitalize())
 
 
-def block_text(planned: PlannedQuestion, block: PlannedBlock, rows: str) -> str:
-    """What a statistic of a question is, in words; ``n`` → ``rows`` as given."""
-    if block.name == "n":
-        return rows
-    searched = [each.name for each in planned.blocks[len(planned.summed) :]]
-    if block.name in searched:
-        level = searched.index(block.name) + 1
-        return f"Ranks compared, level {level} of {len(searched)}"
-    return _STATISTICS.get(block.name, block.name)
-
-
 def quantile_text(question: Quantile) -> str:
-    """``Median``, ``Quantile 0.9``."""
-    return "Median" if question.probability * 2 == 1 else f"Quantile {question.probability:f}"
+    """``Median``, ``90 % quantile``."""
+    if question.probability == Decimal("0.5"):
+        return "Median"
+    return f"{(question.probability * 100).normalize():f} % quantile"
 
 
 def question_text(question: Question) -> str:

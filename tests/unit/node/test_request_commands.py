@@ -282,7 +282,7 @@ def test_person_is_shown_who_deals_and_what_that_one_reads_with_any_party(
     assert "together with any one party reads everything that is compared" in text
     (with_one,) = [each for each in plan.coalitions if each.dealer and each.parties == 1]
     assert f"to the dealer ε is {epsilon_text(with_one.epsilon)} with 1 party and" in text
-    asked = "long: quantile 0.9 of days [0, 30] step 0.5 in steps of 1 by sex (F, M); costs"
+    asked = "long: 90 % quantile of days [0, 30] step 0.5 in steps of 1 by sex (F, M); costs"
     assert asked in text
     assert ("beware: The dealer house is of the same organization as" in text) is bool(shared)
     assert promise_text(plan).endswith("the dealer with none of them, and all follow the protocol")

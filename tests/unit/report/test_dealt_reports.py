@@ -213,7 +213,8 @@ def test_report_says_what_a_quantile_is_and_what_is_compared_for_it(members: Fed
     words = page_words(render_report(dealt(members).verified()))
 
     assert "Median of visits, by sex" in words
-    assert "Ranks compared, level 1 of 7" in words
+    assert "Each of 7 search steps" in words
     assert (
-        "Ranks get their noise before they are compared, on shares, and are not released." in words
+        "Search steps get their noise before they are compared, on shares, and are not released."
+        in words
     )
