@@ -9,14 +9,23 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from crash_points import Fate, Point
-from federation import STOPPED_S, Consortium, build, serving, wait_until
+from federation import STOPPED_S, Consortium, build, changed, serving, wait_until
+from ruamel.yaml import YAML
 
-from mpc.errors import EngineFailed, IdentityError, ParleyError, PeerError, UsageError
+from mpc.errors import (
+    EngineFailed,
+    IdentityError,
+    ParleyError,
+    PeerError,
+    PolicyRefusal,
+    UsageError,
+)
 from mpc.ports import ChargeState
 from mpc.units import PartyId
 from parties.config import load_coordinator_config
@@ -44,12 +53,22 @@ def dealt(shared: Consortium) -> Iterator[Consortium]:
     shared.mend()
 
 
-def unpinned(file: Path, member: str) -> str:
-    """``file`` without its pin of ``member``."""
-    lines = file.read_text().splitlines(keepends=True)
-    kept = [line for line in lines if not line.strip().startswith(f"{member}:")]
-    assert len(kept) == len(lines) - 1
-    return "".join(kept)
+@contextmanager
+def unpinned(dealt: Consortium, member: str, by: str) -> Iterator[None]:
+    """``by`` serves from a file without its pin of ``member``, for as long as the block lasts."""
+    file = dealt.server(by).config
+    pinned = file.read_text()
+    peers = dict(YAML(typ="safe").load(pinned)["peers"])
+    del peers[member]
+    file.write_text(changed(pinned, {"peers": peers}))
+    try:
+        dealt.kill(by)
+        dealt.restart(by)
+        yield
+    finally:
+        file.write_text(pinned)
+        dealt.kill(by)
+        dealt.restart(by)
 
 
 # --- released --------------------------------------------------------------------------------
@@ -213,18 +232,9 @@ def test_party_that_has_not_pinned_the_dealer_takes_no_part_and_nothing_is_spent
     dealt: Consortium,
 ) -> None:
     plan, before = dealt.plan(), dealt.ledgers()
-    file = dealt.node("bravo").config
-    pinned = file.read_text()
-    file.write_text(unpinned(file, HOUSE))
-    dealt.kill("bravo")
-    dealt.restart("bravo")
-    try:
-        with pytest.raises(IdentityError, match=f"dealer {HOUSE} is not pinned here") as refused:
-            dealt.run(plan)
-    finally:
-        file.write_text(pinned)
-        dealt.kill("bravo")
-        dealt.restart("bravo")
+    told = f"dealer {HOUSE} is not pinned here"
+    with unpinned(dealt, HOUSE, "bravo"), pytest.raises(PolicyRefusal, match=told) as refused:
+        dealt.run(plan)
     assert refused.value.party == "bravo"
     assert dealt.ledgers() == before
     assert dealt.office.state.runs(plan.digest) == ()
@@ -234,18 +244,9 @@ def test_dealer_that_has_not_pinned_a_party_deals_nothing_and_nothing_is_charged
     dealt: Consortium,
 ) -> None:
     plan, before = dealt.plan(), dealt.ledgers()
-    file = dealt.server(HOUSE).config
-    pinned = file.read_text()
-    file.write_text(unpinned(file, "charlie"))
-    dealt.kill(HOUSE)
-    dealt.restart(HOUSE)
-    try:
-        with pytest.raises(IdentityError, match="party charlie is not pinned here") as refused:
-            dealt.run(plan)
-    finally:
-        file.write_text(pinned)
-        dealt.kill(HOUSE)
-        dealt.restart(HOUSE)
+    told = "party charlie is not pinned here"
+    with unpinned(dealt, "charlie", HOUSE), pytest.raises(IdentityError, match=told) as refused:
+        dealt.run(plan)
     assert refused.value.party == PartyId(HOUSE)
     record = dealt.record(plan)
     assert (record.state, record.charged) == (RunState.FAILED, Charged.NO)
