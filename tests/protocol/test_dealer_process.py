@@ -27,6 +27,7 @@ from parties.identity.store import load_identity
 from protos import control_pb2 as wire
 
 REHEARSED = rehearse(less, (COUNT,), (COUNT,))
+BOTH_LANES = pytest.mark.parametrize("direct", [True, False], ids=["direct", "gRPC"])
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def dealt(tmp_path: Path) -> Iterator[Dealt]:
     federation.close()
 
 
-@pytest.mark.parametrize("direct", [True, False], ids=["direct", "gRPC"])
+@BOTH_LANES
 def test_three_processes_compare_a_hundred_thousand_pairs_at_the_rehearsed_cost(
     dealt: Dealt, direct: bool
 ) -> None:
@@ -61,6 +62,7 @@ def test_three_processes_compare_a_hundred_thousand_pairs_at_the_rehearsed_cost(
         )
 
 
+@BOTH_LANES
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
@@ -73,8 +75,9 @@ def test_three_processes_compare_a_hundred_thousand_pairs_at_the_rehearsed_cost(
     ],
 )
 def test_a_dealer_that_fails_is_named_by_everyone_and_nothing_is_opened_afterwards(
-    dealt: Dealt, fault: str, words: str
+    dealt: Dealt, fault: str, words: str, direct: bool
 ) -> None:
+    dealt.direct = direct
     dealt.start_dealer(fault)
     begun = time.time()
 
