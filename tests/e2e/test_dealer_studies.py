@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,18 @@ from unittest.mock import patch
 
 import pytest
 from crash_points import Fate, Point
-from federation import STOPPED_S, Consortium, build, changed, serving, wait_until
+from federation import (
+    STOPPED_S,
+    Consortium,
+    build,
+    changed,
+    rows_of,
+    scenario_of,
+    serving,
+    wait_until,
+)
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
 from mpc.errors import (
     EngineFailed,
@@ -28,10 +39,15 @@ from mpc.errors import (
 )
 from mpc.ports import ChargeState
 from mpc.units import PartyId
+from parties.cli import app
 from parties.config import load_coordinator_config
 from parties.coordinator.client import PartyClient
 from parties.coordinator.office import Office, plan_file_bytes
 from parties.coordinator.state import Charged, RunState
+from parties.dealer.config import load_dealer_config
+from parties.report.receipt import load_receipt
+from parties.report.verify import verify_receipt
+from parties.simulated_files import COORDINATOR
 
 HOUSE = "dealing-house"
 COMMITTED = (ChargeState.COMMITTED,)
@@ -117,6 +133,26 @@ def test_health_shows_the_dealer_and_who_is_missing(dealt: Consortium) -> None:
     assert (said["status"], said["party"]) == ("error", HOUSE)
     assert said["data"]["dealers"][HOUSE]["ready"] is False
     assert all(each["ready"] for each in said["data"]["parties"].values())
+
+
+def test_simulation_of_a_scenario_with_a_dealer_runs_and_leaves_no_process(tmp_path: Path) -> None:
+    parties, data, kept = ("alpha", "bravo"), tmp_path / "data", tmp_path / "kept"
+    data.mkdir()
+    for party in parties:
+        (data / f"{party}.csv").write_text(rows_of(party))
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text(scenario_of(dict.fromkeys(parties, 1), "1", HOUSE))
+    folders = ("--data", data, "--out", tmp_path / "out", "--keep", kept)
+    asked = ["simulate", scenario, *folders, "--truth", "--json"]
+    done = CliRunner().invoke(app, [str(each) for each in asked])
+    assert done.exit_code == 0, done.output
+    assert (kept / HOUSE / "dealer.log").read_text().endswith(" dealt\n")
+    receipt = load_receipt((tmp_path / "out" / "receipt.json").read_bytes())
+    pins = load_coordinator_config(kept / COORDINATOR / "coordinator.yaml").pins
+    assert verify_receipt(receipt, pins).plan.roster.dealer is not None
+    host, _, port = load_dealer_config(kept / HOUSE / "dealer.yaml").listen.rpartition(":")
+    with socket.socket() as probe:
+        assert probe.connect_ex((host, int(port))) != 0
 
 
 # --- lost ------------------------------------------------------------------------------------
