@@ -198,6 +198,42 @@ def test_dealer_lost_when_all_parties_committed_does_not_lose_the_result(
     assert dealt.charges(plan) == all_committed
 
 
+def test_party_that_is_lost_is_named_and_the_dealers_run_ends_too(
+    dealt: Consortium,
+) -> None:
+    plan = dealt.plan()
+    dealt.crash("bravo", Point.RESERVED, Fate.WORKER_KILLED)
+    with pytest.raises(EngineFailed, match="bravo: its worker ended without a word"):
+        dealt.run(plan)
+    wait_until(lambda: dealt.runs_under_way(HOUSE) == 0, STOPPED_S, "the dealer's run is over")
+    assert dealt.record(plan).state is RunState.FAILED
+    for survivor in ("alpha", "charlie"):
+        assert dealt.charges(plan)[survivor] in ((), (ChargeState.RELEASED,))
+
+
+def test_study_whose_coordinator_was_killed_is_completed_by_status_without_its_dealer(
+    dealt: Consortium, tmp_path: Path
+) -> None:
+    plan, file = dealt.plan(), tmp_path / "plan.json"
+    file.write_bytes(plan_file_bytes(plan))
+    dealt.crash(HOUSE, Point.DEAL, Fate.HELD)
+    config = dealt.federation.coordinator_config
+    command = dealt.start_command("run", file, "--config", config, "--out", tmp_path / "results")
+    dealt.wait_crashed(HOUSE)
+    command.kill()
+    command.communicate()
+    dealt.let_go(HOUSE)
+    all_committed = dict.fromkeys(dealt.parties, COMMITTED)
+    wait_until(lambda: dealt.charges(plan) == all_committed, ENDED_S, "all parties committed")
+    dealt.kill(HOUSE)
+    wait_until(lambda: dealt.runs_under_way("bravo") == 0, STOPPED_S, "its run is over")
+    settled = dealt.office.settle(dealt.record(plan))
+    assert settled.state is RunState.RELEASED
+    assert settled.receipt is not None
+    assert dealt.office.verify(settled.receipt).run == settled.run
+    assert dealt.charges(plan) == all_committed
+
+
 def test_dealer_that_is_down_is_named_and_nothing_is_proposed(dealt: Consortium) -> None:
     plan, before = dealt.plan(), dealt.ledgers()
     dealt.kill(HOUSE)
