@@ -18,6 +18,8 @@ from protos import control_pb2 as wire
 class Dealings(Following):
     """Runs of one dealer. Safe from several threads."""
 
+    _DONE = "dealt"
+
     def __init__(self, config: DealerConfig, trust: Trust, clock: Clock, zygote: Zygote) -> None:
         runs = Runs(config.at_once, len(config.coordinators))
         super().__init__(config.dealer, config.exchange, zygote, runs)

@@ -11,7 +11,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from mpc.errors import (
     EngineFailed,
@@ -54,7 +54,9 @@ M = TypeVar("M", bound=Message)
 
 
 class Following(ABC):
-    """Runs of one participant. Safe from several threads."""
+    """Runs of one participant. Safe from several threads. ``_DONE``: what a good end is called."""
+
+    _DONE: ClassVar[str] = "committed"
 
     def __init__(self, own: PartyId, exchange: Exchange, zygote: Zygote, runs: Runs) -> None:
         self._own = own
@@ -206,7 +208,7 @@ class Following(ABC):
             problem = self._settled(run, problem, ordered)
         finally:
             run.end(problem)
-        state = "committed"
+        state = self._DONE
         if problem is not None:
             state = f"ended with {problem['code']}: {problem['message']}"
         _log.info("run %s %s", run.id[:12], state)
