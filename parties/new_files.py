@@ -76,6 +76,12 @@ approval: manual
 #partners: [Northern University]
 #recipients: [coordinator]
 
+# Who may deal the randomness that some questions compare secrets with. The dealer sees no data, but
+# whoever has what it and any one party know reads all that is compared. One of a participant's own
+# organization is refused, also by its name here, unless the second setting says true.
+#dealers: [dealing-house]
+#dealer_organization_shared: false
+
 # For what, and which kinds of question for it.
 #purposes:
 #  health-services-research:

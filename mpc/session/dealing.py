@@ -12,16 +12,18 @@ from collections.abc import Sequence
 from mpc.dealing.dealer import Dealer
 from mpc.dealing.delivery import DeliveredCorrections, deliver, recipes_digest
 from mpc.dealing.recipe import Recipe
-from mpc.dealing.supply import PlannedSupply
+from mpc.dealing.supply import PlannedSupply, Supply
 from mpc.errors import IntegrityError
 from mpc.guarded import Guarded
 from mpc.naming import operation_id
 from mpc.ports import Channel
+from mpc.protocols.party import PartyComputation
 from mpc.ring.products import Products
 from mpc.session.agreement import Agreement
 from mpc.session.keys import KeySchedule
 from mpc.session.session import Session
 from mpc.session.streams import Stream
+from mpc.steps import Steps
 from mpc.units import PartyId, SessionId
 
 PURPOSE = b"parley/dealing/v1"
@@ -89,6 +91,26 @@ def dealt_supply(session: Session, channel: Channel, recipes: Sequence[Recipe]) 
         dealing_scope(session.id, digest),
         DeliveredCorrections(channel, member.id, recipes) if is_last else None,
     )
+
+
+def dealt_computation(
+    session: Session, channel: Channel, recipes: Sequence[Recipe]
+) -> PartyComputation:
+    """What a party computes with among the parties, ``recipes`` being dealt to it. Once a session.
+
+    Opens: nothing yet. Cost and errors: those of :func:`dealt_supply`.
+    """
+    supply = dealt_supply(session, channel, recipes)
+    return computation_with(supply, session, channel, recipes)
+
+
+def computation_with(
+    supply: Supply, session: Session, channel: Channel, recipes: Sequence[Recipe]
+) -> PartyComputation:
+    """What a party computes with among the parties of ``channel``, on ``supply`` of ``recipes``."""
+    steps = Steps(session, recipes_digest(recipes))
+    among = session.among_parties(channel)
+    return PartyComputation(session.agreement.parties, among, supply, steps, session.transcript)
 
 
 def agree_recipes(session: SessionId, channel: Channel, digest: bytes) -> None:

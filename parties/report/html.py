@@ -92,6 +92,7 @@ def render_report(
         total=_total(plan),
         parties=_parties(verified),
         members=list(plan.roster),
+        dealer=plan.roster.dealer,
         questions=[_question(plan, answer, truths) for answer in verified.answers],
         coalitions=[_coalition(loss, plan) for loss in plan.coalitions],
         columns=_columns(plan),

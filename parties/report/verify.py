@@ -26,6 +26,7 @@ from mpc.study.canonical import study_from_plain
 from mpc.units import PartyId, RunId, SessionId
 from parties.identity.bundle import check_member
 from parties.identity.certificates import parse_der
+from parties.report.dealing import dealer_warning
 from parties.report.receipt import CONTEXT, Receipt
 
 ROSTER_FILE = "the roster file"
@@ -164,6 +165,7 @@ def verify_receipt(
     look.check(lambda: _signature(receipt, plan))
     look.check(lambda: _certificates(receipt, plan))
     warnings: tuple[str, ...] = (NO_PINS,)
+    shared = dealer_warning(plan.roster)
     if roster_pins is None:
         look.skip("not checked")
     else:
@@ -189,7 +191,7 @@ def verify_receipt(
         started_at=receipt.started_at,
         released_at=receipt.released_at,
         checks=tuple(look.passed),
-        warnings=warnings,
+        warnings=(*warnings, shared) if shared else warnings,
         pinned=roster_pins is not None,
     )
 
@@ -263,15 +265,30 @@ def _pins(plan: Plan, pins: Mapping[PartyId, str], pinned_in: str) -> tuple[str,
             )
     if faults:
         raise IntegrityError("; ".join(faults))
-    coordinator = plan.roster.coordinator.id
-    count = len(plan.roster.parties)
-    if coordinator not in pins:
-        warning = (
-            f"The coordinator {coordinator} is not in {pinned_in}: the times in the receipt "
+    return _pinned(plan.roster, pins, pinned_in)
+
+
+def _pinned(
+    roster: Roster, pins: Mapping[PartyId, str], pinned_in: str
+) -> tuple[str, tuple[str, ...]]:
+    """Who has the pinned keys beside the parties, and a warning for each who is not pinned."""
+    dealer, coordinator = roster.dealer, roster.coordinator
+    who, warnings = [f"all {len(roster.parties)} parties"], []
+    if dealer is not None and dealer.id in pins:
+        who.append("the dealer")
+    elif dealer is not None:
+        warnings.append(
+            f"The dealer {dealer.id} is not in {pinned_in}: who dealt is not shown, and the dealer "
+            "together with any one party reads everything that is compared."
+        )
+    if coordinator.id in pins:
+        who.append("the coordinator")
+    else:
+        warnings.append(
+            f"The coordinator {coordinator.id} is not in {pinned_in}: the times in the receipt "
             "rest on a key that is not pinned. The results do not."
         )
-        return f"all {count} parties have the keys pinned in {pinned_in}", (warning,)
-    return f"all {count} parties and the coordinator have the keys pinned in {pinned_in}", ()
+    return f"{' and '.join(who)} have the keys pinned in {pinned_in}", tuple(warnings)
 
 
 def _times(receipt: Receipt) -> tuple[str, int]:
