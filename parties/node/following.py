@@ -39,6 +39,7 @@ from parties.worker.messages import (
     Failed,
     Listening,
     Message,
+    Stored,
     read_report,
 )
 from parties.worker.order import SessionOrder
@@ -162,7 +163,7 @@ class Following(ABC):
                         run.enter(stage)
                     case Listening() | Confirmation():
                         run.hear(plain)
-                    case Committed() | Dealt():
+                    case Committed() | Dealt() | Stored():
                         problem = None
                         return
                     case Failed(told, where):

@@ -87,6 +87,7 @@ class Studies(Following):
             table=self._catalogue.for_worker(plan.study.table.name),
             ledger=str(self._config.state / LEDGER),
             versions=str(self._config.state / DATABASE),
+            state=str(self._config.state),
             temporary=str(self._folder(run)),
             domain=table.domain,
             partner=plan.roster.coordinator.organization,

@@ -46,8 +46,10 @@ from mpc.session.preparing import Material, MaterialTerms, Prepared
 from mpc.units import RunId
 from parties.database import Database
 from parties.identity.files import make_directory
+from parties.identity.store import Identity
 from parties.prepared.sealed_file import KEY_BYTES, read_parts, write_parts
 from parties.prepared.tables import TABLES
+from parties.system import SystemRandomness, boot_id
 
 FOLDER = "prepared"
 DATABASE = "prepared.db"
@@ -67,6 +69,12 @@ Signature: 8a477f597d28d172789f06886806bc55
 _PARTIAL = ".partial"
 _AGAIN = "propose the plan again, and prepare it anew"
 _UNUSABLE = 0o077  # permission bits of everyone but the owner
+
+
+def open_prepared(state: Path, identity: Identity, clock: Clock) -> PreparedStore:
+    """The store of ``identity``'s party in its folder ``state``, on this boot of the machine."""
+    key = identity.key_for(PURPOSE)
+    return PreparedStore(state, key, boot_id(), clock, SystemRandomness())
 
 
 class PreparedStore:
