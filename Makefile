@@ -40,7 +40,7 @@ bench: $(DEV)
 	$(BIN)/python -m tests.bench.linear
 	PYTHONPATH=tests $(BIN)/python -m tests.bench.kernel
 
-## audit        the long privacy audits
+## audit        the long audits: privacy, the kernel by cases and by seeds, dirty tables, 16 nodes
 audit: $(DEV)
 	$(BIN)/python -m pytest -m long tests/privacy tests/protocol tests/unit/data tests/e2e
 

@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kernel_parties import joined, ring, shares_of
+from kernel_parties import Opened, joined, ring, shares_of
 from numpy.typing import NDArray
-from session_federation import SessionFederation
+from session_federation import PassingTime, SessionFederation, on_the_wall
 
 from mpc.dealing.delivery import recipes_digest
 from mpc.dealing.recipe import Recipe
 from mpc.ports import Channel
 from mpc.protocols.opening import Cost
-from mpc.protocols.party import PartyComputation
+from mpc.protocols.party import PartyComputation, Record
 from mpc.protocols.rehearsal import rehearse
 from mpc.protocols.shares import SharedWords
 from mpc.session.dealing import dealt_supply
@@ -35,6 +35,7 @@ class Dealing:
 
     ends: Ends[Any]
     costs: Mapping[PartyId, Cost]
+    opened: Mapping[PartyId, Opened]
     recipes: tuple[Recipe, ...]
     network: Network
 
@@ -48,6 +49,7 @@ def compute(
     session: Session, channel: Channel, program: Callable[..., Any], recipes: Sequence[Recipe],
     inputs: Sequence[SharedWords], costs: dict[PartyId, Cost],
     among: Callable[[Channel, tuple[PartyId, ...]], Channel] = lambda channel, _peers: channel,
+    record: Record | None = None,
 ) -> Any:  # fmt: skip
     """One party's part of ``program``, after its handshake."""
     supply = dealt_supply(session, channel, recipes)
@@ -57,7 +59,7 @@ def compute(
         among(parties, parties.peers),
         supply,
         Steps(session, recipes_digest(recipes)),
-        session.transcript,
+        record or session.transcript,
     )
     try:
         return program(computation, *inputs)
@@ -72,6 +74,7 @@ def run_dealt(
     faults: Sequence[Fault] = (),
     wait_s: float = 20.0,
     dealt: Callable[[tuple[Recipe, ...]], Sequence[Recipe]] = lambda recipes: recipes,
+    time: PassingTime = on_the_wall,
 ) -> Dealing:
     """Handshake and ``program`` on shares of ``secrets``. ``dealt``: what the dealer plans."""
     federation = SessionFederation(parties, dealer=True)
@@ -79,13 +82,16 @@ def run_dealt(
     rehearsed = rehearse(program, *(each.shape for each in words), parties=parties)
     inputs = [shares_of(each, parties, f"input {at}") for at, each in enumerate(words)]
     pairings, dealer = federation.meeting().pair_dealt()
-    network = federation.network(wait_s=wait_s, faults=faults)
+    network = federation.network(wait_s=wait_s, faults=faults, time=time)
+    opened = {party: Opened() for party in federation.parties}
     costs: dict[PartyId, Cost] = {}
 
     def party(place: int, channel: Channel) -> Any:
         session = pairings[channel.own].confirm(channel)
         own = [SharedWords(shares[place]) for shares in inputs]
-        return compute(session, channel, program, rehearsed.recipes, own, costs)
+        return compute(
+            session, channel, program, rehearsed.recipes, own, costs, record=opened[channel.own]
+        )
 
     def deal(channel: Channel) -> None:
         dealer.confirm(channel).deal(channel, dealt(rehearsed.recipes))
@@ -97,4 +103,5 @@ def run_dealt(
         for place, channel in enumerate(channels)
     }
     tasks[last.own] = lambda: deal(last)
-    return Dealing(together(tasks), costs, rehearsed.recipes, network)
+    ends = together({own: network.until_ended(own, task) for own, task in tasks.items()})
+    return Dealing(ends, costs, opened, rehearsed.recipes, network)

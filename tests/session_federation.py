@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from seeded_randomness import SeededRandomness
@@ -15,9 +15,16 @@ from mpc.session.session import Session
 from mpc.testing.network import Fault, Network
 from mpc.testing.participants import Participant, make_participants, roster_of
 from mpc.testing.sessions import Meeting
+from mpc.testing.simulated import Time, WallTime
 from mpc.units import PartyId, PlanDigest, sha256_hex
 
 COMMITMENT = bytes(range(32))
+PassingTime = Callable[[Sequence[PartyId]], Time]
+"""Makes the time of a network, given who takes part."""
+
+
+def on_the_wall(_linked: Sequence[PartyId]) -> Time:
+    return WallTime()
 
 
 @dataclass(frozen=True)
@@ -56,12 +63,13 @@ class SessionFederation:
         )  # fmt: skip
 
     def network(
-        self, *, wait_s: float = 5.0, faults: Sequence[Fault] = (), dealer: bool = True
-    ) -> Network:
+        self, *, wait_s: float = 5.0, faults: Sequence[Fault] = (), dealer: bool = True,
+        time: PassingTime = on_the_wall,
+    ) -> Network:  # fmt: skip
         """Everyone whom the roster links; without the dealer if it is to have no part."""
         roster = self.plan.roster if dealer else self.plan.roster.without_dealer
         linked = tuple(member.id for member in roster.linked)
-        return Network(linked, wait_s=wait_s, faults=faults)
+        return Network(linked, wait_s=wait_s, faults=faults, time=time(linked))
 
     def sessions(self) -> list[Session]:
         """Confirmed sessions of all parties, in roster order."""

@@ -216,6 +216,8 @@ FUNCTIONS: Mapping[str, Case] = {
     "sigmoid of unscaled scores": Case(lambda i: i.scores.sigmoid(), 5 * ULP),
     "tanh": Case(lambda i: i.x.tanh(), 6 * ULP),
     "erf": Case(lambda i: i.deviations.erf(), 3 * ULP),
+    "sine": Case(lambda i: i.x.sin(), 2 * ULP),
+    "cosine of many turns": Case(lambda i: i.large.cos(), 2 * ULP),
     "softmax": Case(lambda i: i.x.softmax(1), 3 * ULP),
     "softmax along the first axis": Case(lambda i: i.x.softmax(0), 3 * ULP),
     "softmax of unscaled scores": Case(lambda i: i.scores.softmax(0), 3 * ULP),
@@ -261,5 +263,6 @@ GRADIENTS: Mapping[str, Slope] = {
     "power": Slope(lambda i: (i.x / 4).pow(5).mean(), ("x",), 0.01),
     "variance": Slope(lambda i: i.x.var() + i.y.var(1, unbiased=False).sum(), ("x", "y"), 8 * ULP),
     "joined": Slope(lambda i: (i.lib.cat([i.x, i.y])[1:5] * 0.3).sum(), ("x", "y"), 2 * ULP),
+    "circle": Slope(lambda i: (i.x.sin() * i.y.cos()).sum(), ("x", "y"), 4 * ULP),
     "sigmoid": Slope(lambda i: (i.x.sigmoid() * i.y).sum(), ("x", "y"), 0.05),
 }  # fmt: skip

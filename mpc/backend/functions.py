@@ -1,10 +1,8 @@
 """CrypTen's functions of shared numbers: which run as shipped, which are mended, which refused.
 
-The kernel's own take the place of exp, log, reciprocal, sqrt, inv_sqrt, sigmoid, tanh, erf,
-softmax and log_softmax: what each is good for, and what it costs, stands there
+The kernel's own take the place of exp, log, reciprocal, sqrt, inv_sqrt, sin, cos, sigmoid, tanh,
+erf, softmax and log_softmax: what each is good for, and what it costs, stands there
 (:mod:`mpc.protocols.functions`).
-sin and cos run as shipped, on the kernel's products: within [-pi, pi], to about 1 percent, and
-wrong outside without a word (SECURITY.md, H15).
 
 :data:`FUNCTIONS` names what stands in for a function of CrypTen's. To put one of the kernel's in,
 name it there: it takes the tensor and CrypTen's own arguments.
@@ -25,6 +23,7 @@ from mpc.backend.shim import import_crypten
 from mpc.errors import SecretMisuseError
 from mpc.protocols.choose import masked_by
 from mpc.protocols.compare import negative
+from mpc.protocols.functions.circular import cos, sin
 from mpc.protocols.functions.division import reciprocal
 from mpc.protocols.functions.exponential import exp
 from mpc.protocols.functions.fixed import FRACTION_MAX, FRACTION_MIN
@@ -139,6 +138,11 @@ def _by_rows(function: Callable[..., SharedWords]) -> Callable[..., Any]:
     return apply
 
 
+def cosine_and_sine(self: Any) -> tuple[Any, Any]:
+    """Both of :mod:`mpc.protocols.functions.circular`, one after the other. Cost: 4 rounds."""
+    return self.cos(), self.sin()
+
+
 def _random(what: str) -> Callable[..., Any]:
     return refusing(what, "CrypTen draws nothing here; exact samplers are in mpc.privacy")
 
@@ -150,6 +154,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "log": _elementwise(log),
     "sqrt": _elementwise(sqrt),
     "inv_sqrt": _elementwise(inverse_sqrt),
+    "sin": _elementwise(sin),
+    "cos": _elementwise(cos),
+    "cossin": cosine_and_sine,
     "sigmoid": _elementwise(sigmoid),
     "tanh": _elementwise(tanh),
     "erf": _elementwise(erf),

@@ -93,21 +93,13 @@ def dealt_supply(session: Session, channel: Channel, recipes: Sequence[Recipe]) 
     )
 
 
-def dealt_computation(
-    session: Session, channel: Channel, recipes: Sequence[Recipe]
-) -> PartyComputation:
-    """What a party computes with among the parties, ``recipes`` being dealt to it. Once a session.
-
-    Opens: nothing yet. Cost and errors: those of :func:`dealt_supply`.
-    """
-    supply = dealt_supply(session, channel, recipes)
-    return computation_with(supply, session, channel, recipes)
-
-
 def computation_with(
-    supply: Supply, session: Session, channel: Channel, recipes: Sequence[Recipe]
+    session: Session, channel: Channel, recipes: Sequence[Recipe], supply: Supply
 ) -> PartyComputation:
-    """What a party computes with among the parties of ``channel``, on ``supply`` of ``recipes``."""
+    """What a party computes with among the parties, given its ``supply`` of ``recipes``.
+
+    Opens: nothing yet. Cost: none.
+    """
     steps = Steps(session, recipes_digest(recipes))
     among = session.among_parties(channel)
     return PartyComputation(session.agreement.parties, among, supply, steps, session.transcript)

@@ -34,14 +34,12 @@ from mpc.errors import ContractError, IntegrityError, SecretMisuseError
 from mpc.guarded import Guarded
 from mpc.naming import joined, operation_id
 from mpc.ports import Channel
-from mpc.protocols.party import PartyComputation
 from mpc.session.agreement import Agreement, Phase
 from mpc.session.dealing import (
     DIGEST_SIZE,
     OPERATION,
     PURPOSE,
     agree_recipes,
-    computation_with,
     dealing_scope,
     odd_one_out,
 )
@@ -212,17 +210,6 @@ def prepared_supply(
         terms.id,
         KeptCorrections(prepared.corrections) if _is_last(agreement, session.own) else None,
     )
-
-
-def prepared_computation(
-    session: Session, channel: Channel, recipes: Sequence[Recipe], prepared: Prepared
-) -> PartyComputation:
-    """What a party computes with among the parties, on prepared material. Once a session.
-
-    Opens, cost and errors: those of :func:`prepared_supply`.
-    """
-    supply = prepared_supply(session, channel, recipes, prepared)
-    return computation_with(supply, session, channel, recipes)
 
 
 def _terms(agreement: Agreement, own: PartyId, recipes: bytes, material: bytes) -> MaterialTerms:

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from mpc.errors import ContractError, IntegrityError, ParleyError, PeerError
+from mpc.testing.simulated import Time, WallTime
 from mpc.units import PartyId
 
 OPERATION_BYTES = 16
@@ -32,6 +33,7 @@ class FaultKind(StrEnum):
     REPEAT = "repeat"  # arrives twice
     TAMPER = "tamper"  # one bit of it is turned
     CUT = "cut"  # the link ends here, without BYE
+    KILL = "kill"  # its sender ends here, and all links of it
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,13 @@ class Network:
     """Every channel of one session in memory. ``seen`` keeps each message, for wire-taps."""
 
     def __init__(
-        self, parties: Sequence[PartyId], *, wait_s: float = 10.0, faults: Sequence[Fault] = ()
-    ) -> None:
-        """``parties`` in roster order. ``wait_s``: deadline of every receive."""
+        self, parties: Sequence[PartyId], *, wait_s: float = 10.0, faults: Sequence[Fault] = (),
+        time: Time | None = None,
+    ) -> None:  # fmt: skip
+        """``parties`` in roster order. ``wait_s``: deadline of every receive, in ``time``, which
+        passes as on the wall unless told otherwise."""
         self.wait_s = wait_s
+        self.time = time or WallTime()
         self.seen: list[Message] = []
         self.changed = threading.Condition()
         self._faults = {(fault.sender, fault.receiver, fault.index): fault for fault in faults}
@@ -111,6 +116,9 @@ class Network:
         kind = None if fault is None else fault.kind
         if kind is FaultKind.CUT:
             self._cut(sender, receiver)
+            return
+        if kind is FaultKind.KILL:
+            self.kill(sender)
             return
         if kind is FaultKind.DROP:
             return
@@ -147,16 +155,24 @@ class Network:
 
     def _delay(self, line: _Line, delay_s: float) -> None:
         def arrive() -> None:
-            with self.changed:
-                line.delayed = False
-                line.arrived.extend(line.waiting)
-                line.waiting.clear()
-                self.changed.notify_all()
+            line.delayed = False
+            line.arrived.extend(line.waiting)
+            line.waiting.clear()
+            self.changed.notify_all()
 
         line.delayed = True
-        timer = threading.Timer(delay_s, arrive)
-        timer.daemon = True
-        timer.start()
+        self.time.later(self.changed, delay_s, arrive)
+
+    def until_ended(self, own: PartyId, task: Callable[[], Result]) -> Callable[[], Result]:
+        """``task``, after which simulated time does not wait for ``own`` any more."""
+
+        def told() -> Result:
+            try:
+                return task()
+            finally:
+                self.time.ended(self.changed, own)
+
+        return told
 
 
 class MemoryChannel:
@@ -252,7 +268,9 @@ class MemoryChannel:
     def _next(self, sender: PartyId) -> Message:
         line = self._network.line(sender, self._own)
         self._check_open()
-        self._network.changed.wait_for(
+        self._network.time.wait(
+            self._network.changed,
+            self._own,
             lambda: line.arrived or line.over or self._failure or self._closed,
             self._network.wait_s,
         )

@@ -19,12 +19,13 @@ from mpc.plan.programs import recipes_of
 from mpc.ports import Channel, ChargeTerms, Randomness
 from mpc.privacy.budget import Budget
 from mpc.privacy.sampler import NoiseSource
+from mpc.protocols.opening import Computation
 from mpc.questions.answer import Answer
 from mpc.ring.words import from_bytes
 from mpc.secret.reference import ReferenceEngine
 from mpc.session.agreement import BUILD, Agreement
 from mpc.session.approval import Approval
-from mpc.session.dealing import dealt_computation
+from mpc.session.dealing import computation_with, dealt_supply
 from mpc.session.establish import OwnHello, make_hello
 from mpc.session.hello import session_id
 from mpc.session.session import Session
@@ -143,7 +144,6 @@ class InProcessParties:
 
     def _compute(self, session: Session, channel: Channel, source: NoiseSource) -> bytes:
         ledger = self.ledgers[session.own]
-        recipes = recipes_of(self.plan)
         among = session.among_parties(channel)
         tools = Tools(
             engine=ReferenceEngine(session.zero_sharing),
@@ -151,7 +151,7 @@ class InProcessParties:
             ledger=ledger,
             source=source,
             settle=lambda: None,
-            computation=dealt_computation(session, channel, recipes) if recipes else None,
+            computation=self._computation(session, channel),
             agree=lambda: session.exchange_ready(among, session.opening),
             seal=lambda masked: session.seal(
                 session.opening, from_bytes(masked), _COMMITMENT, SOFTWARE
@@ -160,6 +160,13 @@ class InProcessParties:
         )
         table = self._tables[session.own]
         return run_study(self.plan, table, self._terms(session), tools, lambda _stage: None)
+
+    def _computation(self, session: Session, channel: Channel) -> Computation | None:
+        recipes = recipes_of(self.plan)
+        if not recipes:
+            return None
+        supply = dealt_supply(session, channel, recipes)
+        return computation_with(session, channel, recipes, supply)
 
     def _terms(self, session: Session) -> ChargeTerms:
         study = self.plan.study

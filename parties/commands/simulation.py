@@ -61,12 +61,13 @@ def simulate(
                 files, _beside(scenario, "schema.yaml"), _beside(scenario, "policy.yaml")
             )
         with federation:
-            with _saying("starting the parties' nodes", quiet=json):
+            with _saying("starting everyone's servers", quiet=json):
                 federation.start()
             office = Office.open(federation.coordinator_config)
             plan = office.plan(study)
             began = time.monotonic()
-            with StudyProgress(tuple(federation.nodes), quiet=json) as progress:  # type: ignore[arg-type]
+            linked = tuple(member.id for member in plan.roster.linked)
+            with StudyProgress(linked, quiet=json) as progress:
                 finished = office.run(plan, APPROVAL_S, progress.entered, progress.waiting)
             took = time.monotonic() - began
         plain = true_answers(plan, federation) if truth else None

@@ -58,8 +58,9 @@ class Check:
 class Verification:
     """A receipt that holds, and what it says. Made by :func:`verify_receipt` and nothing else.
 
-    ``pinned``: every party's certificates are those of the reader's own pins. Without that
-    the receipt is only known to be consistent, and ``warnings`` says so.
+    ``pinned``: the certificates of every party, and of the dealer if there is one, are those of the
+    reader's own pins. Without that the receipt is only known to be consistent, and ``warnings``
+    says so.
     """
 
     receipt_digest: str
@@ -254,7 +255,7 @@ def _certificates(receipt: Receipt, plan: Plan) -> tuple[str, int]:
 
 def _pins(plan: Plan, pins: Mapping[PartyId, str], pinned_in: str) -> tuple[str, tuple[str, ...]]:
     faults = []
-    for member in plan.roster.parties:
+    for member in plan.roster.linked:
         if member.id not in pins:
             faults.append(f"{member.id}: not in {pinned_in}")
     for member in plan.roster:
@@ -265,30 +266,18 @@ def _pins(plan: Plan, pins: Mapping[PartyId, str], pinned_in: str) -> tuple[str,
             )
     if faults:
         raise IntegrityError("; ".join(faults))
-    return _pinned(plan.roster, pins, pinned_in)
-
-
-def _pinned(
-    roster: Roster, pins: Mapping[PartyId, str], pinned_in: str
-) -> tuple[str, tuple[str, ...]]:
-    """Who has the pinned keys beside the parties, and a warning for each who is not pinned."""
-    dealer, coordinator = roster.dealer, roster.coordinator
-    who, warnings = [f"all {len(roster.parties)} parties"], []
-    if dealer is not None and dealer.id in pins:
+    coordinator = plan.roster.coordinator.id
+    who = [f"all {len(plan.roster.parties)} parties"]
+    if plan.roster.dealer is not None:
         who.append("the dealer")
-    elif dealer is not None:
-        warnings.append(
-            f"The dealer {dealer.id} is not in {pinned_in}: who dealt is not shown, and the dealer "
-            "together with any one party reads everything that is compared."
-        )
-    if coordinator.id in pins:
+    if coordinator in pins:
         who.append("the coordinator")
-    else:
-        warnings.append(
-            f"The coordinator {coordinator.id} is not in {pinned_in}: the times in the receipt "
-            "rest on a key that is not pinned. The results do not."
-        )
-    return f"{' and '.join(who)} have the keys pinned in {pinned_in}", tuple(warnings)
+        return f"{' and '.join(who)} have the keys pinned in {pinned_in}", ()
+    warning = (
+        f"The coordinator {coordinator} is not in {pinned_in}: the times in the receipt "
+        "rest on a key that is not pinned. The results do not."
+    )
+    return f"{' and '.join(who)} have the keys pinned in {pinned_in}", (warning,)
 
 
 def _times(receipt: Receipt) -> tuple[str, int]:

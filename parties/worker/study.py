@@ -23,8 +23,8 @@ from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.protocols.opening import Computation
 from mpc.ring.words import from_bytes
 from mpc.session.agreement import Phase
-from mpc.session.dealing import dealt_computation
-from mpc.session.preparing import prepared_computation
+from mpc.session.dealing import computation_with, dealt_supply
+from mpc.session.preparing import prepared_supply
 from mpc.session.session import Session
 from mpc.units import ProtectedUnit
 from parties.data.table import DuckTable, EngineLimits
@@ -153,11 +153,13 @@ class _Study:
         recipes = recipes_of(self._plan)
         if not recipes:
             return None
-        if self._meeting.phase is not Phase.PREPARED:
-            return dealt_computation(session, channel, recipes)
-        order, clock = self._order, self._ports.clock
-        store = open_prepared(Path(order.state), self._meeting.identity, clock)
-        return prepared_computation(session, channel, recipes, store.take(order.run))
+        if self._meeting.phase is Phase.PREPARED:
+            order, clock = self._order, self._ports.clock
+            store = open_prepared(Path(order.state), self._meeting.identity, clock)
+            supply = prepared_supply(session, channel, recipes, store.take(order.run))
+        else:
+            supply = dealt_supply(session, channel, recipes)
+        return computation_with(session, channel, recipes, supply)
 
     def _table(self, version: RegisteredVersion) -> DuckTable:
         order = self._order

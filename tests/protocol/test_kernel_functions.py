@@ -10,7 +10,7 @@ from kernel_parties import NAMES, run
 from scipy import special
 
 from mpc.errors import ContractError
-from mpc.protocols.functions import division, exponential, logarithm
+from mpc.protocols.functions import circular, division, exponential, logarithm
 from mpc.protocols.functions.division import reciprocal
 from mpc.protocols.functions.fixed import BLOCK_ELEMENTS, Domain
 from mpc.protocols.functions.logarithm import log
@@ -85,6 +85,53 @@ def test_function_with_two_ends_takes_4_rounds(
 def test_scale_that_functions_do_not_work_with_is_refused(fraction: int) -> None:
     with pytest.raises(ContractError, match="fractional bits"):
         run(lambda c, x: sigmoid(c, x, fraction), np.zeros(3, np.int64))
+
+
+CIRCULAR = [(circular.sin, np.sin), (circular.cos, np.cos)]
+
+
+def circular_error(words: np.ndarray, fraction: int) -> np.ndarray:
+    """What its docstring states."""
+    unit = 2.0**-fraction
+    return np.asarray(unit + 2.0**-26 + np.abs(words) * unit * 2.0 ** (fraction - 60))
+
+
+@pytest.mark.parametrize("parties", [2, 3, 5])
+@pytest.mark.parametrize(("program", "exact"), CIRCULAR)
+def test_sine_and_cosine_are_right_over_their_whole_domain_and_stay_within_one(
+    program: Any, exact: Any, parties: int
+) -> None:
+    turns = np.pi * np.arange(12) / 2
+    words = np.concatenate([
+        dense(-8, 8), dense(circular.domain().low, circular.domain().high), around(*turns),
+        around(circular.END)[np.abs(around(circular.END)) <= circular.END << 16],
+    ])  # fmt: skip
+    outputs = run(program, words, parties=parties).outputs
+    errors = np.abs(outputs * UNIT - exact(words * UNIT))
+    assert (errors <= circular_error(words, 16)).all()
+    assert errors.max() < 1.6e-5
+    assert (outputs.min(), outputs.max()) == (-(2**16), 2**16)
+
+
+@pytest.mark.parametrize("fraction", [8, 12, 20, 24])
+@pytest.mark.parametrize(("program", "exact"), CIRCULAR)
+def test_sine_and_cosine_take_other_scales(program: Any, exact: Any, fraction: int) -> None:
+    low, high = circular.domain(fraction).low, circular.domain(fraction).high
+    near = dense(-8, 8, 20_000, fraction)
+    words = np.concatenate([near, dense(low, high, 20_000, fraction), EDGES])
+    outputs = run(lambda c, x: program(c, x, fraction), words).outputs
+    unit = 2.0**-fraction
+    errors = np.abs(outputs * unit - exact(words * unit))
+    assert (errors <= circular_error(words, fraction))[: -len(EDGES)].all()
+    assert np.abs(outputs).max() <= 1 << fraction
+
+
+@pytest.mark.parametrize(("program", "_exact"), CIRCULAR)
+def test_sine_and_cosine_take_2_rounds(program: Any, _exact: Any) -> None:
+    for words in (np.zeros((8, 8), np.int64), RNG.integers(-(2**62), 2**62, (8, 8))):
+        ran = run(program, words)
+        assert ran.outputs.shape == (8, 8)
+        assert ran.costs[NAMES[0]] == Cost(rounds=2, bytes_to_each=64 * 16)
 
 
 @pytest.mark.parametrize("parties", [2, 3, 5])

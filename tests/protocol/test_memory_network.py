@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from channel_contract import STEP, ChannelContract
 
 from mpc.errors import IntegrityError, ParleyError, PeerError
 from mpc.testing.network import (
+    Ends,
     Fault,
     FaultKind,
     MemoryChannel,
@@ -16,6 +18,7 @@ from mpc.testing.network import (
     seeded_fault,
     together,
 )
+from mpc.testing.simulated import SimulatedTime
 from mpc.units import PartyId
 
 A, B, C = PartyId("a"), PartyId("b"), PartyId("c")
@@ -123,6 +126,51 @@ def test_failure_of_one_wakes_everyone_and_blames_whom_it_is_about() -> None:
     )
     blamed = {party: error.party for party, error in ends.errors.items()}  # type: ignore[attr-defined]
     assert blamed == {B: A, C: A}
+
+
+def test_killed_by_a_fault_a_party_ends_at_that_message_and_is_named() -> None:
+    net = network(fault(FaultKind.KILL))
+    net.channels[0].send(B, STEP, b"one")
+    with pytest.raises(PeerError, match="a: was killed"):
+        net.channels[0].send(B, STEP, b"two")
+    with pytest.raises(PeerError, match="a: its connection ended without BYE"):
+        net.channels[2].receive(A, STEP, 3)
+
+
+def simulated(*faults: Fault) -> Network:
+    return Network(PARTIES, wait_s=3600.0, faults=faults, time=SimulatedTime(PARTIES))
+
+
+def receiving(net: Network, *waits: tuple[int, PartyId]) -> Ends[bytes]:
+    """Everyone in a thread; who is not in ``waits`` ends at once."""
+    tasks: dict[PartyId, Callable[[], bytes]] = dict.fromkeys(PARTIES, lambda: b"")
+    for at, sender in waits:
+        channel = net.channels[at]
+        tasks[channel.own] = lambda channel=channel, sender=sender: channel.receive(sender, STEP, 3)
+    return together({own: net.until_ended(own, task) for own, task in tasks.items()})
+
+
+def test_in_simulated_time_a_message_delayed_for_most_of_an_hour_arrives_at_once() -> None:
+    net = simulated(Fault(FaultKind.DELAY, A, B, 0, delay_s=3599.0))
+    net.channels[0].send(B, STEP, b"one")
+    begun = time.monotonic()
+    assert receiving(net, (1, A)).all()[B] == b"one"
+    assert time.monotonic() - begun < 30
+
+
+def test_in_simulated_time_the_deadline_of_an_hour_ends_a_wait_that_nothing_will() -> None:
+    net = simulated(Fault(FaultKind.DELAY, A, B, 0, delay_s=3601.0))
+    net.channels[0].send(B, STEP, b"one")
+    ends = receiving(net, (1, A))
+    assert str(ends.errors[B]) == "PLY-N002: a: sent nothing for 3600 s"
+    assert ends.values == {A: b"", C: b""}
+
+
+def test_in_simulated_time_of_all_that_wait_the_first_in_the_roster_gives_up_in_every_run() -> None:
+    for _ in range(20):
+        ends = receiving(simulated(), (0, B), (1, C), (2, A))
+        assert "b: sent nothing for 3600 s" in str(ends.errors[A])
+        assert {own: error.party for own, error in ends.errors.items()} == {A: B, B: A, C: B}  # type: ignore[attr-defined]
 
 
 def test_seeded_faults_repeat_and_reach_every_kind_and_link() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from receipts import DEALER, Federation, Run, federation, run_of, study
@@ -12,11 +14,12 @@ from report_words import page_words, printed
 from mpc.plan.build import plan_study
 from mpc.questions.mean.declare import Mean
 from mpc.units import PartyId
+from parties.coordinator.agreement import RunAgreement
 from parties.report.dealing import DEALER_POOLS, DEALER_SEES
 from parties.report.html import render_report
 from parties.report.statement import privacy_statement
 from parties.report.tables import plan_document, plan_table
-from parties.report.verify import CheckState, verify_receipt
+from parties.report.verify import CheckState, ReceiptRefused, verify_receipt
 
 LINEAR = "No dealer and no trusted third party takes part."
 SHARED = "The dealer dealing-house is of the same organization as"
@@ -27,7 +30,7 @@ HOUSE = "dealing-house (Dealing House Ltd)"
 def dealt(monkeypatch: pytest.MonkeyPatch) -> Callable[[Federation], Run]:
     """A run of the study whose mean needs a dealer."""
     monkeypatch.setattr(Mean, "needs_dealer", True)
-    return lambda members: run_of(members, study(dealer=DEALER))
+    return lambda members: run_of(members, study(members.parties, dealer=DEALER))
 
 
 @pytest.fixture(scope="module")
@@ -159,15 +162,43 @@ def test_receipt_says_whose_keys_were_compared_the_dealers_too(
     assert check.detail.startswith("all 3 parties and the dealer and the coordinator have")
 
 
-def test_receipt_whose_dealer_is_not_pinned_warns_that_who_dealt_is_not_shown(
+def test_receipt_whose_dealer_is_not_in_the_roster_file_is_refused(
     members: Federation, dealt: Callable[[Federation], Run]
 ) -> None:
     pins = {name: pin for name, pin in members.pins.items() if name != DEALER}
-    verified = verify_receipt(dealt(members).receipt(), pins)
+    with pytest.raises(ReceiptRefused) as refused:
+        verify_receipt(dealt(members).receipt(), pins)
 
-    (warning,) = verified.warnings
-    assert warning.startswith("The dealer dealing-house is not in the roster file")
-    assert verified.pinned
+    (failure,) = refused.value.failures
+    assert (failure.name, failure.detail) == ("roster", "dealing-house: not in the roster file")
+
+
+def test_receipt_of_another_dealer_than_the_pinned_one_is_refused(
+    members: Federation, dealt: Callable[[Federation], Run]
+) -> None:
+    pins = {**members.pins, PartyId(DEALER): "sha256:" + "00" * 32}
+    with pytest.raises(ReceiptRefused, match="dealing-house: its certificates have the fingerp"):
+        verify_receipt(dealt(members).receipt(), pins)
+
+
+def test_receipt_without_the_dealers_hello_is_refused(
+    members: Federation, dealt: Callable[[Federation], Run]
+) -> None:
+    run = dealt(members)
+    without = replace(run, hellos=(*run.hellos[:3], run.hellos[4]))
+    with pytest.raises(ReceiptRefused, match="handshake"):
+        without.verified()
+
+
+def test_run_of_sixteen_parties_and_a_dealer_is_kept_as_agreed_and_verified(
+    tmp_path: Path, dealt: Callable[[Federation], Run]
+) -> None:
+    run = dealt(federation(tmp_path, [f"p-{i}" for i in range(16)]))
+    agreement = RunAgreement(run.plan, run.approvals, run.hellos)
+
+    assert len(agreement.hellos) == 18
+    assert RunAgreement.from_bytes(agreement.to_bytes()) == agreement
+    assert list(run.verified().released) == run.totals
 
 
 def test_plan_with_another_dealer_than_the_receipts_is_another_plan(
