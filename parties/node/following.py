@@ -113,11 +113,12 @@ class Following(ABC):
         if not run.claim_connect():
             raise IntegrityError("this run was connected before")
         direct = {each.party for each in request.addresses if each.direct}
+        present = run.phase.present(run.plan.roster)
         message = Connect(
             addresses={PartyId(each.party): each.address for each in request.addresses},
             hellos=tuple(request.hellos),
             confirmation=request.confirmation,
-            direct=all(member.id in direct for member in run.plan.roster.linked),
+            direct=all(member.id in direct for member in present.linked),
         )
         lane = "direct" if message.direct and self._exchange.direct else "gRPC"
         _log.info("run %s meets its peers on the %s lane", run.id[:12], lane)

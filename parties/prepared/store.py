@@ -31,7 +31,7 @@ import contextlib
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -74,16 +74,17 @@ _UNUSABLE = 0o077  # permission bits of everyone but the owner
 def open_prepared(state: Path, identity: Identity, clock: Clock) -> PreparedStore:
     """The store of ``identity``'s party in its folder ``state``, on this boot of the machine."""
     key = identity.key_for(PURPOSE)
-    return PreparedStore(state, key, boot_id(), clock, SystemRandomness())
+    return PreparedStore(state, key, boot_id, clock, SystemRandomness())
 
 
 class PreparedStore:
     """Prepared material of one party. For several processes of it at once. Files have mode 0600."""
 
     def __init__(
-        self, state: Path, identity_key: bytes, boot: str, clock: Clock, randomness: Randomness
-    ) -> None:
-        """``identity_key``: 32 bytes, for :data:`PURPOSE` alone. ``boot``: names the machine's.
+        self, state: Path, identity_key: bytes, boot: Callable[[], str], clock: Clock,
+        randomness: Randomness,
+    ) -> None:  # fmt: skip
+        """``identity_key``: 32 bytes, for :data:`PURPOSE` alone. ``boot`` names the machine's.
 
         Raises UsageError if others may enter the folder, StorageError if the database fails.
         """
@@ -172,7 +173,7 @@ class PreparedStore:
         return self._folder / (run + ending)
 
     def _file_key(self, run: RunId, key: bytes) -> bytes:
-        info = joined(PURPOSE.encode(), run.encode(), self._boot.encode())
+        info = joined(PURPOSE.encode(), run.encode(), self._boot().encode())
         derivation = HKDF(SHA256(), KEY_BYTES, salt=None, info=info)
         return derivation.derive(joined(key, self._identity_key))
 
@@ -192,7 +193,7 @@ class PreparedStore:
             _sync_folder(self._folder)
             connection.execute(
                 "INSERT INTO material VALUES (?, ?, ?, ?, 'stored', ?, ?, ?, NULL)",
-                (terms.run, terms.id.hex(), self._boot, size, key, self._clock.unix_s(),
+                (terms.run, terms.id.hex(), self._boot(), size, key, self._clock.unix_s(),
                  expires_unix_s),
             )  # fmt: skip
 
@@ -204,8 +205,9 @@ class PreparedStore:
                 size, key, material_id = self._usable(connection, run)
             except IntegrityError as error:
                 fault = error
+            marked = _mark_consumed(connection, "run = ?", run, self._clock.unix_s())
+            if fault is not None and marked:  # else whoever marked it is about to open its file
                 self._path(run).unlink(missing_ok=True)
-            _mark_consumed(connection, "run = ?", run, self._clock.unix_s())
         return key, size, material_id, fault
 
     def _usable(self, connection: sqlite3.Connection, run: RunId) -> tuple[int, bytes, str]:
@@ -221,7 +223,7 @@ class PreparedStore:
             raise IntegrityError("what was prepared for this run was used, or is over", hint=_AGAIN)
         if expires_unix_s <= self._clock.unix_s():
             raise IntegrityError("what was prepared for this run has expired", hint=_AGAIN)
-        if boot != self._boot:
+        if boot != self._boot():
             raise IntegrityError(
                 "the machine was started anew since this run was prepared, so it may be a copy",
                 hint=_AGAIN,
@@ -264,13 +266,14 @@ class PreparedStore:
 
 def _mark_consumed(
     connection: sqlite3.Connection, which: str, value: str | int, now_unix_s: int
-) -> None:
+) -> int:
     connection.execute("PRAGMA secure_delete=ON")  # the key's bytes are overwritten with zeros
-    connection.execute(
+    marked = connection.execute(
         "UPDATE material SET state = 'consumed', key = NULL, consumed_unix_s = ?"  # noqa: S608
         f" WHERE state = 'stored' AND {which}",
         (now_unix_s, value),
     )
+    return marked.rowcount
 
 
 def _runs(connection: sqlite3.Connection) -> list[RunId]:

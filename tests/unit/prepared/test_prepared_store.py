@@ -381,6 +381,7 @@ def test_files_put_back_from_a_copy_are_refused(store: PreparedStore, tmp_path: 
     shutil.copy2(tmp_path / "copy" / RUN, file_of(tmp_path))
     with pytest.raises(IntegrityError, match=USED):
         store.take(RUN)
+    store.clear()
     assert consumed(tmp_path)
 
 
