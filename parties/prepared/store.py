@@ -31,7 +31,7 @@ import contextlib
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -58,6 +58,8 @@ PURPOSE = "parley/prepared/v1"
 
 STORED_MAX = 100
 """Materials at once, of all coordinators."""
+STORED_BYTES_MAX = 64 << 30
+"""Of all of them together."""
 
 TAG = "CACHEDIR.TAG"
 TAG_TEXT = """\
@@ -104,11 +106,11 @@ class PreparedStore:
         """Store ``prepared``, taking its corrections as they come. On disk when this returns.
 
         Spends the material. Raises IntegrityError if the run was prepared before, also if that was
-        used, Busy if too many are stored, StorageError if the disk fails, and what the corrections
-        raise. Nothing is stored then.
+        used, Busy if too many are stored or too much, StorageError if the disk fails, and what the
+        corrections raise. Nothing is stored then.
         """
         terms = prepared.material.terms
-        self._check_room(terms.run)
+        room = self._room(terms.run)
         key = self._randomness.random_bytes(KEY_BYTES)
         partial = self._path(terms.run, _PARTIAL)
         with _named_failures(partial):
@@ -116,7 +118,7 @@ class PreparedStore:
             try:
                 with file:
                     parts = chain([prepared.material.to_bytes()], prepared.corrections)
-                    write_parts(file, self._file_key(terms.run, key), parts)
+                    write_parts(file, self._file_key(terms.run, key), _within(room, parts))
                     file.flush()
                     os.fsync(file.fileno())
                     size = file.tell()
@@ -177,12 +179,17 @@ class PreparedStore:
         derivation = HKDF(SHA256(), KEY_BYTES, salt=None, info=info)
         return derivation.derive(joined(key, self._identity_key))
 
-    def _check_room(self, run: RunId) -> None:
+    def _room(self, run: RunId) -> int:
+        """How many bytes a run that was not prepared before may take."""
         with self._database.transaction() as connection:
             self._consume_expired(connection)
             _check_new(connection, run)
-            if len(_runs(connection)) >= STORED_MAX:
-                raise Busy(f"{STORED_MAX} prepared runs wait here already")
+            count, size = connection.execute(
+                "SELECT count(*), total(size_bytes) FROM material WHERE state = 'stored'"
+            ).fetchone()
+        if count >= STORED_MAX:
+            raise Busy(f"{STORED_MAX} prepared runs wait here already")
+        return STORED_BYTES_MAX - int(size)
 
     def _add(self, terms: MaterialTerms, key: bytes, size: int, expires_unix_s: int) -> None:
         """The file gets its name within the transaction that makes its row: both, or no row."""
@@ -262,6 +269,14 @@ class PreparedStore:
             file.close()
             raise
         return file
+
+
+def _within(room: int, parts: Iterable[bytes]) -> Iterator[bytes]:
+    for part in parts:
+        room -= len(part)
+        if room < 0:
+            raise Busy(f"prepared runs take {STORED_BYTES_MAX >> 30} GiB here at most")
+        yield part
 
 
 def _mark_consumed(

@@ -10,10 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from crash_points import Fate, Point
 from federation import Consortium, build, serving
 
 from mpc.canonical import canonical_bytes
-from mpc.errors import IntegrityError, ParleyError, StorageError
+from mpc.errors import IntegrityError, StorageError
 from mpc.outcome import combine_shares, decode_totals
 from mpc.plan.model import Plan
 from mpc.ports import ChargeState
@@ -223,13 +224,27 @@ def test_dealer_lost_while_it_prepares_leaves_nothing_and_the_run_may_go_on_with
     dealt: Consortium,
 ) -> None:
     run, before = Run(dealt), dealt.ledgers()
-    started = [run.start(Phase.PREPARING, PartyId(party)) for party in PARTIES]
-    assert {said.run for said in started} == {run.id}
-    for party in PARTIES:
-        with dealt.client(party) as client:
-            client.cancel(run.id, "the dealer was lost")
+    dealt.crash(HOUSE, Point.CORRECT, Fate.WORKER_KILLED)
+    problems = run.go(Phase.PREPARING)
+    assert dealt.crashed(HOUSE)
+    assert problems[PartyId("charlie")].party == HOUSE
+    assert "charlie" not in run.holders()
+    assert dealt.ledgers() == before
+    dealt.mend()
+    with pytest.raises(IntegrityError, match="charlie: nothing is prepared here for this run"):
+        run.start(Phase.PREPARED, PartyId("charlie"))
+    assert run.go(Phase.WHOLE) == {}
+    assert run.shares()
+
+
+def test_preparing_that_is_called_off_leaves_nothing_and_costs_nothing(dealt: Consortium) -> None:
+    run, before = Run(dealt), dealt.ledgers()
+    for member in (*PARTIES, HOUSE):
+        assert run.start(Phase.PREPARING, PartyId(member)).run == run.id
+        with pytest.raises(IntegrityError, match=f"{member}: this run was started before"):
+            run.start(Phase.WHOLE, PartyId(member))
+        with dealt.client(member) as client:
+            client.cancel(run.id, "called off")
     assert run.holders() == []
     assert dealt.ledgers() == before
     assert run.go(Phase.WHOLE) == {}
-    with pytest.raises(ParleyError):
-        run.start(Phase.PREPARED, PartyId("alpha"))
