@@ -127,13 +127,12 @@ class InProcessParties:
             finally:
                 channel.close()
 
-        dealer = self.plan.study.dealer
-        messages = together(
-            {
-                hello.own: partial(deal if hello.own == dealer else take_part, hello)
-                for hello in hellos[:-1]
-            }
-        ).all()
+        tasks = {
+            hello.own: partial(deal if hello.own == self.plan.study.dealer else take_part, hello)
+            for hello in hellos[:-1]
+        }
+        ended = together(tasks).all()
+        messages = {party: ended[party] for party in hellos[-1].agreement.parties}
         return self._combined(hellos[-1].agreement, said, messages, network)
 
     def _hello(
