@@ -39,6 +39,7 @@ from parties.worker.messages import (
     Failed,
     Listening,
     Message,
+    Stored,
     read_report,
 )
 from parties.worker.order import SessionOrder
@@ -114,11 +115,12 @@ class Following(ABC):
         if not run.claim_connect():
             raise IntegrityError("this run was connected before")
         direct = {each.party for each in request.addresses if each.direct}
+        present = run.phase.present(run.plan.roster)
         message = Connect(
             addresses={PartyId(each.party): each.address for each in request.addresses},
             hellos=tuple(request.hellos),
             confirmation=request.confirmation,
-            direct=all(member.id in direct for member in run.plan.roster.linked),
+            direct=all(member.id in direct for member in present.linked),
         )
         lane = "direct" if message.direct and self._exchange.direct else "gRPC"
         _log.info("run %s meets its peers on the %s lane", run.id[:12], lane)
@@ -164,7 +166,7 @@ class Following(ABC):
                         run.enter(stage)
                     case Listening() | Confirmation():
                         run.hear(plain)
-                    case Committed() | Dealt():
+                    case Committed() | Dealt() | Stored():
                         problem = None
                         return
                     case Failed(told, where):
