@@ -27,7 +27,7 @@ from parties.worker.pipe import Pipe
 COUNT = 100_000
 FAULT = os.environ.get("PARLEY_TEST_DEALING", "")
 AT = 2
-THINKS_S = 9
+THINKS_S = 11
 
 
 class Faulty:

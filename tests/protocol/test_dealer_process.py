@@ -145,11 +145,11 @@ def test_a_dealer_waits_for_the_last_party_as_long_as_its_file_says_and_names_it
 
 
 @BOTH_LANES
-def test_a_dealer_that_lives_and_deals_nothing_is_named_by_all_after_the_parties_own_wait(
+def test_a_dealer_that_lives_and_deals_nothing_is_named_by_all_before_they_lose_patience(
     tmp_path: Path, direct: bool
 ) -> None:
-    """Two parties wait for the last one, which waits for the dealer: longer, as it began before."""
-    dealt = waiting(tmp_path, direct, dealer_s=3600, party_s=5)
+    """Others wait for the last party, which waits for the dealer: three quarters of their time."""
+    dealt = waiting(tmp_path, direct, dealer_s=3600, party_s=8)
     try:
         dealt.start_dealer("thinks")
 
@@ -157,7 +157,7 @@ def test_a_dealer_that_lives_and_deals_nothing_is_named_by_all_after_the_parties
 
         assert {end["party"] for end in ends.values()} == {DEALER}
         last = list(ends.values())[-1]
-        assert last["message"].endswith("dealing-house: sent nothing for 5 s")
+        assert last["message"].endswith("dealing-house: sent nothing for 6 s")
         assert not list(dealt.root.glob("*.npy"))
     finally:
         dealt.close()
