@@ -1,9 +1,10 @@
-"""A linear study at one party, stage by stage. A newcomer starts here.
+"""A study at one party, stage by stage. A newcomer starts here.
 
 reservation on disk → bounded sums of the registered table (the owner's engine) → shares of the
-total → own noise on the own share, for the charge → READY of all → commit and masked share into the
-outbox. Only the sum of all parties' masked shares means anything, and that is the noised result;
-adding up and decoding is :mod:`mpc.outcome`, at the recipients.
+total → own noise on the own share, for the charge → what a search finds in that, on shares → READY
+of all → commit and masked share into the outbox. Only the sum of all parties' masked shares means
+anything, and that is the noised result; adding up and decoding is :mod:`mpc.outcome`, at the
+recipients.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from enum import StrEnum
 from mpc.plan.model import Plan
 from mpc.ports import ChargeTerms, Ledger
 from mpc.privacy.budget import Budget
+from mpc.privacy.derivation import derive_released
 from mpc.privacy.noise import add_noise
 from mpc.privacy.sampler import NoiseSource
+from mpc.protocols.opening import Computation
 from mpc.questions.local import local_sums
 from mpc.release import open_noised
 from mpc.secret.engine import Engine
@@ -31,24 +34,31 @@ class Stage(StrEnum):
     BOUND = "bound"
     SHARE = "share"
     NOISE = "noise"
+    DERIVE = "derive"
     AGREE = "agree"
     RELEASE = "release"
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What a study needs at one party. ``agree`` returns when every peer is READY."""
+    """What a study needs at one party. ``agree`` returns when every peer is READY.
+
+    ``settle`` returns at a time that tells nobody how long rows and noise took. ``computation`` is
+    what a search runs in; None where the plan has nothing dealt.
+    """
 
     engine: Engine
     budget: Budget
     ledger: Ledger
     source: NoiseSource
+    settle: Callable[[], None]
+    computation: Computation | None
     agree: Callable[[], None]
     seal: Callable[[bytes], bytes]  # masked share → signed message
     opening: bytes  # 16 bytes: names the one opening of this session
 
 
-def run_linear(
+def run_study(
     plan: Plan,
     table: BoundedTable,
     terms: ChargeTerms,
@@ -58,8 +68,9 @@ def run_linear(
     """Run this party's part of ``plan`` and return its committed message.
 
     Opens: this party's noised, masked share, to the coordinator, through the outbox.
-    Cost: one READY to each peer and back (1 round); the message has 8 bytes a released integer.
-    Raises what its stages raise; before the commit nothing has left. From the reservation until the
+    Cost: one READY to each peer and back (1 round), and what the plan computes on shares before;
+    the message has 8 bytes a released integer. Raises what its stages raise; before the commit
+    nothing but masked values has left. From the reservation until the
     part is marked computed, this party talks to nobody: who sees it fail then saw its rows' doing,
     and the charge is kept (:meth:`mpc.ports.Ledger.fail`).
     """
@@ -73,7 +84,10 @@ def run_linear(
     entered(Stage.NOISE)
     noised = add_noise(secret, charge, tools.source, tools.engine)
     tools.ledger.mark_computed(terms.run)
+    entered(Stage.DERIVE)
+    tools.settle()
+    released = derive_released(noised, plan, tools.engine, tools.computation)
     entered(Stage.AGREE)
     tools.agree()
     entered(Stage.RELEASE)
-    return open_noised(noised, tools.engine, tools.ledger, tools.opening, tools.seal)
+    return open_noised(released, tools.engine, tools.ledger, tools.opening, tools.seal)

@@ -56,12 +56,12 @@ def _answer(plan: Plan, question: PlannedQuestion, totals: Sequence[int]) -> Ans
     declared = plan.study.questions[question.name]
     columns = plan.study.table.columns
     layout = question.layout
-    variances = tuple(block.total_variance for block in question.blocks)
+    variances = tuple(block.total_variance for block in question.blocks[: layout.released])
     cells: list[Cell] = []
     for index, labels in enumerate(_labels(layout)):
         integers = tuple(
             totals[question.offset + block * layout.cells + index]
-            for block in range(len(layout.blocks))
+            for block in range(layout.released)
         )
         released = ReleasedCell(integers=integers, variances=variances)
         cells.append(Cell(labels=labels, estimates=decode_cell(declared, columns, released)))
@@ -97,8 +97,12 @@ def _warnings(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def _check_range(question: PlannedQuestion, totals: Sequence[int]) -> None:
-    start = question.offset
-    for block in question.blocks:
+    start, layout = question.offset, question.layout
+    if layout.search is not None:
+        ends = totals[start + layout.cells : start + question.size]
+        if not all(0 <= end < 1 << layout.search.levels for end in ends):
+            raise IntegrityError(f"{question.name}: a search ended nowhere; a party deviated")
+    for block in question.summed:
         high = block.sum_max + block.noise_max
         low = -high if block.block.signed else -block.noise_max
         if not all(low <= total <= high for total in totals[start : start + block.cells]):

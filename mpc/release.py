@@ -10,13 +10,13 @@ from mpc.errors import SecretMisuseError
 from mpc.ports import Ledger
 from mpc.ring.words import to_bytes
 from mpc.secret.engine import Engine
-from mpc.secret.sealed import NoisedStatistic
+from mpc.secret.sealed import Releasable
 
 OPENING_BYTES = 16
 
 
 def open_noised(
-    noised: NoisedStatistic,
+    noised: Releasable,
     engine: Engine,
     ledger: Ledger,
     opening: bytes,

@@ -195,15 +195,25 @@ class Roster:
 def dealer_shares_organization(roster: Roster) -> bool:
     """Whether the dealer belongs to a party's or the coordinator's organization. False without one.
 
+    Opens: nothing.
+    """
+    return bool(dealer_colleagues(roster))
+
+
+def dealer_colleagues(roster: Roster) -> tuple[Member, ...]:
+    """The parties and the coordinator, if it is, of the dealer's organization; () without a dealer.
+
     Who pools what that dealer and that party know reads everything that is multiplied or compared.
     Names are compared as :func:`same_organization` does: it finds what is plain to see, and no
     more. Opens: nothing.
     """
     dealer = roster.dealer
-    return dealer is not None and any(
-        same_organization(dealer.organization, member.organization)
+    if dealer is None:
+        return ()
+    return tuple(
+        member
         for member in roster
-        if member != dealer
+        if member != dealer and same_organization(dealer.organization, member.organization)
     )
 
 

@@ -7,7 +7,7 @@ pinned by id and fingerprint, and nobody else is heard.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,6 +25,7 @@ from parties.identity.probe import split_address
 from parties.yaml_files import FAMILY, Misfit, read_yaml
 
 TABLES_MAX = 100
+DEALERS_MAX = 16  # known to one coordinator; a study has one at most
 PINNED = "101"
 OWN = "102"
 RANGE = "103"
@@ -104,7 +105,7 @@ class _NodeFile(ServerFile):
     workers: Workers = Workers()
 
 
-class _Party(Frozen):
+class _Listed(Frozen):
     address: Address
     fingerprint: Fingerprint
 
@@ -115,8 +116,11 @@ class _CoordinatorFile(Frozen):
     identity: PathText
     state: PathText
     parties: Annotated[
-        dict[Identifier, _Party], Field(min_length=PARTIES_MIN, max_length=16 * PARTIES_MAX)
+        dict[Identifier, _Listed], Field(min_length=PARTIES_MIN, max_length=16 * PARTIES_MAX)
     ]
+    dealers: Annotated[dict[Identifier, _Listed], Field(max_length=DEALERS_MAX)] = Field(
+        default_factory=dict
+    )
     keepalive_s: Annotated[int, Field(ge=1, le=600)] = 3
     timeout_s: Annotated[int, Field(ge=1, le=600)] = 4
 
@@ -134,7 +138,7 @@ HINTS = {
     "policy": "the policy file, as policy.yaml",
     "coordinators": "[study-office], those of the peers who may propose studies",
     "peers": "id: fingerprint of everybody this node talks to; parley pki trust --config adds one",
-    "fingerprint": "sha256:… of a party; parley pki trust --config writes it",
+    "fingerprint": "sha256:… of a participant; parley pki trust --config writes it",
     "ports": "[first, last], both included",
     "host": "the name or address that peers dial",
     "schema_file": "the table's schema, as visits.schema.yaml",
@@ -175,8 +179,8 @@ class NodeConfig:
 
 
 @dataclass(frozen=True)
-class PartyAddress:
-    """Where the coordinator reaches a party, and the fingerprint it must have."""
+class MemberAddress:
+    """Where the coordinator reaches a party or dealer, and the fingerprint it must have."""
 
     address: str
     fingerprint: str
@@ -190,14 +194,20 @@ class CoordinatorConfig:
     id: PartyId
     identity: Path
     state: Path
-    parties: Mapping[PartyId, PartyAddress]
+    parties: Mapping[PartyId, MemberAddress]
+    dealers: Mapping[PartyId, MemberAddress]
     keepalive_s: int
     timeout_s: int
 
     @property
+    def members(self) -> dict[PartyId, MemberAddress]:
+        """Everyone this coordinator calls: parties, then dealers."""
+        return {**self.parties, **self.dealers}
+
+    @property
     def pins(self) -> dict[PartyId, str]:
-        """id -> fingerprint of every party."""
-        return {party: entry.fingerprint for party, entry in self.parties.items()}
+        """id -> fingerprint of every party and dealer."""
+        return {member: entry.fingerprint for member, entry in self.members.items()}
 
 
 def load_node_config(path: Path) -> NodeConfig:
@@ -246,13 +256,18 @@ def load_coordinator_config(path: Path) -> CoordinatorConfig:
         id=PartyId(said.coordinator),
         identity=folder / said.identity,
         state=folder / said.state,
-        parties={
-            PartyId(party): PartyAddress(entry.address, entry.fingerprint)
-            for party, entry in said.parties.items()
-        },
+        parties=_addresses(said.parties),
+        dealers=_addresses(said.dealers),
         keepalive_s=said.keepalive_s,
         timeout_s=said.timeout_s,
     )
+
+
+def _addresses(listed: Mapping[str, _Listed]) -> dict[PartyId, MemberAddress]:
+    return {
+        PartyId(member): MemberAddress(entry.address, entry.fingerprint)
+        for member, entry in listed.items()
+    }
 
 
 def check_kind(path: Path, key: str, wanted: str) -> None:
@@ -292,7 +307,7 @@ def server_misfits(said: ServerFile, own: str, role: str) -> Iterator[Misfit]:
             )
     if own in said.peers:
         yield Misfit(OWN, ("peers", own), f"this {role} itself", "other participants only")
-    yield from _shared_pins(said.peers, "peers")
+    yield from _shared_pins((("peers", peer), pin) for peer, pin in said.peers.items())
     first, last = said.exchange.ports
     if first > last:
         yield Misfit(RANGE, ("exchange", "ports"), "ports run backwards", "[first, last]")
@@ -309,21 +324,28 @@ def server_misfits(said: ServerFile, own: str, role: str) -> Iterator[Misfit]:
 
 
 def _coordinator_misfits(said: _CoordinatorFile) -> Iterator[Misfit]:
-    if said.coordinator in said.parties:
-        yield Misfit(OWN, ("parties", said.coordinator), "the coordinator itself", "parties only")
-    pins = {party: entry.fingerprint for party, entry in said.parties.items()}
-    yield from _shared_pins(pins, "parties")
+    blocks = {"parties": said.parties, "dealers": said.dealers}
+    for key, listed in blocks.items():
+        if said.coordinator in listed:
+            yield Misfit(OWN, (key, said.coordinator), "the coordinator itself", f"{key} only")
+    for dealer in said.dealers:
+        if dealer in said.parties:
+            yield Misfit(OWN, ("dealers", dealer), "a party too", "an id of its own")
+    yield from _shared_pins(
+        ((key, member), entry.fingerprint)
+        for key, listed in blocks.items()
+        for member, entry in listed.items()
+    )
     yield from _shared_folders(said.identity, said.state)
 
 
-def _shared_pins(pins: Mapping[str, str], key: str) -> Iterator[Misfit]:
+def _shared_pins(pins: Iterable[tuple[tuple[str, str], str]]) -> Iterator[Misfit]:
+    """``pins``: the place of each and its fingerprint."""
     owners: dict[str, str] = {}
-    for peer, pin in pins.items():
+    for place, pin in pins:
         if pin in owners:
-            yield Misfit(
-                PINNED, (key, peer), f"the fingerprint of {owners[pin]}", "one fingerprint each"
-            )
-        owners.setdefault(pin, peer)
+            yield Misfit(PINNED, place, f"the fingerprint of {owners[pin]}", "one fingerprint each")
+        owners.setdefault(pin, place[-1])
 
 
 def _shared_folders(identity: str, state: str) -> Iterator[Misfit]:

@@ -76,6 +76,12 @@ approval: manual
 #partners: [Northern University]
 #recipients: [coordinator]
 
+# Who may deal the randomness that some questions compare secrets with. The dealer sees no data, but
+# whoever has what it and any one party know reads all that is compared. One of a participant's own
+# organization is refused, also by its name here, unless the second setting says true.
+#dealers: [dealing-house]
+#dealer_organization_shared: false
+
 # For what, and which kinds of question for it.
 #purposes:
 #  health-services-research:
@@ -202,6 +208,13 @@ state: state # what became of every study, and its receipt
 # Where each party's node listens, and the fingerprint it must have. Fingerprints are written by
 # parley pki trust --config, once they were compared by another way.
 parties:{parties}
+
+# The same of each dealer, for studies that name one. Its organization is nobody else's.
+dealers:{dealers}
+
+# How long a silence may last: who is frozen is noticed after keepalive_s + timeout_s.
+#keepalive_s: 3
+#timeout_s: 4
 """
 
 
@@ -289,9 +302,20 @@ def column_names(headers: Sequence[str]) -> Mapping[str, str]:
     return names
 
 
-def coordinator_text(*, coordinator: str, addresses: Mapping[str, str]) -> str:
-    """``coordinator.yaml``, its parties without fingerprints: it is not used before they have."""
-    parties = "".join(
-        f"\n  {party}:\n    address: {json.dumps(address)}" for party, address in addresses.items()
+def coordinator_text(
+    *, coordinator: str, parties: Mapping[str, str], dealers: Mapping[str, str]
+) -> str:
+    """``coordinator.yaml``, of addresses without fingerprints: it is not used before they have."""
+    return _COORDINATOR.format(
+        coordinator=coordinator, parties=_listed(parties), dealers=_listed(dealers)
     )
-    return _COORDINATOR.format(coordinator=coordinator, parties=parties or " {}")
+
+
+def _listed(addresses: Mapping[str, str]) -> str:
+    return (
+        "".join(
+            f"\n  {member}:\n    address: {json.dumps(address)}"
+            for member, address in addresses.items()
+        )
+        or " {}"
+    )

@@ -22,6 +22,7 @@ from parties.identity import files
 
 LINE_WIDTH = 4096  # no fingerprint is ever broken in two
 Block = MutableMapping[str, Any]
+_LISTS = {Role.PARTY: "parties", Role.DEALER: "dealers"}  # in a coordinator's file
 
 
 def check_identity(file: Path, directory: Path) -> None:
@@ -52,7 +53,7 @@ def pin(file: Path, member: Member) -> None:
             raise UsageError(f"{file} is {member.id}'s own; nobody pins itself")
         path, key = _peer_place(file, said, member)
     else:
-        path, key = _party_place(file, said, member)
+        path, key = _listed_place(file, said, member)
     block = _block_at(said, path)
     if _is_pinned(file, block.get(key), member):
         return
@@ -144,17 +145,19 @@ def _peer_place(file: Path, said: Block, member: Member) -> tuple[tuple[str, ...
     return ("peers",), str(member.id)
 
 
-def _party_place(file: Path, said: Block, member: Member) -> tuple[tuple[str, ...], str]:
-    if member.role is not Role.PARTY:
-        raise UsageError(f"{member.id} is a {member.role.value}; {file} lists parties only")
-    parties = said.get("parties")
-    entry = parties.get(member.id) if isinstance(parties, MutableMapping) else None
+def _listed_place(file: Path, said: Block, member: Member) -> tuple[tuple[str, ...], str]:
+    block = _LISTS.get(member.role)
+    if block is None:
+        what = f"{member.id} is a {member.role.value}; {file} lists parties and dealers only"
+        raise UsageError(what)
+    listed = said.get(block)
+    entry = listed.get(member.id) if isinstance(listed, MutableMapping) else None
     if not isinstance(entry, MutableMapping):
         raise UsageError(
             f"{file} has no address of {member.id}",
-            hint=f"write it under parties: {member.id}: {{address: host:port}}",
+            hint=f"write it under {block}: {member.id}: {{address: host:port}}",
         )
-    return ("parties", str(member.id)), "fingerprint"
+    return (block, str(member.id)), "fingerprint"
 
 
 def _is_pinned(file: Path, pinned: object, member: Member) -> bool:

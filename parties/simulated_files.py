@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -27,6 +27,7 @@ LIFETIME_STUDIES = 4
 """A simulated domain's epsilon, in studies like the one simulated."""
 
 EXCHANGE_PORTS = 16
+DEALER_WAIT_S = 3600  # parties may compute for so long between two things they are dealt
 PORT_FIRST, PORT_LAST = 20_000, 32_000  # below what systems hand out by themselves
 LOOPBACK = "127.0.0.1"
 COORDINATOR = "coordinator"
@@ -79,7 +80,7 @@ def policy_for(study: Study) -> str:
         "epsilon": _number(min(study.privacy.epsilon * LIFETIME_STUDIES, Decimal(100))),
     }
     uses = {name: sorted(use.value for use in used) for name, used in columns_of_study(study)}
-    content = {
+    content: dict[str, Any] = {
         "version": 1,
         "owner": {"name": "Simulated owner", "email": "owner@simulation.example"},
         "approval": "automatic",
@@ -102,23 +103,19 @@ def policy_for(study: Study) -> str:
         },
         "budget_published": True,
     }
+    if study.dealer is not None:
+        content["dealers"] = [study.dealer]
     return _yaml(content, "Derived from the scenario: a simulated owner allows what it asks.")
 
 
 def node_file(study: Study, party: str, pins: Mapping[str, str]) -> str:
     """The node file of a simulated party, on free loopback ports."""
-    first = free_ports(EXCHANGE_PORTS + 1)
     table = study.table.name
     content = {
         "version": 1,
         "party": party,
-        "listen": f"{LOOPBACK}:{first}",
-        "identity": "identity",
-        "state": "state",
+        **_served(party, pins),
         "policy": "policy.yaml",
-        "coordinators": [COORDINATOR],
-        "peers": {peer: pin for peer, pin in pins.items() if peer != party},
-        "exchange": {"host": LOOPBACK, "ports": [first + 1, first + EXCHANGE_PORTS]},
         "tables": {
             table: {
                 "schema_file": f"{table}.schema.yaml",
@@ -130,18 +127,52 @@ def node_file(study: Study, party: str, pins: Mapping[str, str]) -> str:
     return _yaml(content, "A simulated party.")
 
 
-def coordinator_file(addresses: Mapping[str, str], pins: Mapping[str, str]) -> str:
-    """The coordinator's file: where each party is and who it must be."""
-    parties = {
-        party: {"address": address, "fingerprint": pins[party]}
-        for party, address in addresses.items()
+def dealer_file(dealer: str, organizations: Sequence[str], pins: Mapping[str, str]) -> str:
+    """The file of a simulated dealer that deals for ``organizations``, on free loopback ports."""
+    content = {
+        "version": 1,
+        "dealer": dealer,
+        **_served(dealer, pins, wait_s=DEALER_WAIT_S),
+        "organizations": list(organizations),
     }
+    return _yaml(content, "A simulated dealer.")
+
+
+def _served(own: str, pins: Mapping[str, str], **exchange: int) -> dict[str, Any]:
+    """What every file of a participant that serves says."""
+    first = free_ports(EXCHANGE_PORTS + 1)
+    return {
+        "listen": f"{LOOPBACK}:{first}",
+        "identity": "identity",
+        "state": "state",
+        "coordinators": [COORDINATOR],
+        "peers": {peer: pin for peer, pin in pins.items() if peer != own},
+        "exchange": {
+            "host": LOOPBACK,
+            "ports": [first + 1, first + EXCHANGE_PORTS],
+            **exchange,
+        },
+    }
+
+
+def coordinator_file(
+    parties: Mapping[str, str], dealers: Mapping[str, str], pins: Mapping[str, str]
+) -> str:
+    """The coordinator's file: where each party and dealer is and who it must be."""
+
+    def listed(addresses: Mapping[str, str]) -> dict[str, Any]:
+        return {
+            member: {"address": address, "fingerprint": pins[member]}
+            for member, address in addresses.items()
+        }
+
     content = {
         "version": 1,
         "coordinator": COORDINATOR,
         "identity": "identity",
         "state": "state",
-        "parties": parties,
+        "parties": listed(parties),
+        "dealers": listed(dealers),
     }
     return _yaml(content, "The simulated coordinator.")
 

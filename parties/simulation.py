@@ -30,6 +30,7 @@ from parties.identity.trust import trust_peer
 from parties.simulated_files import (
     COORDINATOR,
     coordinator_file,
+    dealer_file,
     node_file,
     policy_for,
     schema_for,
@@ -37,33 +38,36 @@ from parties.simulated_files import (
 )
 
 COORDINATOR_ORGANIZATION = "Simulated coordinator"
+DEALER_ORGANIZATION = "Simulated dealer"
 NODE_MODULE = "parties.node.main"
+DEALER_MODULE = "parties.dealer.main"
 READY_S = 60.0
-READY_EACH_S = 10.0  # nodes that start together share this machine's cores
+READY_EACH_S = 10.0  # servers that start together share this machine's cores
 STOP_S = 10.0
 
 
 @dataclass
-class SimulatedNode:
-    """One node process and its folder."""
+class SimulatedServer:
+    """The process that serves a participant, and its folder."""
 
-    party: str
+    id: str
     directory: Path
-    module: str = NODE_MODULE
+    module: str
+    file: str
     address: str = ""
     process: subprocess.Popen[str] | None = None
 
     @property
     def config(self) -> Path:
-        return self.directory / "node.yaml"
+        return self.directory / self.file
 
     @property
-    def node_config(self) -> NodeConfig:
-        return load_node_config(self.config)
+    def log(self) -> Path:
+        return self.config.with_suffix(".log")
 
     def start(self) -> None:
-        """Start the process and learn its address from its first line."""
-        with (self.directory / "node.log").open("a") as log:
+        """Start the process; it says its address in its first line."""
+        with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.module, str(self.config)],
                 stdout=subprocess.PIPE,
@@ -73,18 +77,16 @@ class SimulatedNode:
             )
 
     def wait_ready(self, deadline_s: float = READY_S) -> None:
-        """Return once the node listens. Raises StudyAborted, naming its log, if it does not."""
+        """Return once it listens. Raises StudyAborted, naming its log, if it does not."""
         if self.process is None or self.process.stdout is None:
-            raise ContractError(f"node {self.party} was not started")
+            raise ContractError(f"{self.id} was not started")
         ready, _, _ = select.select([self.process.stdout], [], [], deadline_s)
         line = self.process.stdout.readline() if ready else ""
         try:
             self.address = str(json.loads(line)["listening"])
         except (ValueError, KeyError):
             raise StudyAborted(
-                "its node did not start",
-                party=self.party,
-                hint=f"see {self.directory / 'node.log'}",
+                "its server did not start", party=self.id, hint=f"see {self.log}"
             ) from None
 
     def stop(self) -> None:
@@ -102,12 +104,38 @@ class SimulatedNode:
 
 
 @dataclass
+class SimulatedNode(SimulatedServer):
+    """A party's node."""
+
+    module: str = NODE_MODULE
+    file: str = "node.yaml"
+
+    @property
+    def node_config(self) -> NodeConfig:
+        return load_node_config(self.config)
+
+
+@dataclass
+class SimulatedDealer(SimulatedServer):
+    """A dealer, which holds no data."""
+
+    module: str = DEALER_MODULE
+    file: str = "dealer.yaml"
+
+
+@dataclass
 class Federation:
-    """The participants of one study on this machine."""
+    """The participants of one study on this machine: a dealer too if the study names one."""
 
     root: Path
     study: Study
     nodes: dict[str, SimulatedNode] = field(default_factory=dict)
+    dealer: SimulatedDealer | None = None
+
+    @property
+    def servers(self) -> tuple[SimulatedServer, ...]:
+        """Every party's node, and the dealer if there is one."""
+        return (*self.nodes.values(), *(() if self.dealer is None else (self.dealer,)))
 
     @property
     def coordinator_config(self) -> Path:
@@ -129,13 +157,7 @@ class Federation:
             raise UsageError(f"no data file for {', '.join(missing)}")
         authority = self.root / "authority"
         authority_init(authority, COORDINATOR_ORGANIZATION)
-        pins = {
-            party: self._enrol(authority, party, f"Simulated {party}", Role.PARTY)
-            for party in self.study.parties
-        }
-        pins[COORDINATOR] = self._enrol(
-            authority, COORDINATOR, COORDINATOR_ORGANIZATION, Role.COORDINATOR
-        )
+        pins = self._enrol_all(authority)
         bundles = {party: self.root / party / "bundle.pem" for party in pins}
         for party in self.study.parties:
             directory = self.root / party
@@ -149,12 +171,32 @@ class Federation:
             )
             (directory / "node.yaml").write_text(node_file(self.study, party, pins))
             self.nodes[party] = SimulatedNode(party, directory)
-        for party in self.study.parties:
-            trust_peer(self.root / COORDINATOR / "identity", bundles[party], pins[party])
+        if self.study.dealer is not None:
+            directory = self.root / self.study.dealer
+            trust_peer(directory / "identity", bundles[COORDINATOR], pins[COORDINATOR])
+            self.dealer = SimulatedDealer(self.study.dealer, directory)
+            organizations = [self._organization(party) for party in self.study.parties]
+            self.dealer.config.write_text(
+                dealer_file(self.study.dealer, (*organizations, COORDINATOR_ORGANIZATION), pins)
+            )
+        for server in self.servers:
+            trust_peer(self.root / COORDINATOR / "identity", bundles[server.id], pins[server.id])
         self.roster_file.write_text(json.dumps(pins, indent=2) + "\n")
         self._pins = pins
         for node in self.nodes.values():
             register_table(node.node_config, self.study.table.name)
+
+    def _enrol_all(self, authority: Path) -> dict[str, str]:
+        """Keys and certificates for everyone; id → fingerprint."""
+        members = {party: (self._organization(party), Role.PARTY) for party in self.study.parties}
+        if self.study.dealer is not None:
+            members[self.study.dealer] = (DEALER_ORGANIZATION, Role.DEALER)
+        members[COORDINATOR] = (COORDINATOR_ORGANIZATION, Role.COORDINATOR)
+        return {member: self._enrol(authority, member, *what) for member, what in members.items()}
+
+    @staticmethod
+    def _organization(party: str) -> str:
+        return f"Simulated {party}"
 
     def _enrol(self, authority: Path, member: str, organization: str, role: Role) -> str:
         directory = self.root / member
@@ -167,23 +209,25 @@ class Federation:
         return fingerprint
 
     def start(self) -> None:
-        """Start every node, wait until all listen, and write the coordinator's file."""
-        for node in self.nodes.values():
-            node.start()
-        end = time.monotonic() + READY_S + READY_EACH_S * len(self.nodes)
-        with ThreadPoolExecutor(len(self.nodes)) as pool:
+        """Start every server, wait until all listen, and write the coordinator's file."""
+        servers = self.servers
+        for server in servers:
+            server.start()
+        end = time.monotonic() + READY_S + READY_EACH_S * len(servers)
+        with ThreadPoolExecutor(len(servers)) as pool:
             for waiting in [
-                pool.submit(node.wait_ready, max(1.0, end - time.monotonic()))
-                for node in self.nodes.values()
+                pool.submit(server.wait_ready, max(1.0, end - time.monotonic()))
+                for server in servers
             ]:
                 waiting.result()
-        addresses = {party: node.address for party, node in self.nodes.items()}
-        self.coordinator_config.write_text(coordinator_file(addresses, self._pins))
+        parties = {party: node.address for party, node in self.nodes.items()}
+        dealers = {} if self.dealer is None else {self.dealer.id: self.dealer.address}
+        self.coordinator_config.write_text(coordinator_file(parties, dealers, self._pins))
 
     def stop(self) -> None:
-        """Stop every node, all at once."""
-        with ThreadPoolExecutor(max(1, len(self.nodes))) as pool:
-            for stopping in [pool.submit(node.stop) for node in self.nodes.values()]:
+        """Stop every server, all at once."""
+        with ThreadPoolExecutor(max(1, len(self.servers))) as pool:
+            for stopping in [pool.submit(server.stop) for server in self.servers]:
                 stopping.result()
 
     def __enter__(self) -> Federation:

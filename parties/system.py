@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import resource
 import time
+from pathlib import Path
+
+from mpc.errors import StorageError
 
 SOFTWARE_VERSION = "parley/0.1.0"
 """Said in every Hello, share and receipt."""
@@ -25,6 +28,23 @@ class SystemRandomness:
 
     def random_bytes(self, count: int) -> bytes:
         return os.urandom(count)
+
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boot_id() -> str:
+    """What names the machine's time since it was started: another one after every start.
+
+    Raises StorageError if the kernel does not say.
+    """
+    try:
+        said = _BOOT.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        said = ""
+    if not said:
+        raise StorageError(f"{_BOOT} does not say which boot of the machine this is")
+    return said
 
 
 def keep_no_core() -> None:

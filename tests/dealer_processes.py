@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from visits_study import visits
+from dealt_visits import dealt_visits, histograms_need_a_dealer, linear_visits
 
 from mpc.canonical import Plain, canonical_bytes
 from mpc.plan.build import plan_study
@@ -75,7 +75,7 @@ class Dealt:
 
     def build(self) -> Dealt:
         authority_init(self.root / "authority", "Office Ltd")
-        self.study = visits()
+        self.study = dealt_visits(DEALER)
         for name in (*self.study.parties, OFFICE):
             role = Role.COORDINATOR if name == OFFICE else Role.PARTY
             asked = request(self.root / name, name, role, f"{name} Ltd")
@@ -128,8 +128,11 @@ class Dealt:
         return PartyClient(self.identities[own], self.identities[DEALER].member, self.address)
 
     def approved(self, roster: Roster | None = None) -> tuple[Plan, list[Approval]]:
-        """A plan with a dealer, and every party's approval of it."""
-        plan = plan_study(self.study, roster or self.roster)
+        """A plan with a dealer unless ``roster`` has none, and every party's approval of it."""
+        roster = roster or self.roster
+        study = linear_visits() if roster.dealer is None else self.study
+        with histograms_need_a_dealer():
+            plan = plan_study(study, roster)
         return plan, [
             Approval.sign(
                 plan_digest=plan.digest,

@@ -14,6 +14,7 @@ from mpc.errors import SecretMisuseError
 from mpc.privacy.budget import Budget
 from mpc.privacy.noise import add_noise
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
+from mpc.protocols.shares import SharedWords, stacked
 from mpc.ring.words import add, decode
 from mpc.secret.engine import Engine, RingVector
 from mpc.secret.reference import ReferenceEngine, ZeroMasks
@@ -93,6 +94,29 @@ class EngineContract:
         one = engine.masked_share(self.noised(engine, [3] * 50, 2), OPENING)
         two = engine.masked_share(self.noised(engine, [3] * 50, 2), b"another opening.")
         assert not (one == two).any()
+
+    def test_what_is_computed_of_a_noised_share_adds_up_to_the_same_of_the_total(self) -> None:
+        sums = [EDGES, [7] * len(EDGES), [-9] * len(EDGES)]
+
+        def program(own: SharedWords) -> SharedWords:
+            return stacked([own[:2] + own[3:5], own[5:6].times(3)])
+
+        shares = []
+        for engine, own in zip(self.engines(3), sums, strict=True):
+            noised = self.noised(engine, own, 3)
+            derived = engine.postprocess(noised, program)
+            assert (derived.size, derived.run, derived.event) == (3, noised.run, noised.event)
+            shares.append(engine.masked_share(derived, OPENING))
+        first, second, *others = [edge - 2 for edge in EDGES]
+        wanted = [first + others[1], second + others[2], 3 * others[3]]
+        assert decode(add(shares)) == [(each + 2**63) % 2**64 - 2**63 for each in wanted]
+        assert all(share.shape == (3,) and len(set(share.tolist())) == 3 for share in shares)
+
+    def test_what_is_derived_is_a_vector(self) -> None:
+        engine = self.engines(2)[0]
+        noised = self.noised(engine, [3] * 4, 2)
+        with pytest.raises(SecretMisuseError, match="vector"):
+            engine.postprocess(noised, lambda own: own.reshape(2, 2))
 
     def test_no_engine_reveals(self) -> None:
         engine = self.engines(2)[0]

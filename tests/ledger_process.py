@@ -50,8 +50,8 @@ class CrashingConnection:
 
 
 class CrashingDatabase(Database):
-    def __init__(self, path: Path, statement: str) -> None:
-        super().__init__(path, TABLES)
+    def __init__(self, path: Path, statement: str, tables: str = TABLES) -> None:
+        super().__init__(path, tables)
         self._statement = statement
 
     @contextmanager

@@ -40,6 +40,7 @@ from parties.report.verify import Verification, verify_receipt
 from parties.system import SOFTWARE_VERSION, SystemClock, SystemRandomness
 
 OFFICE = "office"
+DEALER = "dealing-house"
 PARTIES = ("north", "south", "west")
 
 
@@ -88,14 +89,14 @@ def study(parties: Sequence[str] = PARTIES, **changes: object) -> Study:
 
 @dataclass(frozen=True)
 class Federation:
-    """An authority, parties and a coordinator, with keys in ``folder``."""
+    """An authority, parties, a dealer and a coordinator, with keys in ``folder``."""
 
     folder: Path
     identities: dict[str, Identity]
 
     @property
     def parties(self) -> tuple[str, ...]:
-        return tuple(name for name in self.identities if name != OFFICE)
+        return tuple(name for name in self.identities if name not in (DEALER, OFFICE))
 
     @property
     def office(self) -> Identity:
@@ -106,18 +107,28 @@ class Federation:
         members = [self.identities[name].member for name in self.parties]
         return Roster((*members, self.office.member))
 
+    def roster_of(self, asked: Study) -> Roster:
+        """The roster that ``asked`` is planned with: the dealer is in it if the study names one."""
+        if asked.dealer is None:
+            return self.roster
+        dealer = self.identities[asked.dealer].member
+        return Roster((*self.roster.parties, dealer, self.office.member))
+
     @property
     def pins(self) -> dict[PartyId, str]:
-        return {member.id: member.fingerprint for member in self.roster}
+        return {PartyId(name): each.member.fingerprint for name, each in self.identities.items()}
 
 
-def federation(folder: Path, parties: Sequence[str] = PARTIES) -> Federation:
+def federation(
+    folder: Path, parties: Sequence[str] = PARTIES, dealer_organization: str = "Dealing House Ltd"
+) -> Federation:
     """Real keys and certificates, made by the product's own commands."""
     authority_init(folder / "ca", "Study office")
     identities = {}
-    for name in (*parties, OFFICE):
-        role = Role.COORDINATOR if name == OFFICE else Role.PARTY
-        asked = request(folder / name, name, role, f"{name.capitalize()} Ltd")
+    roles = {DEALER: Role.DEALER, OFFICE: Role.COORDINATOR}
+    for name in (*parties, DEALER, OFFICE):
+        organization = dealer_organization if name == DEALER else f"{name.capitalize()} Ltd"
+        asked = request(folder / name, name, roles.get(name, Role.PARTY), organization)
         fingerprint = approve(folder / "ca", asked, folder / f"{name}.pem")
         install(folder / name, folder / f"{name}.pem", fingerprint)
         identities[name] = load_identity(folder / name)
@@ -203,7 +214,8 @@ def run_of(
     members: Federation, asked: Study | None = None, totals: Sequence[int] | None = None
 ) -> Run:
     """A fresh run: new nonces, new keys, new session."""
-    plan = plan_study(asked or study(members.parties), members.roster)
+    asked = asked or study(members.parties)
+    plan = plan_study(asked, members.roster_of(asked))
     started_at = SystemClock().unix_s()
     approvals = tuple(
         Approval.sign(

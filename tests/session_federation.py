@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from seeded_randomness import SeededRandomness
 
 from mpc.roster import Roster
-from mpc.session.agreement import BUILD
+from mpc.session.agreement import BUILD, Phase
+from mpc.session.approval import Approval
 from mpc.session.establish import OwnHello, Pairing
 from mpc.session.session import Session
 from mpc.testing.network import Fault, Network
@@ -52,13 +53,22 @@ class SessionFederation:
     def participant(self, name: str) -> Participant:
         return next(each for each in self.participants if each.id == name)
 
-    def meeting(self, plan: AgreedPlan | None = None, build: str = BUILD) -> Meeting:
-        return Meeting.of(plan or self.plan, self.participants, self.randomness, build=build)
+    def meeting(
+        self, plan: AgreedPlan | None = None, build: str = BUILD, *,
+        phase: Phase = Phase.WHOLE, approvals: tuple[Approval, ...] = (),
+    ) -> Meeting:  # fmt: skip
+        return Meeting.of(
+            plan or self.plan, self.participants, self.randomness,
+            build=build, phase=phase, approvals=approvals,
+        )  # fmt: skip
 
     def network(
-        self, *, wait_s: float = 5.0, faults: Sequence[Fault] = (), time: PassingTime = on_the_wall
-    ) -> Network:
-        linked = tuple(member.id for member in self.plan.roster.linked)
+        self, *, wait_s: float = 5.0, faults: Sequence[Fault] = (), dealer: bool = True,
+        time: PassingTime = on_the_wall,
+    ) -> Network:  # fmt: skip
+        """Everyone whom the roster links; without the dealer if it is to have no part."""
+        roster = self.plan.roster
+        linked = tuple(member.id for member in (roster.linked if dealer else roster.parties))
         return Network(linked, wait_s=wait_s, faults=faults, time=time(linked))
 
     def sessions(self) -> list[Session]:

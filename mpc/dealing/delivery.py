@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from mpc.dealing.dealer import Dealer
 from mpc.dealing.recipe import Recipe, correction_bytes, recipe_name
 from mpc.dealing.supply import Sequenced
+from mpc.errors import IntegrityError
 from mpc.guarded import Guarded
 from mpc.naming import joined, operation_id
 from mpc.ports import Channel
@@ -151,11 +152,47 @@ class DeliveredCorrections(Guarded):
         Raises what the channel raises, naming the dealer: lost, silent past the deadline, at
         another recipe, or with more or less than is due.
         """
-        data = bytearray(size)
+        data, start = bytearray(size), 0
+        for part in self.parts(operation, size):
+            data[start : start + len(part)] = part
+            start += len(part)
+        return data
+
+    def parts(self, operation: bytes, size: int) -> Iterator[bytes]:
+        """The same in parts, each confirmed once the next is asked for."""
         for part in self._parts.of(operation, size):
-            data[part.start : part.end] = self._channel.receive(
-                self._dealer, part.operation, part.size
-            )
+            yield self._channel.receive(self._dealer, part.operation, part.size)
             if part.is_confirmed:
                 self._channel.send(self._dealer, part.confirmation, b"")
+
+
+def delivered_parts(
+    channel: Channel, dealer: PartyId, recipes: Sequence[Recipe], scope: bytes
+) -> Iterator[bytes]:
+    """All that :func:`deliver` sends to the last party, for it to keep: to be taken to the end.
+
+    Memory: one part. Raises what :class:`DeliveredCorrections` does. What was taken is confirmed,
+    so the dealer runs ahead of whoever stores it by :data:`WINDOW_BYTES` and no more.
+    """
+    sequence, corrections = Sequenced(scope), DeliveredCorrections(channel, dealer, recipes)
+    for recipe in recipes:
+        yield from corrections.parts(sequence.next(recipe), correction_bytes(recipe))
+
+
+class KeptCorrections(Guarded):
+    """What :func:`delivered_parts` gave, put together again: a Corrections of no dealer."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+
+    def __call__(self, _operation: bytes, size: int) -> bytearray:
+        """The next recipe's. Raises IntegrityError if they were cut otherwise, or are no more."""
+        data = bytearray(size)
+        for start in range(0, size, PART_BYTES):
+            part = next(self._parts, b"")
+            if len(part) != min(PART_BYTES, size - start):
+                raise IntegrityError("kept corrections are not those of the recipes that are taken")
+            data[start : start + len(part)] = part
         return data

@@ -7,7 +7,7 @@ and row caps; no row is looked at, so a refusal here tells nothing about any.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -18,7 +18,7 @@ from mpc.accounting.event import NoiseBlock, NoiseEvent, price
 from mpc.errors import PlanRefusal
 from mpc.layout import Block, Layout
 from mpc.plan.budget import block_rho, sensitivity_squared, split_rho
-from mpc.plan.cost import linear_cost
+from mpc.plan.cost import study_cost
 from mpc.plan.foresight import expected_errors
 from mpc.plan.model import (
     MECHANISM,
@@ -28,6 +28,7 @@ from mpc.plan.model import (
     PlannedBlock,
     PlannedQuestion,
 )
+from mpc.plan.programs import rehearsed
 from mpc.plan.proof import check_number, check_range, noise_bound
 from mpc.ring.words import RANGE_MAX
 from mpc.roster import Roster
@@ -36,7 +37,7 @@ from mpc.study.where import column_names, parse_where
 from mpc.units import RHO_UNIT, DeltaAtto, RhoPico
 
 VECTOR_MAX = 200_000
-"""Integers one study may release."""
+"""Integers one study may share."""
 
 _PRICE_ATTEMPTS_MAX = 4
 
@@ -64,6 +65,7 @@ def plan_study(study: Study, roster: Roster) -> Plan:
     _check_parties(study, roster)
     coalition = _coalition(study)
     layouts = _layouts(study)
+    computed = rehearsed(list(layouts.values()), len(study.parties))
     budget = rho_from_epsilon(study.privacy.epsilon, study.privacy.delta)
     noised = _within_budget(study, layouts, budget, coalition)
 
@@ -72,28 +74,32 @@ def plan_study(study: Study, roster: Roster) -> Plan:
         value = epsilon_from_rho(rho, study.privacy.delta)
         return min(value, study.privacy.epsilon) if rho <= budget else value
 
+    questions = _questions(study, layouts, noised, epsilon)
     return Plan(
         study=study,
         roster=roster,
         mechanism=MECHANISM,
         event=noised.event,
-        questions=_questions(study, layouts, noised, epsilon),
+        questions=questions,
         parties=len(study.parties),
         coalition=coalition,
         rho_total=noised.rho,
         delta_charged=noised.delta,
         epsilon_total=epsilon(noised.rho),
         delta=study.privacy.delta,
-        coalitions=_coalitions(noised.event, epsilon),
+        coalitions=(
+            *_coalitions(noised.event, epsilon),
+            *(() if computed is None else _coalitions_with_dealer(noised, epsilon)),
+        ),
         columns=columns_of_study(study),
         largest_value=noised.largest,
         range_limit=RANGE_MAX,
-        cost=linear_cost(len(study.parties), sum(layout.size for layout in layouts.values())),
+        cost=study_cost(len(study.parties), sum(q.size for q in questions), computed),
     )
 
 
 def _check_parties(study: Study, roster: Roster) -> None:
-    """The roster holds exactly the study's parties, in its order."""
+    """The roster holds exactly the study's parties, in its order, and its dealer or none."""
     members = [member.id for member in roster.parties]
     if members != list(study.parties):
         raise PlanRefusal(
@@ -101,6 +107,7 @@ def _check_parties(study: Study, roster: Roster) -> None:
             f"the roster has parties {', '.join(members)}, the study {', '.join(study.parties)}",
             hint="plan with the roster of this study's parties, in its order",
         )
+    _check_dealer(study, roster)
     for name, entry in study.parties.items():
         if entry.rows_expected > entry.rows_max:
             raise PlanRefusal(
@@ -108,6 +115,30 @@ def _check_parties(study: Study, roster: Roster) -> None:
                 f"party {name}: rows_expected {entry.rows_expected} exceeds rows_max "
                 f"{entry.rows_max}",
             )
+
+
+def _check_dealer(study: Study, roster: Roster) -> None:
+    """A dealer where a question needs one, nowhere else, and the same in study and roster."""
+    dealer = None if roster.dealer is None else roster.dealer.id
+    needing = study.dealt_questions
+    if needing and study.dealer is None:
+        raise PlanRefusal(
+            needing[0],
+            "it needs a dealer, and the study names none",
+            hint="dealer: the id of a participant without data",
+        )
+    if study.dealer is not None and not needing:
+        raise PlanRefusal(
+            "",
+            f"dealer {study.dealer}: no question needs one",
+            hint="leave the dealer out, or ask a question that needs one",
+        )
+    if dealer != study.dealer:
+        raise PlanRefusal(
+            "",
+            f"the roster has dealer {dealer or 'none'}, the study {study.dealer or 'none'}",
+            hint="plan with the roster of this study's parties and its dealer",
+        )
 
 
 def _coalition(study: Study) -> int:
@@ -133,7 +164,7 @@ def _layouts(study: Study) -> dict[str, Layout]:
         largest = max(layouts, key=lambda name: layouts[name].size)
         raise PlanRefusal(
             largest,
-            f"the study would release {size} integers, {layouts[largest].size} of them here",
+            f"the study would share {size} integers, {layouts[largest].size} of them here",
             hint=f"at most {VECTOR_MAX} a study: fewer levels, bins or groups",
         )
     return layouts
@@ -195,7 +226,7 @@ def _block(
     total = variance * parties / (parties - coalition)
     return PlannedBlock(
         block=block,
-        cells=layout.cells,
+        cells=layout.cells * block.nodes,
         sensitivity_squared=squared,
         rho=rho,
         variance=variance,
@@ -243,7 +274,7 @@ def _questions(
                 ),
             )
         )
-        offset += layout.size
+        offset += planned[-1].size
     return tuple(planned)
 
 
@@ -262,6 +293,26 @@ def _coalitions(
             )
         )
     return tuple(losses)
+
+
+def _coalitions_with_dealer(
+    noised: _Noised, epsilon: Callable[[RhoPico], Decimal]
+) -> tuple[CoalitionLoss, ...]:
+    """1 to n - 1 parties pooling with the dealer: they read the noised sums of all nodes."""
+    planned = [block for blocks in noised.blocks.values() for block in blocks]
+    read = NoiseEvent(
+        blocks=tuple(
+            replace(noise, sensitivity_squared=noise.sensitivity_squared * block.block.nodes)
+            for noise, block in zip(noised.event.blocks, planned, strict=True)
+        ),
+        parties=noised.event.parties,
+        coalition=noised.event.coalition,
+    )
+    return tuple(
+        replace(loss, promised=False, dealer=True)
+        for loss in _coalitions(read, epsilon)
+        if loss.parties
+    )
 
 
 def columns_of_study(study: Study) -> tuple[tuple[str, tuple[ColumnUse, ...]], ...]:

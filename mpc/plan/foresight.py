@@ -28,11 +28,15 @@ def expected_errors(
 ) -> tuple[ExpectedError, ...]:
     """95 % half-widths of all estimates of one cell, in the order the answer gives them.
 
-    Exact for counts and sums. For a mean, z sqrt(V1 + h^2 Vn) / n: the mean at a bound, the worst.
+    Exact for counts and sums. For a quantile, how far its rank may be off, as a share of rows.
+    For a mean, z sqrt(V1 + h^2 Vn) / n: the mean at a bound, the worst.
     For a variance, z sqrt(V2 + 4 h^2 V1 + h^4 Vn) / (n - 1), and its root for the deviation.
     n is ``rows_expected`` spread evenly over the cells.
     """
     with localcontext(Context(prec=_PRECISION)):
+        if layout.search is not None:
+            rank = _rank_width(layout, blocks, rows_expected)
+            return ExpectedError("rank", rank), ExpectedError("count", _integer_width(blocks[0]))
         if layout.term is None:
             return (ExpectedError("count", _integer_width(blocks[0])),)
         column = columns[layout.term.column]
@@ -60,6 +64,22 @@ def _integer_width(block: PlannedBlock) -> Decimal:
     """ceil(z sd - 1/2): as :func:`mpc.questions.intervals.half_width` does."""
     width = Z95 * _decimal(block.total_variance).sqrt() - Decimal("0.5")
     return max(Decimal(0), width.to_integral_value(rounding=ROUND_CEILING))
+
+
+def _rank_width(
+    layout: Layout, blocks: Sequence[PlannedBlock], rows_expected: int
+) -> Decimal | None:
+    """sqrt(2 ln(40 levels) V) over all rows: as :func:`mpc.questions.quantile.decode.rank_reach`.
+
+    A point's own error depends on how dense rows are there, which nobody knows.
+    """
+    rows = Fraction(rows_expected, layout.cells)
+    if rows < 1 or layout.search is None:
+        return None
+    search = layout.search
+    tail = Decimal(2) * Decimal(40 * search.levels).ln()
+    reach = (tail * _decimal(blocks[1].total_variance)).sqrt()
+    return min(Decimal(1), _rounded(reach / search.whole / _decimal(rows)))
 
 
 def _mean_width(

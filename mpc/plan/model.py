@@ -61,7 +61,9 @@ class PlannedBlock:
         return self.block.name
 
     def to_plain(self) -> Plain:
+        nodes: dict[str, Plain] = {"nodes": self.block.nodes} if self.block.nodes > 1 else {}
         return {
+            **nodes,
             "name": self.block.name,
             "power": self.block.power,
             "value_max": str(self.block.value_max),
@@ -113,7 +115,12 @@ class PlannedQuestion:
     @property
     def size(self) -> int:
         """Integers released."""
-        return self.layout.size
+        return self.layout.cells * self.layout.released
+
+    @property
+    def summed(self) -> tuple[PlannedBlock, ...]:
+        """Blocks whose integers are released themselves: not those that are searched."""
+        return self.blocks if self.layout.search is None else self.blocks[:1]
 
     def to_plain(self) -> Plain:
         return {
@@ -134,36 +141,42 @@ class CoalitionLoss:
     """What the study costs one unit if ``parties`` owners pool all they know with the coordinator.
 
     0 is the coordinator or a reader of the result alone. ``promised`` holds up to the study's t.
+    With the ``dealer`` in it, who knows every mask, they read all that is compared: every noised
+    sum of a search, also those that it never looks at. That is never promised.
     """
 
     parties: int
     rho: RhoPico
     epsilon: Decimal
     promised: bool
+    dealer: bool = False
 
     def to_plain(self) -> Plain:
-        return {
+        plain: dict[str, Plain] = {
             "parties": self.parties,
             "rho_pico": str(self.rho),
             "epsilon": f"{self.epsilon:f}",
             "promised": self.promised,
         }
+        return {**plain, "dealer": True} if self.dealer else plain
 
 
 @dataclass(frozen=True)
 class Cost:
     """Traffic of one party, without TLS and framing. ``*_bytes_max`` are upper bounds."""
 
-    rounds: int  # between the parties: hello, confirm, ready
-    peer_bytes_max: int  # sent to all other parties together
+    rounds: int  # between the parties: hello, confirm, what is opened under masks, ready
+    peer_bytes_max: int  # sent to all other parties, and the dealer, together
     share_bytes: int  # the masked vector, sent to the coordinator once
+    dealt_bytes: int = 0  # from the dealer to the last party; the others expand theirs
 
     def to_plain(self) -> Plain:
-        return {
+        plain: dict[str, Plain] = {
             "rounds": self.rounds,
             "peer_bytes_max": self.peer_bytes_max,
             "share_bytes": self.share_bytes,
         }
+        return {**plain, "dealt_bytes": self.dealt_bytes} if self.dealt_bytes else plain
 
 
 @dataclass(frozen=True)
@@ -194,7 +207,7 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """Length of the vector that is shared and released."""
+        """Length of the vector that is released."""
         return sum(question.size for question in self.questions)
 
     @property
@@ -256,8 +269,14 @@ def fraction_text(value: Fraction) -> str:
 
 
 def _layout_plain(layout: Layout) -> Plain:
-    term = layout.term
+    term, search = layout.term, layout.search
+    searched: dict[str, Plain] = {}
+    if search is not None:
+        numbers = ("first", "stride", "last", "part", "whole")
+        tree: dict[str, Plain] = {name: str(getattr(search, name)) for name in numbers}
+        searched["search"] = {"column": search.column, **tree}
     return {
+        **searched,
         "axes": [
             {
                 "column": axis.column,

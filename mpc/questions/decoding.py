@@ -12,6 +12,8 @@ from mpc.questions.histogram.declare import Histogram
 from mpc.questions.histogram.decode import decode as decode_histogram
 from mpc.questions.mean.declare import Mean
 from mpc.questions.mean.decode import decode as decode_mean
+from mpc.questions.quantile.declare import Quantile
+from mpc.questions.quantile.decode import decode as decode_quantile
 from mpc.questions.registry import Question
 from mpc.questions.sum.declare import Sum
 from mpc.questions.sum.decode import decode as decode_sum
@@ -30,4 +32,6 @@ def decode_cell(
         return decode_mean(question, columns, cell)
     if isinstance(question, Histogram):
         return decode_histogram(question, columns, cell)
+    if isinstance(question, Quantile):
+        return decode_quantile(question, columns, cell)
     return decode_variance(question, columns, cell)

@@ -6,15 +6,27 @@ Implemented by :mod:`mpc.backend.crypten_engine` and by the small numpy
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.secret.sealed import BoundedStatistic, NoisedStatistic, OwnNoise, SecretStatistic
+from mpc.protocols.shares import SharedWords
+from mpc.secret.sealed import (
+    BoundedStatistic,
+    DerivedStatistic,
+    NoisedStatistic,
+    OwnNoise,
+    Releasable,
+    SecretStatistic,
+)
 
 RingVector = NDArray[np.int64]
 """Elements of Z_2^64 as int64, one dimension, C order."""
+
+Program = Callable[[SharedWords], SharedWords]
+"""Computes on shares, with every party of the session at once, and opens masked values alone."""
 
 
 class Engine(Protocol):
@@ -36,7 +48,14 @@ class Engine(Protocol):
         """
         ...
 
-    def masked_share(self, noised: NoisedStatistic, opening: bytes) -> RingVector:
+    def postprocess(self, noised: NoisedStatistic, program: Program) -> DerivedStatistic:
+        """What ``program`` makes of the own share of ``noised``, a vector of ``noised.size`` words.
+
+        Called by :mod:`mpc.privacy.derivation` alone. Opens and costs what the program does.
+        """
+        ...
+
+    def masked_share(self, noised: Releasable, opening: bytes) -> RingVector:
         """The own share under a zero-sharing fresh for ``opening`` (16 bytes).
 
         Uniform by itself; only the sum over all parties means anything, and that is the noised

@@ -8,9 +8,17 @@ from typing import Protocol
 import numpy as np
 
 from mpc.errors import SecretMisuseError
+from mpc.protocols.shares import SharedWords
 from mpc.ring.words import add
-from mpc.secret.engine import RingVector
-from mpc.secret.sealed import BoundedStatistic, NoisedStatistic, OwnNoise, SecretStatistic
+from mpc.secret.engine import Program, RingVector
+from mpc.secret.sealed import (
+    BoundedStatistic,
+    DerivedStatistic,
+    NoisedStatistic,
+    OwnNoise,
+    Releasable,
+    SecretStatistic,
+)
 
 
 class ZeroMasks(Protocol):
@@ -40,7 +48,12 @@ class ReferenceEngine:
         share = add([_words(statistic._share), noise._words])
         return NoisedStatistic._create(statistic, noise, share)
 
-    def masked_share(self, noised: NoisedStatistic, opening: bytes) -> RingVector:
+    def postprocess(self, noised: NoisedStatistic, program: Program) -> DerivedStatistic:
+        """The program on the own words. Opens and costs what the program does."""
+        derived = program(SharedWords(_words(noised._share).view(np.uint64)))
+        return DerivedStatistic._create(noised, derived, derived._words.view(np.int64))
+
+    def masked_share(self, noised: Releasable, opening: bytes) -> RingVector:
         """The noised share under a fresh share of zero. Opens: nothing. Cost: 0 rounds, 0 bytes."""
         return add([_words(noised._share), self._masks.fresh(opening, noised.size)])
 

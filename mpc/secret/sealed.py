@@ -7,6 +7,7 @@ noise cannot be opened by accident. A type checker refuses misuse, and so does t
     SecretStatistic    share of the total, by the engine   → mpc.privacy.noise.add_noise
     OwnNoise           by add_noise, for a spent charge    → Engine.add_to_own_share
     NoisedStatistic    share of the noised total           → mpc.release.open_noised
+    DerivedStatistic   share of what is computed of that   → mpc.release.open_noised
 
 Private attributes are for ``mpc.secret``, ``mpc.backend``, ``mpc.privacy.noise`` and
 ``mpc.release`` alone; a test walks the code. Python cannot stop intent, only accidents.
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from mpc.accounting.event import NoiseEvent
 from mpc.errors import SecretMisuseError
+from mpc.protocols.shares import SharedWords
 from mpc.ring.words import RANGE_MAX, encode
 from mpc.secret.seal import Sealed
 from mpc.units import RunId
@@ -105,3 +107,40 @@ class NoisedStatistic(Sealed):
     def run(self) -> RunId:
         """The run whose charge paid for the noise; only its outbox may hold the opening."""
         return self._run
+
+
+@final
+class DerivedStatistic(Sealed):
+    """This party's share of integers that were computed of a noised total while it was shared.
+
+    Whatever is computed of it, and of nothing else, costs no more privacy than the noised total
+    (post-processing: Bun and Steinke 2016, Lemma 2.3). :mod:`mpc.release` alone opens it.
+    """
+
+    __slots__ = ("_count", "_run", "_share")
+    _count: int
+    _run: RunId
+    _share: object
+
+    @classmethod
+    def _create(
+        cls, noised: NoisedStatistic, derived: SharedWords, share: object
+    ) -> DerivedStatistic:
+        """For engines: ``share`` is the engine's own form of ``derived``, a vector."""
+        if len(derived.shape) != 1:
+            raise SecretMisuseError("what is derived is a vector")
+        return cls._minted(_event=noised.event, _count=derived.size, _run=noised._run, _share=share)
+
+    @property
+    def size(self) -> int:
+        """Integers held: not as many as the event noised."""
+        return self._count
+
+    @property
+    def run(self) -> RunId:
+        """The run whose charge paid for the noise."""
+        return self._run
+
+
+Releasable = NoisedStatistic | DerivedStatistic
+"""What may be opened."""

@@ -12,16 +12,18 @@ from collections.abc import Sequence
 from mpc.dealing.dealer import Dealer
 from mpc.dealing.delivery import DeliveredCorrections, deliver, recipes_digest
 from mpc.dealing.recipe import Recipe
-from mpc.dealing.supply import PlannedSupply
+from mpc.dealing.supply import PlannedSupply, Supply
 from mpc.errors import IntegrityError
 from mpc.guarded import Guarded
 from mpc.naming import operation_id
 from mpc.ports import Channel
+from mpc.protocols.party import PartyComputation
 from mpc.ring.products import Products
 from mpc.session.agreement import Agreement
 from mpc.session.keys import KeySchedule
 from mpc.session.session import Session
 from mpc.session.streams import Stream
+from mpc.steps import Steps
 from mpc.units import PartyId, SessionId
 
 PURPOSE = b"parley/dealing/v1"
@@ -56,10 +58,10 @@ class DealingSession(Guarded):
         """
         self._agreement.check_links(channel, self.own)
         digest = recipes_digest(recipes)
-        _agree(self.id, channel, digest)
+        agree_recipes(self.id, channel, digest)
         parties = self._agreement.parties
         dealer = Dealer([_stream(self._keys, self.own, party) for party in parties], products)
-        deliver(dealer, recipes, channel, parties[-1], _scope(self.id, digest))
+        deliver(dealer, recipes, channel, parties[-1], dealing_scope(self.id, digest))
 
     def close(self) -> None:
         """Forget every key of the session."""
@@ -70,50 +72,72 @@ def dealt_supply(session: Session, channel: Channel, recipes: Sequence[Recipe]) 
     """A party's shares of ``recipes``, to be taken in that sequence. Once a session.
 
     ``channel`` leads to every other party and the dealer. Opens: nothing. Cost: 1 round of 32
-    bytes to everyone. Raises IntegrityError if the roster has no dealer, or naming who deals, or is
-    dealt, something else than ``recipes``; and what ``channel`` raises.
+    bytes to everyone. Raises IntegrityError if nobody deals in this session, or naming who deals,
+    or is dealt, something else than ``recipes``; and what ``channel`` raises.
     """
     agreement = session.agreement
     agreement.check_links(channel, session.own)
-    member = agreement.roster.dealer
+    member = agreement.dealer
     if member is None:
-        raise IntegrityError("the plan's roster has no dealer, and its recipes need one")
+        raise IntegrityError("the session has no dealer, and its recipes need one")
     digest = recipes_digest(recipes)
-    _agree(session.id, channel, digest)
+    agree_recipes(session.id, channel, digest)
     place = agreement.parties.index(session.own)
     is_last = place == len(agreement.parties) - 1
     return PlannedSupply(
         place,
         _stream(session.keys, member.id, session.own),
         recipes,
-        _scope(session.id, digest),
+        dealing_scope(session.id, digest),
         DeliveredCorrections(channel, member.id, recipes) if is_last else None,
     )
 
 
-def _agree(session: SessionId, channel: Channel, digest: bytes) -> None:
-    """Everyone says what will be dealt; who says something else is named, and the session ends.
+def computation_with(
+    session: Session, channel: Channel, recipes: Sequence[Recipe], supply: Supply
+) -> PartyComputation:
+    """What a party computes with among the parties, given its ``supply`` of ``recipes``.
+
+    Opens: nothing yet. Cost: none.
+    """
+    steps = Steps(session, recipes_digest(recipes))
+    among = session.among_parties(channel)
+    return PartyComputation(session.agreement.parties, among, supply, steps, session.transcript)
+
+
+def agree_recipes(session: SessionId, channel: Channel, digest: bytes) -> None:
+    """Everyone says what will be dealt; who says something else is named, and the session ends."""
+    step = operation_id(session, b"parley/dealing/recipes")
+    odd = odd_one_out(channel, step, digest)
+    if odd is not None:
+        raise IntegrityError(
+            "its plan deals other randomness than everybody else's",
+            party=odd,
+            hint="two versions of the software, or one that was changed",
+        )
+
+
+def odd_one_out(channel: Channel, step: bytes, digest: bytes) -> PartyId | None:
+    """Who says another ``digest`` than everybody else at ``step``; None if all say the same.
 
     If all others say one thing, it is this participant that is wrong, and it accuses nobody.
+    Opens: ``digest``, to everyone on ``channel``. Cost: 1 round of 32 bytes to each. Raises what
+    ``channel`` raises.
     """
-    step = operation_id(session, b"parley/dealing/recipes")
     for peer in channel.peers:
         channel.send(peer, step, digest)
     said = {peer: channel.receive(peer, step, DIGEST_SIZE) for peer in channel.peers}
     others = [peer for peer in channel.peers if said[peer] != digest]
     if not others:
-        return
+        return None
     is_alone = len(others) == len(said) and len(set(said.values())) == 1
-    raise IntegrityError(
-        "its plan deals other randomness than everybody else's",
-        party=channel.own if is_alone else others[0],
-        hint="two versions of the software, or one that was changed",
-    )
+    return channel.own if is_alone else others[0]
 
 
 def _stream(keys: KeySchedule, dealer: PartyId, party: PartyId) -> Stream:
     return keys.stream(PURPOSE, dealer, party, OPERATION)
 
 
-def _scope(session: SessionId, digest: bytes) -> bytes:
+def dealing_scope(session: SessionId, digest: bytes) -> bytes:
+    """What names the steps of dealing the recipes of ``digest``."""
     return operation_id(session, PURPOSE, digest)

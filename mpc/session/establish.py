@@ -2,7 +2,7 @@
 
     party:        make_hello → agree(all Hellos, coordinator's confirmation) → Pairing
                   Pairing.for_coordinator → back to the coordinator
-                  Pairing.confirm(channel) → Session
+                  Pairing.confirm(channel) → Session, or .prepare(channel) → PreparingSession
     dealer:       the same with agree_as_dealer → DealerPairing → DealingSession
     coordinator:  make_hello → agree_as_coordinator(all Hellos) → CoordinatorPairing
                   .confirmations → to each party; .check(party, its confirmation)
@@ -21,10 +21,11 @@ from mpc.guarded import Guarded
 from mpc.naming import operation_id
 from mpc.plan.cost import CONFIRMATION_BYTES, HELLO_BYTES_MAX
 from mpc.ports import Channel, Randomness
-from mpc.session.agreement import Agreement
+from mpc.session.agreement import Agreement, Phase
 from mpc.session.dealing import DealingSession
 from mpc.session.hello import NONCE_SIZE, Hello, check_hellos, session_id
 from mpc.session.keys import EphemeralKey, KeySchedule
+from mpc.session.preparing import PreparingSession
 from mpc.session.session import Session
 from mpc.session.signer import Signer
 from mpc.units import PartyId, SessionId
@@ -61,9 +62,9 @@ class OwnHello(Guarded):
         self, hellos: Sequence[bytes], coordinator_confirmation: bytes
     ) -> DealerPairing:
         """The dealer's second step. Raises as :meth:`agree` does."""
-        dealer = self.agreement.roster.dealer
+        dealer = self.agreement.dealer
         if dealer is None or self.own != dealer.id:
-            raise SecretMisuseError("only the roster's dealer takes this step")
+            raise SecretMisuseError("only the session's dealer takes this step")
         session, keys = self._confirmed_keys(hellos, coordinator_confirmation)
         return DealerPairing(self.agreement, self.own, session, keys, hellos, self._signer)
 
@@ -86,7 +87,7 @@ class OwnHello(Guarded):
         if ephemeral is None:
             raise SecretMisuseError("a Hello serves one handshake")
         read = check_hellos(self.agreement, hellos)
-        if hellos[self.agreement.roster.ids.index(self.own)] != self.data:
+        if hellos[self.agreement.ids.index(self.own)] != self.data:
             raise IntegrityError(
                 "the Hello given as this participant's is not its own", party=self.own
             )
@@ -101,12 +102,14 @@ def make_hello(
     """Every participant's first step: a Hello with a fresh key and nonce of ``randomness``.
 
     ``data`` of the result goes to the coordinator. Raises IntegrityError if ``own`` is not in the
-    roster or ``signer`` is not that member's.
+    roster, or not in this phase of the run, or ``signer`` is not that member's.
     """
     ephemeral = EphemeralKey(randomness)
     nonce = randomness.random_bytes(NONCE_SIZE)
     hello = Hello.sign(agreement, own, ephemeral.public, nonce, signer)
     hello.check(agreement, own)
+    if own not in agreement.ids:
+        raise IntegrityError("it has no part in this phase of the run", party=own)
     return OwnHello(agreement, own, hello.to_bytes(), ephemeral, signer)
 
 
@@ -122,7 +125,7 @@ class _Paired(Guarded):
         self._agreement = agreement
         self._own = own
         self._keys: KeySchedule | None = keys
-        self._hellos = dict(zip(agreement.roster.ids, hellos, strict=True))
+        self._hellos = dict(zip(agreement.ids, hellos, strict=True))
         self._signer = signer
         self.id = session
         self.for_coordinator = keys.confirmation(agreement.roster.coordinator.id)
@@ -160,10 +163,19 @@ class Pairing(_Paired):
         ``channel`` leads to the other parties and to the dealer, if there is one.
         Cost: 1 round, about 900 bytes to each peer. Deadline: the channel's. Once.
         Raises IntegrityError naming a peer whose Hello differs from the one the coordinator gave,
-        or whose confirmation does not hold; and what ``channel`` raises.
+        or whose confirmation does not hold; and what ``channel`` raises. SecretMisuseError in a
+        preparing phase, which computes nothing.
         """
+        if self._agreement.phase is Phase.PREPARING:
+            raise SecretMisuseError("a preparing session computes nothing")
         keys = self._confirmed(channel)
         return Session(self._agreement, self._own, self.id, keys, self._signer)
+
+    def prepare(self, channel: Channel) -> PreparingSession:
+        """As :meth:`confirm`, in a preparing phase; SecretMisuseError in any other."""
+        if self._agreement.phase is not Phase.PREPARING:
+            raise SecretMisuseError("nothing is prepared in a session that computes")
+        return PreparingSession(self._agreement, self._own, self.id, self._confirmed(channel))
 
 
 class DealerPairing(_Paired):

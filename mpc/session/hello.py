@@ -1,7 +1,7 @@
 """Hello: one participant's signed offer of a session, and T, the hash of all of them.
 
-It binds an X25519 key and a nonce, both fresh, to everything that was agreed: protocol and
-mechanism, plan, roster, run (the hash of plan and approvals). All of it is public.
+It binds an X25519 key and a nonce, both fresh, to everything that was agreed: protocol (with the
+run's phase) and mechanism, plan, roster, run (the hash of plan and approvals). All of it is public.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mpc.canonical import Record
 from mpc.errors import IntegrityError
 from mpc.naming import joined
 from mpc.plan.cost import HELLO_BYTES_MAX
-from mpc.session.agreement import PROTOCOL, Agreement, hello_context
+from mpc.session.agreement import Agreement, hello_context
 from mpc.session.keys import PUBLIC_SIZE
 from mpc.session.signed import Signed
 from mpc.session.signer import Signer
@@ -49,7 +49,7 @@ class Hello(Signed):
     ) -> Hello:
         """The signed Hello of ``participant`` for ``agreement``."""
         return cls(
-            protocol=PROTOCOL,
+            protocol=agreement.phase.value,
             build=agreement.build,
             plan_digest=agreement.plan_digest,
             roster_digest=agreement.roster.digest,
@@ -71,7 +71,7 @@ class Hello(Signed):
         """
         pairs = (
             ("another participant's Hello", self.participant, participant),
-            ("another protocol", self.protocol, PROTOCOL),
+            ("another protocol", self.protocol, agreement.phase.value),
             ("another mechanism", self.build, agreement.build),
             ("another plan", self.plan_digest, agreement.plan_digest),
             ("another roster", self.roster_digest, agreement.roster.digest),
@@ -97,14 +97,14 @@ class Hello(Signed):
 
 
 def check_hellos(agreement: Agreement, hellos: Sequence[bytes]) -> tuple[Hello, ...]:
-    """``hellos`` read and checked: one of every participant, in roster order, coordinator last.
+    """``hellos`` read and checked: one of everyone in the session, in roster order.
 
-    For participants and for whoever verifies a receipt. Raises IntegrityError naming whose is
-    missing, wrong, or repeats another's key or nonce.
+    The coordinator's is the last. For participants and for whoever verifies a receipt. Raises
+    IntegrityError naming whose is missing, wrong, or repeats another's key or nonce.
     """
-    ids = agreement.roster.ids
+    ids = agreement.ids
     if len(hellos) != len(ids):
-        raise IntegrityError(f"{len(hellos)} Hellos where the roster has {len(ids)} participants")
+        raise IntegrityError(f"{len(hellos)} Hellos where the session has {len(ids)} participants")
     read: list[Hello] = []
     for participant, data in zip(ids, hellos, strict=True):
         try:

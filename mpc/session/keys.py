@@ -101,12 +101,18 @@ class KeySchedule(Guarded):
 
         Both ends get the same one. Given once: asking again raises SecretMisuseError.
         """
+        return Stream(self.key(purpose, sender, receiver, operation, shard))
+
+    def key(
+        self, purpose: bytes, sender: PartyId, receiver: PartyId, operation: bytes, shard: int = 0
+    ) -> bytes:
+        """The key of :meth:`stream`, instead of it: for what is dealt now and expanded later."""
         info = _info(purpose, sender, receiver, shard, operation)
         with self._lock:
             if info in self._given:
                 raise SecretMisuseError("a stream is used for one operation and direction, once")
             self._given.add(info)
-        return Stream(self._key(self._peer_of(sender, receiver), info))
+        return self._key(self._peer_of(sender, receiver), info)
 
     def close(self) -> None:
         """Forget the keys; every later use raises SecretMisuseError."""

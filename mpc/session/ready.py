@@ -19,6 +19,7 @@ from mpc.session.signed import Signed
 from mpc.units import ID_LENGTH_MAX, PartyId, PlanDigest, SessionId
 
 _SESSION_SIZE = 32
+MATERIAL_ID_SIZE = 32
 
 
 class Transcript:
@@ -42,7 +43,10 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Ready(Signed):
-    """``party`` is ready for ``opening`` (16 bytes); ``opened`` hashes what it saw opened."""
+    """``party`` is ready for ``opening`` (16 bytes); ``opened`` hashes what it saw opened.
+
+    ``material`` is the id of the prepared material it computed with, empty without any.
+    """
 
     WHAT: ClassVar[str] = "a READY"
     CONTEXT: ClassVar[str] = "parley/ready/v1"
@@ -51,6 +55,7 @@ class Ready(Signed):
     opening: bytes
     party: PartyId
     plan_digest: PlanDigest
+    material: bytes
     opened: str
 
     def check(self, due: Ready, roster: Roster) -> None:
@@ -63,6 +68,8 @@ class Ready(Signed):
             due.session, due.opening, party, due.plan_digest,
         ):  # fmt: skip
             raise IntegrityError("its READY is of another session, opening or plan", party=party)
+        if self.material != due.material:
+            raise IntegrityError("it computed with other prepared material", party=party)
         if self.opened != due.opened:
             raise IntegrityError("it saw other values opened than this party", party=party)
         self.verify(roster)
@@ -74,5 +81,6 @@ class Ready(Signed):
             opening=record.octets("opening", OPERATION_SIZE, OPERATION_SIZE),
             party=PartyId(record.text("party", ID_LENGTH_MAX)),
             plan_digest=PlanDigest(record.digest("plan_digest")),
+            material=record.octets("material", 0, MATERIAL_ID_SIZE),
             opened=record.digest("opened"),
         )

@@ -24,11 +24,12 @@ class Session(Guarded):
     """One party's end. Made by :meth:`mpc.session.establish.Pairing.confirm` and nothing else.
 
     ``id`` is T, ``opening`` names the one opening of a linear study, ``keys`` is for the backend's
-    streams, ``transcript`` takes every value that the backend opens.
+    streams, ``transcript`` takes every value that the backend opens, ``material`` is the id of the
+    prepared material that it computes with, or empty.
     """
 
-    __slots__ = ("_ready", "_sealed", "_signer", "agreement", "id", "keys", "own", "transcript",
-                 "zero_sharing")  # fmt: skip
+    __slots__ = ("_ready", "_sealed", "_signer", "agreement", "id", "keys", "material", "own",
+                 "transcript", "zero_sharing")  # fmt: skip
 
     def __init__(
         self, agreement: Agreement, own: PartyId, session: SessionId, keys: KeySchedule,
@@ -40,6 +41,7 @@ class Session(Guarded):
         self.keys = keys
         self.zero_sharing = ZeroSharing(own, agreement.parties, keys)
         self.transcript = Transcript(session)
+        self.material = b""
         self._signer = signer
         self._ready: set[bytes] = set()
         self._sealed: set[bytes] = set()
@@ -57,18 +59,24 @@ class Session(Guarded):
         """The 16-byte id of a step; ``parts`` are what all parties must agree on."""
         return operation_id(self.id, *parts)
 
+    def use_material(self, id: bytes) -> None:  # noqa: A002
+        """Compute with the prepared material ``id``, as READY will say. Once."""
+        if self.material:
+            raise SecretMisuseError("a session computes with one material")
+        self.material = id
+
     def among_parties(self, channel: Channel) -> Channel:
         """``channel`` as the parties compute over it: without the dealer, if there is one."""
-        if self.agreement.roster.dealer is None:
+        if self.agreement.dealer is None:
             return channel
         return AmongParties(channel, tuple(p for p in self.agreement.parties if p != self.own))
 
     def exchange_ready(self, channel: Channel, opening: bytes) -> None:
         """Tell every peer that this party is ready for ``opening``; return when all of them are.
 
-        Cost: 1 round, about 700 bytes to each peer. Deadline: the channel's.
-        Raises IntegrityError naming a peer that is at something else or saw other values opened,
-        and what ``channel`` raises.
+        Cost: 1 round, about 800 bytes to each peer. Deadline: the channel's.
+        Raises IntegrityError naming a peer that is at something else, computed with other material
+        or saw other values opened, and what ``channel`` raises.
         """
         self.agreement.check_channel(channel, self.own)
         step = self.operation(b"parley/ready", opening)
@@ -121,5 +129,6 @@ class Session(Guarded):
             opening=opening,
             party=party,
             plan_digest=self.agreement.plan_digest,
+            material=self.material,
             opened=self.transcript.digest,
         )

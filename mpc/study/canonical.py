@@ -1,8 +1,9 @@
 """The one plain form of a study: what parties exchange, hash and sign. Never YAML.
 
-Models become objects with every field, mappings by name become lists of [name, value] pairs (the
-order of parties, columns and questions has meaning), decimals their shortest plain digits, days
-ISO text. Each study has exactly one form, and :func:`study_from_plain` accepts no other.
+Models become objects with every field (the dealer only where there is one), mappings by name
+become lists of [name, value] pairs (the order of parties, columns and questions has meaning),
+decimals their shortest plain digits, days ISO text. Each study has exactly one form, and
+:func:`study_from_plain` accepts no other.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from mpc.canonical import Plain, canonical_bytes
 from mpc.errors import Fault, StudyFaults
 from mpc.study.checks import misfits, parts_of
 from mpc.study.codes import CANONICAL, FAMILY, Path, fault_at
-from mpc.study.model import Study
+from mpc.study.model import LeftOutIfNone, Study
 from mpc.study.shape import is_exact
 from mpc.study.source import Block, Mark
 from mpc.study.wording import constraint_faults
@@ -75,7 +76,13 @@ def decimal_text(value: Decimal) -> str:
 
 def _plain(value: Any) -> Plain:
     if isinstance(value, BaseModel):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+        given = {name: getattr(value, name) for name in type(value).model_fields}
+        optional = _optional(type(value))
+        return {
+            name: _plain(item)
+            for name, item in given.items()
+            if item is not None or name not in optional
+        }
     if isinstance(value, dict):
         return [[name, _plain(item)] for name, item in value.items()]
     if isinstance(value, tuple):
@@ -87,6 +94,15 @@ def _plain(value: Any) -> Plain:
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no plain form")
+
+
+def _optional(model: type[BaseModel]) -> frozenset[str]:
+    """The fields that stand in the plain form only where they are given."""
+    return frozenset(
+        name
+        for name, field in model.model_fields.items()
+        if any(isinstance(mark, LeftOutIfNone) for mark in field.metadata)
+    )
 
 
 class _NotCanonical(Exception):
@@ -129,11 +145,13 @@ def _scalar(annotation: Any, plain: Any, path: Path) -> Any:
 
 
 def _fields(model: type[BaseModel], plain: Any, path: Path) -> dict[str, Any]:
-    if not isinstance(plain, dict) or set(plain) != set(model.model_fields):
+    known = set(model.model_fields)
+    if not isinstance(plain, dict) or not known - _optional(model) <= set(plain) <= known:
         raise _NotCanonical(path, f"not an object with exactly {', '.join(model.model_fields)}")
     return {
         name: _valued(field.annotation, plain[name], (*path, name))
         for name, field in model.model_fields.items()
+        if name in plain
     }
 
 

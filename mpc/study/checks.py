@@ -16,8 +16,12 @@ from mpc.questions.declaration import (
     by_complaints,
     missing_column,
 )
+from mpc.questions.registry import QUESTION_KINDS, kind_needs_dealer
 from mpc.study.codes import (
     COALITION,
+    DEALER_IDLE,
+    DEALER_MISSING,
+    DEALER_ROLE,
     NOT_ALLOWED,
     PARTIES,
     QUESTION,
@@ -48,12 +52,14 @@ class Misfit:
 class Parts:
     """The readable parts of a study. ``party_names`` are all that are written.
 
+    ``dealer`` is None if there is no such key, and "" if what is written there cannot be read.
     ``faulty_columns`` are names that mean a column which cannot be read; nothing is said of what
     uses them. ``faulty_questions`` have what could be read of each of their keys.
     """
 
     party_names: tuple[str, ...]
     parties: Mapping[str, PartyEntry]
+    dealer: str | None
     recipients: tuple[str, ...]
     coalition: int | None
     columns: Mapping[str, Column]
@@ -68,6 +74,7 @@ def parts_of(study: Study) -> Parts:
     return Parts(
         party_names=tuple(study.parties),
         parties=study.parties,
+        dealer=study.dealer,
         recipients=study.recipients,
         coalition=study.privacy.coalition,
         columns=study.table.columns,
@@ -80,6 +87,7 @@ def parts_of(study: Study) -> Parts:
 def misfits(parts: Parts) -> Iterator[Misfit]:
     """Every fault between ``parts``, in the order of the file's sections."""
     yield from _parties(parts)
+    yield from _dealer(parts)
     yield from _recipients(parts)
     yield from _where(parts)
     yield from _coalition(parts)
@@ -98,16 +106,42 @@ def _parties(parts: Parts) -> Iterator[Misfit]:
             yield Misfit(NOT_ALLOWED, path, "more than rows_max", f"at most {party.rows_max}")
 
 
+def _dealer(parts: Parts) -> Iterator[Misfit]:
+    """A dealer exactly where a question needs one, and one that is nothing else in the study."""
+    needing = [name for name, question in parts.questions.items() if question.needs_dealer]
+    kinds = {name: str(said.get("kind")) for name, said in parts.faulty_questions.items()}
+    needing += [name for name, kind in kinds.items() if kind_needs_dealer(kind)]
+    if parts.dealer is None:
+        for name in needing:
+            what = "needs a dealer, and the study names none"
+            allowed = "dealer: id of a participant without data, beside parties"
+            yield Misfit(DEALER_MISSING, ("questions", name), what, allowed)
+        return
+    path: Path = ("dealer",)
+    if parts.dealer in (*parts.party_names, COORDINATOR):
+        role = "the coordinator" if parts.dealer == COORDINATOR else "a party"
+        what = f"{shown(parts.dealer)} is {role}"
+        allowed = "id of somebody else: who deals and has a share reads what is compared"
+        yield Misfit(DEALER_ROLE, path, what, allowed)
+    judged = parts.dealer and (parts.questions or kinds)
+    if judged and not needing and all(kind in QUESTION_KINDS for kind in kinds.values()):
+        what = "a dealer that no question needs"
+        yield Misfit(DEALER_IDLE, path, what, "no key dealer, or a question that needs one")
+
+
 def _recipients(parts: Parts) -> Iterator[Misfit]:
     known = (*parts.party_names, COORDINATOR)
     for index, name in enumerate(parts.recipients):
         path = ("recipients", index)
-        if parts.party_names and name not in known:
+        if name == parts.dealer and name not in known:
+            what = f"{shown(name)} is the dealer, which receives nothing"
+            yield Misfit(DEALER_ROLE, path, what, f"parties of this study, or {COORDINATOR}")
+        elif parts.party_names and name not in known:
             what = f"{shown(name)} takes no part{nearest(name, known)}"
             yield Misfit(RECIPIENTS, path, what, f"parties of this study, or {COORDINATOR}")
         elif name in parts.recipients[:index]:
             yield Misfit(RECIPIENTS, path, f"{shown(name)} again", "each recipient once")
-    meant = all(name in known for name in parts.recipients)
+    meant = all(name in (*known, parts.dealer) for name in parts.recipients)
     if parts.recipients and meant and COORDINATOR not in parts.recipients:
         what = "the coordinator is missing: it adds the shares up, so it learns the result"
         yield Misfit(RECIPIENTS, ("recipients",), what, f"a list with {COORDINATOR}")

@@ -7,6 +7,7 @@ what is released.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -32,6 +33,12 @@ Filter = Annotated[
     str, Field(max_length=2000), AfterValidator(lambda text: printable(text, breaks=True))
 ]
 """Grammar: :mod:`mpc.study.where`."""
+
+
+@dataclass(frozen=True)
+class LeftOutIfNone:
+    """Marks a field that the canonical form has only where it is given."""
+
 
 QUESTIONS_MAX = 50
 ROWS_MAX = 10**10  # of one party
@@ -89,7 +96,11 @@ class Privacy(Frozen):
 
 
 class Study(Frozen):
-    """A whole scenario file."""
+    """A whole scenario file.
+
+    ``dealer``: who makes correlated randomness, if a question compares or multiplies secrets. It
+    holds no data and receives no result, so it is neither a party nor a recipient.
+    """
 
     version: Literal[1]
     id: Identifier
@@ -99,7 +110,13 @@ class Study(Frozen):
     parties: Annotated[
         dict[Identifier, PartyEntry], Field(min_length=PARTIES_MIN, max_length=PARTIES_MAX)
     ]
+    dealer: Annotated[Identifier | None, LeftOutIfNone()] = None
     recipients: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=PARTIES_MAX + 1)]
     table: Table
     privacy: Privacy
     questions: Annotated[dict[Name, Question], Field(min_length=1, max_length=QUESTIONS_MAX)]
+
+    @property
+    def dealt_questions(self) -> tuple[str, ...]:
+        """The names of the questions that need a dealer, in the study's order."""
+        return tuple(name for name, asked in self.questions.items() if asked.needs_dealer)

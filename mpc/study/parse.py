@@ -27,6 +27,7 @@ _HINTS = {
     "bounds": "[lower, upper], public limits that come from knowledge and never from the data",
     "levels": "[level, …], every level in the order of the study",
     "recipients": "[coordinator], or ids of parties",
+    "dealer": "id of a participant without data, as dealing-house",
     "by": "a list of categories, as [health]",
     "bins": "a list of rising edges, as [0, 10, 20]",
     "missing": "exclude, or {value: 0} for a number, or {level: 'none'} for a category",
@@ -61,6 +62,7 @@ def _parts(document: Document[Study]) -> Parts:
     columns = _valid(_COLUMN, raw_columns)
     raw_parties = _block(values.get("parties"))
     recipients = values.get("recipients")
+    dealer = values.get("dealer")
     coalition = _block(values.get("privacy")).get("coalition")
     where = table.get("where")
     readable = isinstance(table.get("columns"), dict)
@@ -71,6 +73,7 @@ def _parts(document: Document[Study]) -> Parts:
     return Parts(
         party_names=tuple(raw_parties),
         parties=_valid(TypeAdapter(PartyEntry), raw_parties),
+        dealer=dealer if isinstance(dealer, str | None) else "",
         recipients=recipients if _is_texts(recipients) else (),
         coalition=coalition if isinstance(coalition, int) else None,
         columns=columns,

@@ -1,4 +1,4 @@
-"""Every party of a linear study inside this process, a thread each.
+"""Every party of a study, and its dealer, inside this process, a thread each.
 
 Plan, approvals, handshake, engine, charge, noise and the one door are the product's. Replaced is
 what lies outside ``mpc``: rows are whatever tables are given, messages go over the in-memory
@@ -11,18 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from mpc.flow import Tools, run_linear
+from mpc.flow import Tools, run_study
 from mpc.outcome import combine_shares, decode_totals
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
+from mpc.plan.programs import recipes_of
 from mpc.ports import Channel, ChargeTerms, Randomness
 from mpc.privacy.budget import Budget
 from mpc.privacy.sampler import NoiseSource
+from mpc.protocols.opening import Computation
 from mpc.questions.answer import Answer
 from mpc.ring.words import from_bytes
 from mpc.secret.reference import ReferenceEngine
 from mpc.session.agreement import BUILD, Agreement
 from mpc.session.approval import Approval
+from mpc.session.dealing import computation_with, dealt_supply
 from mpc.session.establish import OwnHello, make_hello
 from mpc.session.hello import session_id
 from mpc.session.session import Session
@@ -67,6 +70,7 @@ class InProcessParties:
         self._tables = tables
         self._randomness = randomness
         roles = [(party, Role.PARTY) for party in study.parties]
+        roles += [] if study.dealer is None else [(study.dealer, Role.DEALER)]
         roles.append((COORDINATOR, Role.COORDINATOR))
         self._participants = tuple(Participant.make(name, role, randomness) for name, role in roles)
         self.plan: Plan = plan_study(study, roster_of(self._participants))
@@ -74,7 +78,7 @@ class InProcessParties:
 
     @property
     def _own_parties(self) -> tuple[Participant, ...]:
-        return self._participants[:-1]
+        return tuple(each for each in self._participants if each.member.role is Role.PARTY)
 
     def _ledger(self) -> MemoryLedger:
         ledger = MemoryLedger()
@@ -114,7 +118,21 @@ class InProcessParties:
             finally:
                 channel.close()
 
-        messages = together({hello.own: partial(take_part, hello) for hello in hellos[:-1]}).all()
+        def deal(hello: OwnHello) -> bytes:
+            channel = channels[hello.own]
+            try:
+                pairing = hello.agree_as_dealer(said, coordinator.confirmations[hello.own])
+                pairing.confirm(channel).deal(channel, recipes_of(self.plan))
+                return b""
+            finally:
+                channel.close()
+
+        tasks = {
+            hello.own: partial(deal if hello.own == self.plan.study.dealer else take_part, hello)
+            for hello in hellos[:-1]
+        }
+        ended = together(tasks).all()
+        messages = {party: ended[party] for party in hellos[-1].agreement.parties}
         return self._combined(hellos[-1].agreement, said, messages, network)
 
     def _hello(
@@ -125,19 +143,29 @@ class InProcessParties:
 
     def _compute(self, session: Session, channel: Channel, source: NoiseSource) -> bytes:
         ledger = self.ledgers[session.own]
+        among = session.among_parties(channel)
         tools = Tools(
             engine=ReferenceEngine(session.zero_sharing),
             budget=Budget(ledger),
             ledger=ledger,
             source=source,
-            agree=lambda: session.exchange_ready(channel, session.opening),
+            settle=lambda: None,
+            computation=self._computation(session, channel),
+            agree=lambda: session.exchange_ready(among, session.opening),
             seal=lambda masked: session.seal(
                 session.opening, from_bytes(masked), _COMMITMENT, SOFTWARE
             ),
             opening=session.opening,
         )
         table = self._tables[session.own]
-        return run_linear(self.plan, table, self._terms(session), tools, lambda _stage: None)
+        return run_study(self.plan, table, self._terms(session), tools, lambda _stage: None)
+
+    def _computation(self, session: Session, channel: Channel) -> Computation | None:
+        recipes = recipes_of(self.plan)
+        if not recipes:
+            return None
+        supply = dealt_supply(session, channel, recipes)
+        return computation_with(session, channel, recipes, supply)
 
     def _terms(self, session: Session) -> ChargeTerms:
         study = self.plan.study

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mpc.ports import Randomness
-from mpc.session.agreement import BUILD, Agreement
+from mpc.session.agreement import BUILD, Agreement, Phase
 from mpc.session.approval import Agreed, Approval
 from mpc.session.establish import (
     CoordinatorPairing,
@@ -58,20 +58,23 @@ class Meeting:
         randomness: Randomness,
         *,
         build: str = BUILD,
+        phase: Phase = Phase.WHOLE,
+        approvals: tuple[Approval, ...] = (),
     ) -> Meeting:
-        """Approve ``plan`` at every party and make every Hello."""
-        approvals = approvals_of(plan, participants, randomness)
-        agreement = Agreement.of(plan, approvals, NOW_UNIX_S, build=build)
+        """Make every Hello for ``phase``; approve ``plan`` at every party if none are given."""
+        approvals = approvals or approvals_of(plan, participants, randomness)
+        agreement = Agreement.of(plan, approvals, NOW_UNIX_S, build=build, phase=phase)
         hellos = {
             participant.id: make_hello(agreement, participant.id, participant.sign, randomness)
             for participant in participants
+            if participant.id in agreement.ids
         }
         return cls(agreement, approvals, hellos)
 
     @property
     def said(self) -> list[bytes]:
         """Every Hello as it travels, in roster order with the coordinator last."""
-        return [self.hellos[participant].data for participant in self.agreement.roster.ids]
+        return [self.hellos[participant].data for participant in self.agreement.ids]
 
     def coordinate(self) -> CoordinatorPairing:
         """The coordinator's second step."""

@@ -104,6 +104,7 @@ def request_lines(request: Request, balances: Mapping[str, Balance]) -> Iterator
     """What is asked, what it costs, what it would leave, a line each."""
     said = dict(summary_of(request))
     questions, cost = said.pop("questions", None), said.pop("cost", None)
+    dealer = said.pop("dealer", None)
     yield f"asked by {request.asked_by} at {iso_time(request.asked_at)}"
     if "title" in said:
         yield f"title: {said.pop('title')}"
@@ -111,6 +112,8 @@ def request_lines(request: Request, balances: Mapping[str, Balance]) -> Iterator
         for name, text in questions.items():
             part = _cost_text(cost, name)
             yield f"{name}: {text}" + (f"; costs here {part}" if part else "")
+    if isinstance(dealer, dict):
+        yield from _dealer_lines(dealer)
     epsilon, delta = said.pop("epsilon", None), said.pop("delta", None)
     for name, value in said.items():
         yield f"{name}: {_words(value)}"
@@ -124,6 +127,16 @@ def request_lines(request: Request, balances: Mapping[str, Balance]) -> Iterator
     left = left_after(request, balances)
     if left is not None:
         yield _left_text(left)
+
+
+def _dealer_lines(dealer: Mapping[str, Any]) -> Iterator[str]:
+    """Who deals, for what and what that means, as :func:`dealer_plain` said it."""
+    asked = _words(dealer["questions"])
+    yield f"dealer: {dealer['id']} ({dealer['organization']}), for {asked}"
+    yield f"dealer's keys: {dealer['fingerprint']}"
+    yield f"{dealer['sees']} {dealer['pools']}"
+    if dealer["warning"]:
+        yield f"beware: {dealer['warning']}"
 
 
 def decision_lines(decisions: Iterable[Decision]) -> Iterator[str]:

@@ -14,9 +14,11 @@ from mpc.units import PartyId
 from parties.commands.output import answering, emit_json, fail, out
 
 if TYPE_CHECKING:
-    from parties.coordinator.surveying import Answer
+    from parties.coordinator.surveying import Answer, PartyAnswer
 
-app = typer.Typer(no_args_is_help=True, help="A coordinator: make its files, ask its parties.")
+app = typer.Typer(
+    no_args_is_help=True, help="A coordinator: make its files, ask its parties and dealers."
+)
 
 Config = Annotated[Path, typer.Option("--config", help="The coordinator's file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -30,6 +32,9 @@ def new(
     party: Annotated[
         list[str] | None, typer.Option(help="PARTY=HOST:PORT of a node; again for each.")
     ] = None,
+    dealer: Annotated[
+        list[str] | None, typer.Option(help="DEALER=HOST:PORT of a dealer; again for each.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make a coordinator: its keys and request, and coordinator.yaml. Overwrites nothing.
@@ -40,14 +45,15 @@ def new(
     from parties.commands.making import coordinator_steps, make_coordinator
 
     with answering(as_json=json):
-        request = make_coordinator(directory, id, organization, tuple(party or ()))
+        parties, dealers = tuple(party or ()), tuple(dealer or ())
+        request = make_coordinator(directory, id, organization, parties, dealers)
         if json:
             emit_json({"config": str(directory / "coordinator.yaml"), "request": str(request)})
             return
         out.print(
             Text(
                 f"made in {directory}: coordinator.yaml, identity\n"
-                f"{coordinator_steps(directory, id, organization, tuple(party or ()))}"
+                f"{coordinator_steps(directory, id, organization, (*parties, *dealers))}"
             ),
             soft_wrap=True,
         )
@@ -57,22 +63,26 @@ def new(
 def health(config: Config, json: Json = False) -> None:
     """Call every party's node over mutual TLS: who takes studies, and which tables they announce.
 
-    Exits 0 if all do, 5 if one cannot be reached.
+    Calls every dealer too. Exits 0 if all do, 5 if one cannot be reached.
 
     Example: parley coordinator health --config coordinator.yaml
     """
     from parties.coordinator.office import Office
-    from parties.coordinator.surveying import Answer, missed, survey_all
+    from parties.coordinator.surveying import Answer, missed, survey_dealers, survey_parties
     from parties.report.tables import plain_text
 
     with answering(as_json=json):
-        answers = survey_all(Office.open(config))
-        for party, found in () if json else answers.items():
+        office = Office.open(config)
+        parties, dealers = survey_parties(office), survey_dealers(office)
+        everyone: dict[PartyId, Answer | ParleyError] = {**parties, **dealers}
+        for member, found in () if json else everyone.items():
             answered = isinstance(found, Answer)
             style = "green" if answered else "red"
-            said = found.text if isinstance(found, Answer) else missed(party, found)
-            out.print(Text.assemble((f"{party}  ", style), plain_text(said)), soft_wrap=True)
-        _end(answers, as_json=json)
+            said = found.text if isinstance(found, Answer) else missed(member, found)
+            role = "dealer, " if member in dealers and answered else ""
+            line = Text.assemble((f"{member}  ", style), plain_text(f"{role}{said}"))
+            out.print(line, soft_wrap=True)
+        _end(parties, dealers, as_json=json)
 
 
 @app.command()
@@ -84,11 +94,11 @@ def tables(config: Config, json: Json = False) -> None:
     Example: parley coordinator tables --config coordinator.yaml
     """
     from parties.coordinator.office import Office
-    from parties.coordinator.surveying import Answer, column_text, missed, survey_all
+    from parties.coordinator.surveying import Answer, column_text, missed, survey_parties
     from parties.report.tables import plain_text
 
     with answering(as_json=json):
-        answers = survey_all(Office.open(config))
+        answers = survey_parties(Office.open(config))
         for party, found in () if json else answers.items():
             if not isinstance(found, Answer):
                 line = Text.assemble((f"{party}  ", "red"), plain_text(missed(party, found)))
@@ -100,29 +110,37 @@ def tables(config: Config, json: Json = False) -> None:
                 for column, fields in offer.columns.items():
                     line = plain_text(f"    {column}: {column_text(fields)}")
                     out.print(line, soft_wrap=True)
-        _end(answers, as_json=json)
+        _end(answers, None, as_json=json)
 
 
-def _end(answers: Mapping[PartyId, Answer | ParleyError], *, as_json: bool) -> None:
-    """All parties as JSON if asked for, and exit 5 if one of them gave no answer."""
-    from parties.coordinator.surveying import missed
-
-    parties: dict[str, object] = {}
-    for party, found in answers.items():
-        if isinstance(found, ParleyError):
-            why = {"code": found.code, "what": missed(party, found)}
-            parties[party] = {"ready": False, "tables": {}, "error": why}
-        else:
-            parties[party] = {
-                "ready": True,
-                "organization": found.organization,
-                "software": found.software,
-                "tables": {name: offer.to_plain() for name, offer in found.tables.items()},
-                "error": None,
-            }
-    silent = [party for party, found in answers.items() if isinstance(found, ParleyError)]
+def _end(
+    parties: Mapping[PartyId, PartyAnswer | ParleyError],
+    dealers: Mapping[PartyId, Answer | ParleyError] | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Everyone who was asked as JSON if asked for, and exit 5 if one of them gave no answer."""
+    data: dict[str, object] = {
+        "parties": {party: _plain(party, found, {"tables": {}}) for party, found in parties.items()}
+    }
+    if dealers is not None:
+        data["dealers"] = {dealer: _plain(dealer, found, {}) for dealer, found in dealers.items()}
+    answers = {**parties, **(dealers or {})}
+    silent = [member for member, found in answers.items() if isinstance(found, ParleyError)]
     if silent:
         error = PeerError(", ".join(silent), "cannot take part now")
-        fail(error, as_json=as_json, data={"parties": parties})
+        fail(error, as_json=as_json, data=data)
     if as_json:
-        emit_json({"parties": parties})
+        emit_json(data)
+
+
+def _plain(
+    member: PartyId, found: Answer | ParleyError, nothing: dict[str, object]
+) -> dict[str, object]:
+    """An answer for ``--json``; why there is none, beside ``nothing``, if there is none."""
+    from parties.coordinator.surveying import missed
+
+    if isinstance(found, ParleyError):
+        why = {"code": found.code, "what": missed(member, found)}
+        return {"ready": False, **nothing, "error": why}
+    return {"ready": True, **found.to_plain(), "error": None}

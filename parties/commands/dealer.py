@@ -11,7 +11,7 @@ from rich.text import Text
 
 from parties.commands.output import answering, emit_json, out
 
-app = typer.Typer(no_args_is_help=True, help="A dealer: make its files, start it.")
+app = typer.Typer(no_args_is_help=True, help="A dealer: make its files, start it, ask it.")
 
 Config = Annotated[Path, typer.Option("--config", help="The dealer's file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -69,3 +69,32 @@ def start(config: Config) -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=LOG_FORMAT)
     with answering():
         serve(load_dealer_config(config))
+
+
+@app.command()
+def health(config: Config, json: Json = False) -> None:
+    """Ask the dealer of this file whether it deals: a call over mutual TLS, as itself.
+
+    Exits 0 if it answers, 5 if it cannot be reached or shows other certificates.
+
+    Example: parley dealer health --config dealer.yaml
+    """
+    from parties.commands.own_health import own_health
+    from parties.dealer.config import load_dealer_config
+
+    with answering(as_json=json):
+        said = load_dealer_config(config)
+        report = own_health(said.identity, said.listen)
+        if json:
+            emit_json(
+                {
+                    "dealer": report.party,
+                    "ready": report.ready,
+                    "runs": report.runs,
+                    "organizations": list(said.organizations),
+                }
+            )
+            return
+        out.print(Text(f"{report.party}: ready; studies under way: {report.runs}"))
+        if not said.organizations:
+            out.print(Text("organizations is empty: it deals for nobody", style="yellow"))

@@ -115,40 +115,56 @@ def make_coordinator(
     coordinator: str,
     organization: str,
     parties: tuple[str, ...],
+    dealers: tuple[str, ...] = (),
 ) -> Path:
-    """Make a coordinator's folder; returns its request for certificates. Overwrites nothing."""
+    """Make a coordinator's folder; returns its request for certificates. Overwrites nothing.
+
+    ``parties``, ``dealers``: ID=HOST:PORT of each.
+    """
     _check_id("--id", coordinator)
-    addresses: dict[str, str] = {}
-    for entry in parties:
-        party, equals, address = entry.partition("=")
-        if not equals:
-            raise UsageError(f"--party {entry!r} is not PARTY=HOST:PORT")
-        _check_id("--party", party)
-        if party in addresses:
-            raise UsageError(
-                f"--party {party} is given twice, at {addresses[party]} and at {address}",
-                hint="one --party PARTY=HOST:PORT for each",
-            )
-        split_address(address)
-        addresses[party] = address
-    text = coordinator_text(coordinator=coordinator, addresses=addresses)
+    text = coordinator_text(
+        coordinator=coordinator,
+        parties=_addresses("--party", parties),
+        dealers=_addresses("--dealer", dealers),
+    )
     return _make(directory, {"coordinator.yaml": text}, coordinator, Role.COORDINATOR, organization)
 
 
+def _addresses(option: str, entries: tuple[str, ...]) -> dict[str, str]:
+    form = f"{option[2:].upper()}=HOST:PORT"
+    addresses: dict[str, str] = {}
+    for entry in entries:
+        member, equals, address = entry.partition("=")
+        if not equals:
+            raise UsageError(f"{option} {entry!r} is not {form}")
+        _check_id(option, member)
+        if member in addresses:
+            raise UsageError(
+                f"{option} {member} is given twice, at {addresses[member]} and at {address}",
+                hint=f"one {option} {form} for each",
+            )
+        split_address(address)
+        addresses[member] = address
+    return addresses
+
+
 def coordinator_steps(
-    directory: Path, coordinator: str, organization: str, parties: tuple[str, ...]
+    directory: Path, coordinator: str, organization: str, listed: tuple[str, ...]
 ) -> str:
-    """What to type after :func:`make_coordinator`, in this folder: complete commands, numbered."""
+    """What to type after :func:`make_coordinator`, in this folder: complete commands, numbered.
+
+    ``listed``: ID=HOST:PORT of each party and dealer.
+    """
     own, config = directory / IDENTITY, directory / "coordinator.yaml"
     bundle = f"{coordinator}.bundle.pem"
-    asked = [entry.partition("=")[0] for entry in parties] or ["PARTY"]
+    asked = [entry.partition("=")[0] for entry in listed] or ["PARTY"]
     return _steps(
         ("make an authority, if there is none, and have it vouch for this coordinator", [
             ("pki", "init", "authority", "--organization", organization),
             ("pki", "approve", "authority", own / "request.pem", "--out", bundle),
             ("pki", "install", own, bundle),
         ]),
-        ("approve the request.pem that each party sends; send all bundles to all", [
+        ("approve the request.pem that each of them sends; send all bundles to all", [
             ("pki", "approve", "authority", f"{each}.request.pem", "--out", f"{each}.bundle.pem")
             for each in asked
         ]),

@@ -108,17 +108,12 @@ def health(config: Config, json: Json = False) -> None:
 
     Example: parley node health --config node.yaml
     """
+    from parties.commands.own_health import own_health
     from parties.config import load_node_config
-    from parties.coordinator.client import PartyClient
-    from parties.identity.store import load_identity
 
     with answering(as_json=json):
         said = load_node_config(config)
-        identity = load_identity(said.identity)
-        host, _, port = said.listen.rpartition(":")
-        here = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104
-        with PartyClient(identity, identity.member, f"{here}:{port}") as client:
-            report = client.health()
+        report = own_health(said.identity, said.listen)
         offline, fault = _offline(said)
         if json:
             emit_json(

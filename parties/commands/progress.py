@@ -1,4 +1,4 @@
-"""Live progress of a study: one line a party, its stage, on stderr."""
+"""Live progress of a study: one line each for parties and dealer, its stage, on stderr."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from mpc.units import PartyId
 from parties.commands.output import err
 
 STAGES = ("started", "compute", "agree", "committed")
+DEALT = "dealt"  # a dealer's last stage
 
 
 class StudyProgress:
     """Shows stages as they come. On no terminal, or if quiet, prints nothing."""
 
-    def __init__(self, parties: tuple[PartyId, ...], *, quiet: bool) -> None:
-        self._stages = dict.fromkeys(parties, "waiting")
+    def __init__(self, members: tuple[PartyId, ...], *, quiet: bool) -> None:
+        self._stages = dict.fromkeys(members, "waiting")
         self._note = ""
         self._lock = threading.Lock()
         self._live = Live(
@@ -41,10 +42,10 @@ class StudyProgress:
         if self._shown:
             self._live.stop()
 
-    def entered(self, party: PartyId, stage: str) -> None:
-        """A party entered a stage."""
+    def entered(self, member: PartyId, stage: str) -> None:
+        """A party or the dealer entered a stage."""
         with self._lock:
-            self._stages[party] = stage if stage in STAGES else "…"
+            self._stages[member] = stage if stage in (*STAGES, DEALT) else "…"
 
     def waiting(self, parties: tuple[PartyId, ...]) -> None:
         """A person at each of ``parties`` has yet to decide."""
@@ -54,10 +55,11 @@ class StudyProgress:
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))
         with self._lock:
-            for party, stage in self._stages.items():
+            for member, stage in self._stages.items():
                 done = STAGES.index(stage) + 1 if stage in STAGES else 0
+                done = len(STAGES) if stage == DEALT else done
                 bar = "█" * done + "░" * (len(STAGES) - done)
-                table.add_row(Text(party), Text(bar, style="green"), Text(stage))
+                table.add_row(Text(member), Text(bar, style="green"), Text(stage))
             if self._note:
                 table.add_row(Text(self._note, style="yellow"))
         return table

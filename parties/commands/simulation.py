@@ -16,6 +16,7 @@ from rich.text import Text
 from mpc.errors import UsageError
 from mpc.outcome import decode_totals
 from mpc.plan.model import Plan
+from mpc.plan.programs import released_plainly
 from mpc.questions.answer import Answer
 from mpc.questions.local import local_sums
 from mpc.study.model import Study
@@ -61,12 +62,13 @@ def simulate(
                 files, _beside(scenario, "schema.yaml"), _beside(scenario, "policy.yaml")
             )
         with federation:
-            with _saying("starting the parties' nodes", quiet=json):
+            with _saying("starting everyone's servers", quiet=json):
                 federation.start()
             office = Office.open(federation.coordinator_config)
             plan = office.plan(study)
             began = time.monotonic()
-            with StudyProgress(tuple(federation.nodes), quiet=json) as progress:  # type: ignore[arg-type]
+            linked = tuple(member.id for member in plan.roster.linked)
+            with StudyProgress(linked, quiet=json) as progress:
                 finished = office.run(plan, APPROVAL_S, progress.entered, progress.waiting)
             took = time.monotonic() - began
         plain = true_answers(plan, federation) if truth else None
@@ -108,7 +110,7 @@ def true_answers(plan: Plan, federation: Federation) -> tuple[Answer, ...]:
     from parties.data.table import DuckTable, EngineLimits
     from parties.data.versions import RegisteredVersion
 
-    totals = [0] * plan.size
+    totals = [0] * plan.event.size
     for node in federation.nodes.values():
         table = plan.study.table
         version = Catalogue(node.node_config).for_worker(table.name)
@@ -116,7 +118,8 @@ def true_answers(plan: Plan, federation: Federation) -> tuple[Answer, ...]:
         opened = DuckTable(RegisteredVersion.from_plain(version), table, limits)
         own = local_sums(plan.questions, opened)
         totals = [total + value for total, value in zip(totals, own, strict=True)]
-    return decode_totals(plan, totals)
+    layouts = [question.layout for question in plan.questions]
+    return decode_totals(plan, released_plainly(totals, layouts))
 
 
 def _beside(scenario: Path, name: str) -> Path | None:

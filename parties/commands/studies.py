@@ -73,7 +73,7 @@ def plan(
     """Ask every party about a scenario, and show cost and expected error. Spends nothing.
 
     Exits 3 with each party's reasons if any refuses, 4 if only a budget speaks against it, and else
-    5 if one gives no answer.
+    5 if one, or the dealer, gives no answer.
 
     Example: parley plan scenario.yaml --config coordinator.yaml -o plan.json
     """
@@ -84,12 +84,18 @@ def plan(
         if output is not None:
             output.write_bytes(plan_file_bytes(planned))
         against = refusal(verdicts)
-        document = plan_document(planned, verdicts)
+        document, no_dealer = plan_document(planned, verdicts), office.dealer_silence(planned)
+        document["runnable"] = bool(document["runnable"]) and no_dealer is None
         proposal = office.state.proposal(planned.digest)
         document["proposal"] = None if proposal is None else proposal.to_plain()
         silent = [each.party for each in verdicts if each.decision is Decision.NO_ANSWER]
+        if no_dealer is not None and planned.roster.dealer is not None:
+            silent.append(planned.roster.dealer.id)
         if not json:
             out.print(plan_table(planned, verdicts))
+            if no_dealer is not None:
+                line = f"no answer of the dealer: {no_dealer.code} {no_dealer.message}"
+                out.print(plain_text(line), soft_wrap=True)
             asks = any(each.decision is Decision.ASK for each in verdicts)
             line = _standing(office.state, planned.digest, runnable=bool(document["runnable"]))
             if line and (asks or proposal is not None):
@@ -133,9 +139,9 @@ def run(
         office = Office.open(config)
         planned = _planned(office, scenario)
         _check_out(office, planned, to)
-        parties = tuple(member.id for member in planned.roster.parties)
+        linked = tuple(member.id for member in planned.roster.linked)
         with _interruptible(office.state, planned.digest, config):
-            with StudyProgress(parties, quiet=json) as progress:
+            with StudyProgress(linked, quiet=json) as progress:
                 finished = office.run(planned, wait_s, progress.entered, progress.waiting)
             document = write_results(to, finished, _again(finished.verified.run, config))
         show(finished, to, document, as_json=json)

@@ -18,7 +18,7 @@ _FIELDS = ("study", "roster", "approvals", "hellos")
 
 @dataclass(frozen=True)
 class RunAgreement:
-    """A plan, every party's approval in roster order, and all Hellos, the coordinator's last."""
+    """A plan, every party's approval, and all Hellos: parties, dealer if any, coordinator."""
 
     plan: Plan
     approvals: tuple[Approval, ...]

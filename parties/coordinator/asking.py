@@ -22,7 +22,7 @@ from mpc.errors import (
 from mpc.plan.model import Plan
 from mpc.study.canonical import study_to_plain
 from mpc.units import PartyId, RhoPico
-from parties.coordinator.client import PartyClient
+from parties.coordinator.client import Clients, PartyClient, RunClient
 from parties.report.standing import Decision, PartyBudget, PartyVerdict, VerdictReason
 from protos import control_pb2 as wire
 
@@ -36,7 +36,7 @@ REASONS_MAX = 100
 DELTA_LENGTH_MAX = 40
 DELTA_MIN = Decimal("1e-30")
 
-Clients = Mapping[PartyId, PartyClient]
+Client = TypeVar("Client", bound=RunClient)
 Reply = TypeVar("Reply")
 
 _DECISIONS = {
@@ -48,11 +48,13 @@ _DECISIONS = {
 }
 
 
-def each(clients: Clients, call: Callable[[PartyClient], Reply]) -> dict[PartyId, Reply]:
-    """``call`` for every party at once. Raises the first party's error, in roster order."""
+def each(
+    clients: Mapping[PartyId, Client], call: Callable[[Client], Reply]
+) -> dict[PartyId, Reply]:
+    """``call`` for every one at once. Raises the first one's error, in roster order."""
     with ThreadPoolExecutor(max_workers=len(clients)) as pool:
-        waiting = {party: pool.submit(call, client) for party, client in clients.items()}
-        return {party: future.result() for party, future in waiting.items()}
+        waiting = {member: pool.submit(call, client) for member, client in clients.items()}
+        return {member: future.result() for member, future in waiting.items()}
 
 
 def ask_all(

@@ -11,8 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from mpc.errors import ChargeKept, NotCommitted, ParleyError
 from mpc.units import PartyId, RunId
-from parties.coordinator.asking import Clients
-from parties.coordinator.client import PartyClient
+from parties.coordinator.client import Clients, PartyClient
 from parties.coordinator.state import Charged
 
 Charges = Mapping[PartyId, Charged]

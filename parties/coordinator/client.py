@@ -1,17 +1,18 @@
-"""The coordinator's view of one party: each call has a deadline, each error names the party."""
+"""The coordinator's view of a party or dealer: each call has a deadline, each error names it."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import grpc
 
 from mpc.errors import ParleyError, PeerError, TransportError
 from mpc.roster import Member
-from mpc.units import RunId
+from mpc.units import PartyId, RunId
 from parties.identity.credentials import KEEPALIVE_S, TIMEOUT_S, dial, explain_failure
 from parties.identity.store import Identity
 from parties.problems import raised_by
@@ -24,10 +25,10 @@ WATCH_S = 4 * 3600.0  # a whole study
 Reply = TypeVar("Reply")
 
 
-class PartyClient:
-    """Calls to one pinned party over mutual TLS.
+class RunClient:
+    """Calls to one pinned participant that takes part in runs, a party or a dealer: mutual TLS.
 
-    A party that answers no ping for ``timeout_s`` after ``keepalive_s`` of silence is lost.
+    One that answers no ping for ``timeout_s`` after ``keepalive_s`` of silence is lost.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class PartyClient:
         self._channel = dial(address, own, peer, keepalive_s=keepalive_s, timeout_s=timeout_s)
         self._stub: Any = PartyStub(self._channel)  # type: ignore[no-untyped-call] # generated
 
-    def __enter__(self) -> PartyClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -59,16 +60,8 @@ class PartyClient:
     def close(self) -> None:
         self._channel.close()
 
-    def describe(self) -> wire.Description:
-        """Published schema and announced versions."""
-        return self._call(self._stub.Describe, wire.Description, wire.DescribeRequest())
-
-    def propose(self, proposal: wire.Proposal) -> wire.Judgement:
-        """The party's judgement on a plan."""
-        return self._call(self._stub.Propose, wire.Judgement, proposal)
-
     def start(self, request: wire.StartRequest) -> wire.Started:
-        """Hand over all approvals; the party's worker is then ready."""
+        """Hand over all approvals; a worker is then ready there."""
         return self._call(self._stub.Start, wire.Started, request, deadline_s=90.0)
 
     def connect(self, request: wire.ConnectRequest) -> wire.Connected:
@@ -82,12 +75,8 @@ class PartyClient:
         except grpc.RpcError as failure:
             raise self._error(failure) from None
 
-    def collect(self, run: RunId) -> wire.Collected:
-        """The committed share."""
-        return self._call(self._stub.Collect, wire.Collected, wire.RunRequest(run=run))
-
     def cancel(self, run: RunId, reason: str) -> None:
-        """End the run there, as far as the party can be reached."""
+        """End the run there, as far as it can be reached."""
         with contextlib.suppress(ParleyError):
             request = wire.CancelRequest(run=run, reason=reason)
             self._call(self._stub.Cancel, wire.Cancelled, request, deadline_s=5.0)
@@ -119,3 +108,37 @@ class PartyClient:
             explained = explain_failure(self.address, self._own, self.peer)
             return explained or PeerError(self.peer.id, f"cannot be reached at {self.address}")
         return TransportError(f"call failed ({code.name})", party=self.peer.id)
+
+
+class PartyClient(RunClient):
+    """Calls to one pinned party: it has a table, judges plans, and holds a share of each result."""
+
+    def describe(self) -> wire.Description:
+        """Published schema and announced versions."""
+        return self._call(self._stub.Describe, wire.Description, wire.DescribeRequest())
+
+    def propose(self, proposal: wire.Proposal) -> wire.Judgement:
+        """The party's judgement on a plan."""
+        return self._call(self._stub.Propose, wire.Judgement, proposal)
+
+    def collect(self, run: RunId) -> wire.Collected:
+        """The committed share."""
+        return self._call(self._stub.Collect, wire.Collected, wire.RunRequest(run=run))
+
+
+Clients = Mapping[PartyId, PartyClient]
+"""The parties of a study: they judge it, are charged for it, and hold shares. In roster order."""
+
+
+@dataclass(frozen=True)
+class LinkedClients:
+    """All who take part in a study's runs: parties, and a dealer or none, who holds no share."""
+
+    parties: Clients
+    dealer: RunClient | None = None
+
+    @property
+    def all(self) -> Mapping[PartyId, RunClient]:
+        """In the sequence of :attr:`mpc.roster.Roster.linked`."""
+        behind = {} if self.dealer is None else {self.dealer.peer.id: self.dealer}
+        return {**self.parties, **behind}

@@ -1,8 +1,9 @@
 """Driving a study: approvals → start → connect → watch → collect → combine. All or nothing.
 
-A refusal by any party ends the study with nothing computed or spent. Once workers run, the first
-failure anywhere cancels the run everywhere; what a party committed stays charged, and no result
-exists without every party's share.
+All parties and the dealer, if there is one, take part in a run; approvals, shares and charges are
+the parties'. A refusal by any party ends the study with nothing computed or spent. Once workers
+run, the first failure anywhere cancels the run everywhere; what a party committed stays charged,
+and no result exists without every party's share.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 
+from mpc.canonical import canonical_bytes
 from mpc.errors import (
     IntegrityError,
     NotCommitted,
@@ -31,11 +33,12 @@ from mpc.session.approval import Approval
 from mpc.session.establish import CoordinatorPairing, make_hello
 from mpc.session.hello import session_id
 from mpc.session.share import ReleasedShare, check_shares, opening_id
+from mpc.study.canonical import study_to_plain
 from mpc.units import PartyId, RunId
 from parties.coordinator import ending
 from parties.coordinator.agreement import RunAgreement
-from parties.coordinator.asking import Clients, budget_of, each
-from parties.coordinator.client import PartyClient
+from parties.coordinator.asking import budget_of, each
+from parties.coordinator.client import LinkedClients, PartyClient, RunClient
 from parties.coordinator.state import CoordinatorState
 from parties.identity.store import Identity
 from parties.problems import from_problem
@@ -49,7 +52,7 @@ CANCEL_S = 2.0
 OPEN = (PeerError, TransportError, StudyUnderWay)  # whether a party committed is not known yet
 
 Progress = Callable[[PartyId, str], None]
-"""Told each stage that each party enters, as it does."""
+"""Told each stage that each party and the dealer enter, as they do."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,12 @@ class Outcome:
 
 
 class Drive:
-    """One coordinator's hand on one plan's parties."""
+    """One coordinator's hand on all who take part in the runs of one plan."""
 
     def __init__(
         self,
         own: Identity,
-        clients: Clients,
+        linked: LinkedClients,
         state: CoordinatorState,
         clock: Clock,
         randomness: Randomness,
@@ -82,7 +85,8 @@ class Drive:
         self._committed: set[PartyId] = set()
         self._lost: set[PartyId] = set()
         self._own = own
-        self._clients = clients
+        self._linked = linked.all
+        self._parties = linked.parties
         self._state = state
         self._clock = clock
         self._randomness = randomness
@@ -99,7 +103,7 @@ class Drive:
         self._state.begin(run, plan.digest, plan.study.id)
         try:
             started = self._start(plan, run, approvals)
-            hellos = (*(started[member.id].hello for member in plan.roster.parties), own.data)
+            hellos = (*(started[member.id].hello for member in plan.roster.linked), own.data)
             pairing = own.agree_as_coordinator(hellos)
             record = RunAgreement(plan, tuple(approvals), hellos)
             self._state.agreed(run, record.to_bytes())
@@ -114,17 +118,26 @@ class Drive:
             return self._rescue(run, record, error)
         except BaseException:
             self._cancel(run)
-            ending.interrupted(self._state, self._clients, run)
+            ending.interrupted(self._state, self._parties, run)
             raise
         return self._result(run, record, COLLECT_S, None)
 
     def _start(
         self, plan: Plan, run: RunId, approvals: list[Approval]
     ) -> dict[PartyId, wire.Started]:
-        request = wire.StartRequest(
-            plan_digest=plan.digest, approvals=[approval.to_bytes() for approval in approvals]
+        given = [approval.to_bytes() for approval in approvals]
+        known = wire.StartRequest(plan_digest=plan.digest, approvals=given)
+        whole = wire.StartRequest(
+            plan_digest=plan.digest,
+            approvals=given,
+            study=canonical_bytes(study_to_plain(plan.study)),
+            roster=canonical_bytes(plan.roster.to_plain()),
         )
-        started = each(self._clients, lambda client: client.start(request))
+
+        def start(client: RunClient) -> wire.Started:
+            return client.start(known if client.peer.id in self._parties else whole)
+
+        started = each(self._linked, start)
         for party, reply in started.items():
             if reply.run != run:
                 raise IntegrityError("it started another run than was agreed", party=party)
@@ -142,7 +155,7 @@ class Drive:
             for party, reply in started.items()
         ]
 
-        def connect(client: PartyClient) -> wire.Connected:
+        def connect(client: RunClient) -> wire.Connected:
             return client.connect(
                 wire.ConnectRequest(
                     run=run,
@@ -152,12 +165,12 @@ class Drive:
                 )
             )
 
-        for party, connected in each(self._clients, connect).items():
+        for party, connected in each(self._linked, connect).items():
             pairing.check(party, connected.confirmation)
 
     def _cancel(self, run: RunId) -> None:
         """End the run wherever it did not commit, as far as parties answer soon."""
-        reachable = [c for party, c in self._clients.items() if party not in self._lost]
+        reachable = [c for member, c in self._linked.items() if member not in self._lost]
         if reachable:
             pool = ThreadPoolExecutor(len(reachable))
             reason = "the study ended elsewhere"
@@ -165,7 +178,7 @@ class Drive:
             pool.shutdown(wait=False)
 
     def _rescue(self, run: RunId, record: RunAgreement, error: ParleyError) -> Outcome:
-        """A party was lost. If everyone had committed by then, the result exists all the same.
+        """Somebody was lost. If all parties had committed by then, the result exists all the same.
 
         Raises ``error`` if somebody had not; that is final. If a party that may have committed
         stays out of reach, the run stays open, and ``parley status`` settles it later.
@@ -184,57 +197,61 @@ class Drive:
             return self.collect(run, record, wait_s)
         except NotCommitted as denied:
             error = before or denied
-            ending.failed(self._state, self._clients, self._lost, run, error)
+            ending.failed(self._state, self._parties, self._lost, run, error)
         except OPEN as silent:
             error = before or silent
             raise ending.left_open(self._state, self._committed, run, error) from None
         except ParleyError as odd:
             error = odd
-            ending.without_share(self._state, self._clients, run, error)
+            ending.without_share(self._state, self._parties, run, error)
         raise error
 
     def _watch(self, run: RunId) -> None:
-        """Follow every party until all committed. Raises what tells most once one has failed.
+        """Follow everyone until all committed and all is dealt.
 
-        The others of a failed one end by themselves within seconds, or commit if all were READY:
-        they get GRACE_S for it.
+        Raises what tells most once one has failed. The others of a failed one end by themselves
+        within seconds, or commit if all were READY: they get GRACE_S for it.
         """
-        pool = ThreadPoolExecutor(len(self._clients))
+        pool = ThreadPoolExecutor(len(self._linked))
         watching = {
-            party: pool.submit(self._follow, client, run) for party, client in self._clients.items()
+            member: pool.submit(self._follow, client, run)
+            for member, client in self._linked.items()
         }
         pool.shutdown(wait=False)  # a thread that waits for a lost party ends with its connection
         done, _ = wait(watching.values(), return_when=FIRST_EXCEPTION)
         if any(future.exception() for future in done):
             wait(watching.values(), GRACE_S)
         failures = {
-            party: failure
-            for party, future in watching.items()
+            member: failure
+            for member, future in watching.items()
             if future.done() and (failure := future.exception())
         }
         if failures:
             raise min(failures.items(), key=_tells_of_another)[1]
 
-    def _follow(self, client: PartyClient, run: RunId) -> None:
-        party = client.peer.id
+    def _follow(self, client: RunClient, run: RunId) -> None:
+        member = client.peer.id
         problem = self._last_stage(client, run).problem
         if problem.code:
-            raise from_problem(problem.code, problem.message, problem.party or party)
-        self._committed.add(party)
-        self._progress(party, "committed")
+            raise from_problem(problem.code, problem.message, problem.party or member)
+        if member not in self._parties:
+            self._progress(member, "dealt")
+            return
+        self._committed.add(member)
+        self._progress(member, "committed")
 
-    def _last_stage(self, client: PartyClient, run: RunId) -> wire.Stage:
-        party = client.peer.id
+    def _last_stage(self, client: RunClient, run: RunId) -> wire.Stage:
+        member = client.peer.id
         try:
             for stage in client.watch(run):
                 if stage.final:
                     return stage
-                self._progress(party, stage.name)
+                self._progress(member, stage.name)
         except (PeerError, TransportError) as error:
-            self._lost.add(party)
+            self._lost.add(member)
             error.what = f"was lost while the study ran: {error.what}"
             raise
-        raise StudyAborted("its node stopped reporting", party=party)
+        raise StudyAborted("its node stopped reporting", party=member)
 
     def collect(self, run: RunId, record: RunAgreement, wait_s: float) -> Outcome:
         """Every party's committed share of ``run``, checked, added up and decoded.
@@ -263,10 +280,10 @@ class Drive:
 
     def _replies(self, run: RunId, end: float) -> dict[PartyId, wire.Collected]:
         settled = threading.Event()
-        pool = ThreadPoolExecutor(len(self._clients))
+        pool = ThreadPoolExecutor(len(self._parties))
         asked = {
             party: pool.submit(self._collect, client, run, end, settled)
-            for party, client in self._clients.items()
+            for party, client in self._parties.items()
         }
         pool.shutdown(wait=False)
         try:
@@ -313,6 +330,6 @@ def _share(party: PartyId, data: bytes, size: int) -> ReleasedShare:
 
 
 def _tells_of_another(failure: tuple[PartyId, BaseException]) -> bool:
-    """Whether a party failed because of another: then that one's own word, if any, says more."""
-    party, error = failure
-    return isinstance(error, PeerError) and error.party != party
+    """Whether somebody failed because of another: then that one's own word, if any, says more."""
+    member, error = failure
+    return isinstance(error, PeerError) and error.party != member

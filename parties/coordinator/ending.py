@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mpc.errors import ParleyError, StudyAborted
 from mpc.units import PartyId, RunId
-from parties.coordinator.asking import Clients
 from parties.coordinator.charging import Charges, charges_of, charges_text, together
+from parties.coordinator.client import Clients
 from parties.coordinator.state import Charged, CoordinatorState
 
 CHARGES_S = 2.0

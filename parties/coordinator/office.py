@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from mpc.canonical import Plain, Record, canonical_bytes, from_canonical
-from mpc.errors import IntegrityError, NotCommitted, UsageError
+from mpc.errors import IntegrityError, NotCommitted, ParleyError, UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.roster import Member, Roster
@@ -21,12 +22,12 @@ from mpc.study.parse import parse_study
 from mpc.units import PartyId, PlanDigest
 from parties.config import CoordinatorConfig, load_coordinator_config
 from parties.coordinator.agreement import RunAgreement
-from parties.coordinator.asking import Clients, verdict, verdicts_of, wait_for_all
+from parties.coordinator.asking import verdict, verdicts_of, wait_for_all
 from parties.coordinator.charging import charges_of, together
-from parties.coordinator.client import PartyClient
+from parties.coordinator.client import LinkedClients, PartyClient, RunClient
 from parties.coordinator.driving import Drive, Outcome, Progress
 from parties.coordinator.ending import INTERRUPTED
-from parties.coordinator.reaching import reach_all
+from parties.coordinator.reaching import reach_all, silence
 from parties.coordinator.state import Charged, CoordinatorState, RunRecord, RunState
 from parties.file_reading import read_bounded
 from parties.identity.store import Identity, load_identity
@@ -42,6 +43,7 @@ UNMET_S = 300  # parties start a run within far less
 CHARGES_S = 10.0
 PLAN_FAMILY = "parley-plan/"
 PLAN_FORMAT = f"{PLAN_FAMILY}1"
+Client = TypeVar("Client", bound=RunClient)
 _PLAN_FIELDS = ("format", "plan_digest", "study")
 
 
@@ -77,12 +79,18 @@ class Office:
         return cls(load_coordinator_config(path))
 
     def plan(self, study: Study) -> Plan:
-        """``study`` worked out for the parties pinned here."""
+        """``study`` worked out for the parties, and the dealer if it names one, pinned here."""
         missing = [party for party in study.parties if party not in self.config.parties]
         if missing:
             raise UsageError(f"{self.config.file} has no address of {', '.join(missing)}")
-        members = [self.trust.member(PartyId(party)) for party in study.parties]
-        return plan_study(study, Roster((*members, self.identity.member)))
+        dealers = () if study.dealer is None else (study.dealer,)
+        if not set(dealers) <= set(self.config.dealers):
+            raise UsageError(
+                f"{self.config.file} has no address of the dealer {study.dealer}",
+                hint=f"write it under dealers: {study.dealer}: {{address: host:port}}",
+            )
+        linked = (self.trust.member(PartyId(each)) for each in (*study.parties, *dealers))
+        return plan_study(study, Roster((*linked, self.identity.member)))
 
     @contextmanager
     def clients(self, plan: Plan) -> Iterator[dict[PartyId, PartyClient]]:
@@ -93,13 +101,29 @@ class Office:
                 for member in plan.roster.parties
             }
 
+    @contextmanager
+    def linked_clients(self, plan: Plan) -> Iterator[LinkedClients]:
+        """The same, and a connection to the dealer if ``plan`` has one."""
+        dealer = plan.roster.dealer
+        with contextlib.ExitStack() as stack:
+            parties = stack.enter_context(self.clients(plan))
+            deals = None if dealer is None else stack.enter_context(self.dealer_client(dealer))
+            yield LinkedClients(parties, deals)
+
     def client(self, party: Member) -> PartyClient:
         """A connection to one party at its configured address."""
+        return self._dialled(PartyClient, party)
+
+    def dealer_client(self, dealer: Member) -> RunClient:
+        """A connection to one dealer at its configured address."""
+        return self._dialled(RunClient, dealer)
+
+    def _dialled(self, kind: type[Client], member: Member) -> Client:
         config = self.config
-        return PartyClient(
+        return kind(
             self.identity,
-            party,
-            config.parties[party.id].address,
+            member,
+            config.members[member.id].address,
             keepalive_s=config.keepalive_s,
             timeout_s=config.timeout_s,
         )
@@ -108,6 +132,11 @@ class Office:
         """What every party would say, or that it gave no answer; nothing is signed or spent."""
         with self.clients(plan) as clients:
             return verdicts_of(plan, clients)
+
+    def dealer_silence(self, plan: Plan) -> ParleyError | None:
+        """Why the dealer of ``plan`` gives no answer; None if it does, or if there is no dealer."""
+        with self.linked_clients(plan) as linked:
+            return None if linked.dealer is None else silence(linked.dealer)
 
     def run(
         self,
@@ -121,26 +150,26 @@ class Office:
         Raises what refuses or fails, naming who; see :mod:`parties.coordinator.driving`. Proposes
         to nobody unless all can be reached.
         """
-        with self.clients(plan) as clients:
-            reach_all(clients)
+        with self.linked_clients(plan) as linked:
+            reach_all(linked)
             with self.state.remembering(plan.digest, plan.study.id, waiting) as said:
-                judgements = wait_for_all(plan, clients, approval_s, said)
+                judgements = wait_for_all(plan, linked.parties, approval_s, said)
                 stored = self._stored(plan, judgements)
                 released = any(
                     each.verdict == wire.Judgement.RELEASED for each in judgements.values()
                 )
                 if released and stored is None:
-                    judgements = wait_for_all(plan, clients, approval_s, said, fresh=True)
+                    judgements = wait_for_all(plan, linked.parties, approval_s, said, fresh=True)
             if stored is not None:
                 self.state.answered(plan.digest)
                 return stored
-            drive = self._drive(clients, progress)
+            drive = self._drive(linked, progress)
             return self._finish(drive.run(plan, judgements))
 
-    def _drive(self, clients: Clients, progress: Progress) -> Drive:
+    def _drive(self, linked: LinkedClients, progress: Progress) -> Drive:
         randomness = SystemRandomness()
         return Drive(
-            self.identity, clients, self.state, self.clock, randomness, progress, self._build
+            self.identity, linked, self.state, self.clock, randomness, progress, self._build
         )
 
     def _stored(self, plan: Plan, judgements: dict[PartyId, wire.Judgement]) -> Finished | None:
@@ -193,7 +222,7 @@ class Office:
             return self.state.run(record.run)
         agreement = RunAgreement.from_bytes(record.agreement)
         with self.clients(agreement.plan) as clients:
-            drive = self._drive(clients, _silent)
+            drive = self._drive(LinkedClients(clients), _silent)
             try:
                 if record.state is RunState.STARTED:
                     self._finish(drive.collect(record.run, agreement, wait_s=0.0))

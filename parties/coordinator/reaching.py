@@ -1,21 +1,23 @@
-"""Whether every party answers, asked before a study is proposed to any of them."""
+"""Whether everyone answers who takes part in a study, asked before it is proposed to anybody."""
 
 from __future__ import annotations
 
 from mpc.errors import ParleyError, PeerError
-from parties.coordinator.asking import UNREACHED, Clients, each
-from parties.coordinator.client import PartyClient
+from parties.coordinator.asking import UNREACHED, each
+from parties.coordinator.client import LinkedClients, PartyClient, RunClient
 
 NOTHING_BEGUN = "nothing was proposed or spent; run the same command again once all answer"
 
 
-def reach_all(clients: Clients) -> None:
-    """Ask every party at once whether it is there. Proposes nothing.
+def reach_all(linked: LinkedClients) -> None:
+    """Ask every party, and the dealer if there is one, at once whether it is there.
+
+    Proposes nothing.
 
     Raises the error of one that is not; of several, a PeerError that names each and why.
     """
-    answers = each(clients, _silence)
-    silent = {party: error for party, error in answers.items() if error is not None}
+    answers = each(linked.all, silence)
+    silent = {member: error for member, error in answers.items() if error is not None}
     if not silent:
         return
     first, *others = silent.values()
@@ -23,17 +25,20 @@ def reach_all(clients: Clients) -> None:
         first.hint = "; ".join(filter(None, (first.hint, NOTHING_BEGUN)))
         raise first
     whys = (
-        error.what if error.party == party else error.message for party, error in silent.items()
+        error.what if error.party == member else error.message for member, error in silent.items()
     )
-    lines = (f"{party}: {why}" for party, why in zip(silent, whys, strict=True))
+    lines = (f"{member}: {why}" for member, why in zip(silent, whys, strict=True))
     named = ", ".join(silent)
     raise PeerError(named, "\n".join(("give no answer", *lines)), hint=NOTHING_BEGUN)
 
 
-def _silence(client: PartyClient) -> ParleyError | None:
-    """Why a party does not answer, or None if it does."""
+def silence(client: RunClient) -> ParleyError | None:
+    """Why a party or dealer does not answer, or None if it does. Proposes nothing."""
     try:
-        client.describe()
+        if isinstance(client, PartyClient):
+            client.describe()
+        else:
+            client.health()
     except UNREACHED as error:
         return error
     return None

@@ -1,18 +1,23 @@
-"""What each party's node says of itself: whether it takes studies, and the tables it announces."""
+"""What nodes and dealers say of themselves: whether they take studies, and a node's tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mpc.canonical import Plain, from_canonical
 from mpc.errors import ParleyError, PeerError
+from mpc.roster import Member
 from mpc.units import PartyId
+from parties.coordinator.client import RunClient
 from parties.coordinator.office import Office
+from protos import control_pb2 as wire
 
 ASKED_AT_ONCE = 16
 Fields = Mapping[str, Plain]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -37,10 +42,25 @@ class Offer:
 
 @dataclass(frozen=True)
 class Answer:
-    """A node that answered: its organization, software, and what it offers by table."""
+    """A node or dealer that answered: its organization and software."""
 
     organization: str
     software: str
+
+    @property
+    def text(self) -> str:
+        """``Dealing House, software 0.1.0``."""
+        return f"{self.organization}, software {self.software}"
+
+    def to_plain(self) -> dict[str, object]:
+        """The same for ``--json``."""
+        return {"organization": self.organization, "software": self.software}
+
+
+@dataclass(frozen=True)
+class PartyAnswer(Answer):
+    """A node that answered, and what it offers by table."""
+
     tables: Mapping[str, Offer]
 
     @property
@@ -50,34 +70,62 @@ class Answer:
             f"{table} version {offer.version}" if offer.version else f"{table}: none registered"
             for table, offer in self.tables.items()
         )
-        return f"{self.organization}, software {self.software}; {announced}"
+        return f"{super().text}; {announced}"
+
+    def to_plain(self) -> dict[str, object]:
+        """The same for ``--json``."""
+        offers = {name: offer.to_plain() for name, offer in self.tables.items()}
+        return {**super().to_plain(), "tables": offers}
 
 
-def survey_all(office: Office) -> dict[PartyId, Answer | ParleyError]:
-    """Every party's answer, or why there is none. Asks all at once."""
-    parties = tuple(office.config.parties)
-    with ThreadPoolExecutor(max_workers=ASKED_AT_ONCE) as pool:
-        answers = pool.map(lambda party: survey(office, party), parties)
-        return dict(zip(parties, answers, strict=True))
+def survey_parties(office: Office) -> dict[PartyId, PartyAnswer | ParleyError]:
+    """Every party's answer, or why there is none. Asks all at once, each in two calls."""
 
-
-def survey(office: Office, party: PartyId) -> Answer | ParleyError:
-    """Ask one party, in two calls; the error instead if it cannot be reached or is not itself."""
-    try:
-        member = office.trust.member(party)
-        with office.client(member) as client:
-            report, described = client.health(), client.describe()
-        if not report.ready:
-            raise PeerError(party, "takes no studies now")
+    def ask(party: Member) -> PartyAnswer:
+        with office.client(party) as client:
+            _check_ready(client)
+            described = client.describe()
         offers = _offers(from_canonical(described.tables))
-        return Answer(described.organization, described.software, offers)
-    except ParleyError as failure:
-        return failure
+        return PartyAnswer(described.organization, described.software, offers)
+
+    return _asked(office, tuple(office.config.parties), ask)
 
 
-def missed(party: PartyId, error: ParleyError) -> str:
-    """Why ``party`` gave no answer, without its name if that is all the error names."""
-    return error.what if error.party == party else error.message
+def survey_dealers(office: Office) -> dict[PartyId, Answer | ParleyError]:
+    """Every dealer's answer, or why there is none. Asks all at once."""
+
+    def ask(dealer: Member) -> Answer:
+        with office.dealer_client(dealer) as client:
+            return Answer(dealer.organization, _check_ready(client).software)
+
+    return _asked(office, tuple(office.config.dealers), ask)
+
+
+def _asked(
+    office: Office, members: tuple[PartyId, ...], ask: Callable[[Member], Found]
+) -> dict[PartyId, Found | ParleyError]:
+    """What each says; the error instead of who cannot be reached or is not itself."""
+
+    def said(member: PartyId) -> Found | ParleyError:
+        try:
+            return ask(office.trust.member(member))
+        except ParleyError as failure:
+            return failure
+
+    with ThreadPoolExecutor(max_workers=ASKED_AT_ONCE) as pool:
+        return dict(zip(members, pool.map(said, members), strict=True))
+
+
+def _check_ready(client: RunClient) -> wire.HealthReport:
+    report = client.health()
+    if not report.ready:
+        raise PeerError(client.peer.id, "takes no studies now")
+    return report
+
+
+def missed(member: PartyId, error: ParleyError) -> str:
+    """Why ``member`` gave no answer, without its name if that is all the error names."""
+    return error.what if error.party == member else error.message
 
 
 def column_text(fields: Fields) -> str:

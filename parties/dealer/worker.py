@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from mpc.canonical import Plain
 from mpc.dealing.recipe import Recipe
 from mpc.errors import IntegrityError
-from mpc.plan.dealing import recipes_of
 from mpc.plan.model import Plan
+from mpc.plan.programs import recipes_of
 from mpc.ports import Channel, Clock, Randomness
 from mpc.session.agreement import BUILD
 from mpc.session.dealing import DealingSession

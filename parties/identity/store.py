@@ -13,6 +13,7 @@ from typing import NoReturn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from mpc.canonical import Plain
@@ -37,6 +38,7 @@ SIGNING_KEY = "sign.key"
 REQUEST = "request.pem"
 OWN_CERTIFICATES = "identity.pem"
 AUTHORITY = "ca.pem"
+DERIVED_BYTES = 32
 
 
 class Identity:
@@ -65,6 +67,14 @@ class Identity:
     def sign(self, context: str, message: bytes) -> bytes:
         """Ed25519 over ``message`` in ``context``; :meth:`mpc.roster.Member.verify` checks it."""
         return self._signing_key.sign(signed_bytes(context, message))
+
+    def key_for(self, purpose: str) -> bytes:
+        """32 bytes that follow from the signing key, for ``purpose`` and nothing else.
+
+        HKDF-SHA256. The same as long as the keys are, renewed certificates or not.
+        """
+        derivation = HKDF(hashes.SHA256(), DERIVED_BYTES, salt=None, info=purpose.encode())
+        return derivation.derive(self._signing_key.private_bytes_raw())
 
     def check_validity(self, clock: Clock = SYSTEM_CLOCK) -> None:
         """Raise IdentityError if an own certificate is expired or not yet valid."""

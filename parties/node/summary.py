@@ -12,6 +12,7 @@ from mpc.questions.histogram.declare import Histogram
 from mpc.units import Adjacency, ProtectedUnit, RhoPico, rho_text
 from parties.policy.charge import charge, charge_factor
 from parties.policy.model import Domain
+from parties.report.dealing import dealer_plain
 
 LEVELS_SHOWN_MAX = 12
 
@@ -29,6 +30,7 @@ def request_summary(plan: Plan, domain_name: str, domain: Domain | None) -> str:
         "lead": f"{study.lead.name}, {study.lead.organization}",
         "coordinator": plan.roster.coordinator.id,
         "parties": list(study.parties),
+        "dealer": dealer_plain(plan),
         "recipients": list(study.recipients),
         "table": study.table.name,
         "questions": {each.name: question_text(plan, each) for each in plan.questions},
@@ -98,8 +100,11 @@ def protected_text(unit: ProtectedUnit) -> str:
 
 
 def promise_text(plan: Plan) -> str:
-    """Against whom the plan's epsilon holds; the coordinator may be with them."""
-    return (
+    """Against whom the plan's epsilon holds; the coordinator may be with them, a dealer not."""
+    text = (
         f"holds while fewer than {plan.coalition + 1} of {plan.parties} parties pool what they"
         " know, the coordinator with them or not"
     )
+    if plan.roster.dealer is None:
+        return text
+    return f"{text}, the dealer with none of them, and all follow the protocol"

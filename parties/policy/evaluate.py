@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from mpc.plan.model import MECHANISM, Plan
 from mpc.ports import Balance
+from mpc.roster import dealer_colleagues
 from mpc.study.spelling import listed
 from mpc.units import PartyId, RhoPico, rho_text
 from parties.config import TableConfig
@@ -34,6 +35,7 @@ STUDY_BUDGET = "PLY-R022"
 DOMAIN = "PLY-R023"
 CAPACITY = "PLY-R024"
 DEALER = "PLY-R025"
+DEALER_ORGANIZATION = "PLY-R026"
 LIFETIME_BUDGET = "PLY-B010"
 
 NOISES = {MECHANISM: "own"}
@@ -77,6 +79,7 @@ def evaluate(plan: Plan, policy: PolicyFile, standing: Standing) -> tuple[Reason
     """Every reason why ``policy`` refuses ``plan``; () if it is allowed. Changes nothing."""
     return (
         *_who(plan, policy),
+        *_who_deals(plan, policy),
         *_what_for(plan, policy),
         *_columns(plan, policy),
         *_protection(plan, policy),
@@ -106,8 +109,24 @@ def _who(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:
         if recipient not in said.recipients:
             what = f"{recipient} may not receive results"
             yield _reason(policy, RECIPIENT, what, _words(said.recipients), "recipients")
-    if plan.roster.dealer is not None:  # no policy can name one yet, and empty means no
-        yield _reason(policy, DEALER, f"dealer {plan.roster.dealer.id} is not accepted", "none")
+
+
+def _who_deals(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:
+    said, dealer = policy.value, plan.roster.dealer
+    if dealer is None:
+        return
+    if dealer.id not in said.dealers:
+        what = f"dealer {dealer.id} is not accepted"
+        yield _reason(policy, DEALER, what, _words(said.dealers), "dealers")
+    colleagues = dealer_colleagues(plan.roster)
+    if colleagues and not said.dealer_organization_shared:
+        what = (
+            f"dealer {dealer.id} is of {dealer.organization}, as"
+            f" {_words(member.id for member in colleagues)}: with any one party it reads all that"
+            " is compared"
+        )
+        allowed = "a dealer of an organization that takes no other part"
+        yield _reason(policy, DEALER_ORGANIZATION, what, allowed, "dealer_organization_shared")
 
 
 def _what_for(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:

@@ -104,7 +104,9 @@ class Policy(Frozen):
     """``policy.yaml``. Every default refuses.
 
     ``partners`` are organizations of a study's lead, ``coordinators`` ids of who may propose;
-    ``recipients`` are parties' ids or ``coordinator``. ``coalition_min`` is the least number of
+    ``recipients`` are parties' ids or ``coordinator``. ``dealers`` are ids of those who may deal,
+    ``dealer_organization_shared`` whether also for a study in which one of its own organization
+    takes part, against whom the dealer protects nothing. ``coalition_min`` is the least number of
     parties that may pool their knowledge while the promise holds (all others, if a study has
     fewer).
     """
@@ -116,6 +118,8 @@ class Policy(Frozen):
     coordinators: Annotated[tuple[Identifier, ...], Field(max_length=100)] = ()
     partners: Annotated[tuple[Text, ...], Field(max_length=1000)] = ()
     recipients: Annotated[tuple[Identifier, ...], Field(max_length=1000)] = ()
+    dealers: Annotated[tuple[Identifier, ...], Field(max_length=100)] = ()
+    dealer_organization_shared: bool = False
     purposes: Annotated[dict[Identifier, Purpose], Field(max_length=1000)] = Field(
         default_factory=dict
     )
@@ -141,6 +145,8 @@ _HINTS = {
     "delta": "a number above 0, far below one over the population",
     "recipients": "[coordinator], or ids of parties",
     "partners": "organizations of those who lead studies",
+    "dealers": "ids of dealers, as [dealing-house]",
+    "dealer_organization_shared": "false, unless a participant's organization may deal",
 }
 
 

@@ -59,10 +59,10 @@ def _mark(answer: Answer, index: int, cell: Cell, truths: Truths) -> Mark:
 
 def _axis(plan: Plan, answer: Answer) -> str:
     name = _drawn(answer, answer.cells[0]).name
-    term = plan.question(answer.question).layout.term
-    if name == "count" or term is None:
+    measured = plan.question(answer.question).layout.measured
+    if name == "count" or measured is None:
         return "rows"
-    return f"{estimate_text(name).lower()} of {term.column}"
+    return f"{estimate_text(name).lower()} of {measured}"
 
 
 def _description(answer: Answer, words: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from mpc.plan.model import CoalitionLoss, Plan, PlannedQuestion
+from mpc.plan.model import CoalitionLoss, Plan, PlannedBlock, PlannedQuestion
 from mpc.questions.answer import Answer, Estimate
 from parties.report.charts import draw, shown
 from parties.report.cuts import cut_notes, value_text
@@ -92,6 +92,7 @@ def render_report(
         total=_total(plan),
         parties=_parties(verified),
         members=list(plan.roster),
+        dealer=plan.roster.dealer,
         questions=[_question(plan, answer, truths) for answer in verified.answers],
         coalitions=[_coalition(loss, plan) for loss in plan.coalitions],
         columns=_columns(plan),
@@ -189,14 +190,7 @@ def _question(plan: Plan, answer: Answer, truths: Truths) -> Mapping[str, object
         "share": f"{planned.rho / plan.rho_total:.0%}".replace("%", " %"),
         "epsilon": epsilon_text(planned.epsilon),
         "noise": _noise_text(planned),
-        "blocks": [
-            {
-                "name": counted if block.name == "n" else _STATISTICS.get(block.name, block.name),
-                "sensitivity": significant_text(math.sqrt(block.sensitivity_squared), 4),
-                "noise_sd": significant_text(math.sqrt(block.total_variance), 4),
-            }
-            for block in planned.blocks
-        ],
+        "blocks": [_block(block, counted) for block in planned.summed] + _levels(planned),
         "axes": [axis.column for axis in planned.layout.axes],
         "several": len(answer.cells[0].estimates) > 1 or not planned.layout.axes,
         "estimate": estimate_text(answer.cells[0].estimates[0].name, counted),
@@ -221,6 +215,20 @@ def _question(plan: Plan, answer: Answer, truths: Truths) -> Mapping[str, object
         "cuts": cut_notes(answer, counted),
         "warnings": answer.warnings,
     }
+
+
+def _block(block: PlannedBlock, name: str) -> Mapping[str, str]:
+    return {
+        "name": _STATISTICS.get(block.name, name),
+        "sensitivity": significant_text(math.sqrt(block.sensitivity_squared), 4),
+        "noise_sd": significant_text(math.sqrt(block.total_variance), 4),
+    }
+
+
+def _levels(planned: PlannedQuestion) -> list[Mapping[str, str]]:
+    """One line for all levels of a search: they are noised alike."""
+    levels = planned.blocks[len(planned.summed) :]
+    return [_block(levels[0], f"Each of {len(levels)} search steps")] if levels else []
 
 
 def _sampled(answer: Answer) -> bool:

@@ -1,6 +1,7 @@
 """The privacy statement of a study in plain words: what is protected, what is not, by whom.
 
-It says no more than SECURITY.md promises for linear studies with own noise.
+It says no more than SECURITY.md promises for linear studies with own noise, and for what is
+compared with a dealer's randomness.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from mpc.plan.model import Plan
+from mpc.roster import Member
 from mpc.units import Adjacency
+from parties.report.dealing import DEALER_POOLS, DEALER_SEES, dealer_text, dealer_warning
 from parties.report.figures import count_text, epsilon_text, significant_text, small_text
 
 
@@ -60,13 +63,20 @@ def _not_protected(plan: Plan) -> tuple[str, ...]:
         "through the studies of different owners.",
         "The plan, the schemas that owners publish, who takes part, the sizes of messages and the "
         "rough times of stages are visible to those who take part.",
-        "An owner that lies about its rows or its noise can spoil the results."
-        + (
-            " It cannot weaken the protection of the other owners’ rows."
-            if plan.coalition == plan.parties - 1
-            else f" If more than {plan.coalition} add none, the others’ rows are protected less."
-        ),
+        f"An owner that lies about its rows or its noise can spoil the results. {_liars(plan)}",
     )
+
+
+def _liars(plan: Plan) -> str:
+    """What owners that deviate do to the protection of others."""
+    if plan.roster.dealer is not None:
+        return (
+            "So can a dealer that deals wrong randomness, and nobody notices. Where secrets are "
+            "compared, one that deviates from the protocol may weaken the others’ protection too."
+        )
+    if plan.coalition == plan.parties - 1:
+        return "It cannot weaken the protection of the other owners’ rows."
+    return f"If more than {plan.coalition} add none, the others’ rows are protected less."
 
 
 def _trust(plan: Plan) -> tuple[str, ...]:
@@ -74,14 +84,19 @@ def _trust(plan: Plan) -> tuple[str, ...]:
     others = n - 1
     most = "any one party" if others == 1 else f"any {others} parties"
     pool = "one other party pools" if t == 1 else f"{t} other parties pool"
-    lines = [
-        "The study is linear: it only adds up sums that each owner computed over its own rows. "
-        "Each owner masked its share and added its own noise to it before anything left.",
-        f"The owners’ inputs stay confidential against {most} together with the coordinator, even "
-        "if those deviate from the protocol. No dealer and no trusted third party takes part.",
+    if plan.roster.dealer is None:
+        whatever = "whatever those do, since it rests on noise they do not know"
+        lines = _linear(most)
+    else:
+        whatever = (
+            "as long as all follow the protocol and the dealer is not among them, since it rests "
+            "on noise they do not know"
+        )
+        lines = _dealt(plan, plan.roster.dealer, most)
+    lines.append(
         f"The ε above holds for an owner’s rows even if {pool} all they know with the coordinator, "
-        "whatever those do, since it rests on noise they do not know.",
-    ]
+        f"{whatever}."
+    )
     if t < others:
         lines.append(
             f"It does not hold if more than {t} pool what they know; the table of coalitions says "
@@ -92,6 +107,42 @@ def _trust(plan: Plan) -> tuple[str, ...]:
         "rests on AES, SHA-256, X25519, Ed25519 and TLS, and on each machine’s randomness."
     )
     return tuple(lines)
+
+
+def _linear(most: str) -> list[str]:
+    return [
+        "The study is linear: it only adds up sums that each owner computed over its own rows. "
+        "Each owner masked its share and added its own noise to it before anything left.",
+        f"The owners’ inputs stay confidential against {most} together with the coordinator, even "
+        "if those deviate from the protocol. No dealer and no trusted third party takes part.",
+    ]
+
+
+def _dealt(plan: Plan, dealer: Member, most: str) -> list[str]:
+    """A study some of whose questions compare secrets, with the masks that ``dealer`` made."""
+    dealt = plan.study.dealt_questions
+    linear = [name for name in plan.study.questions if name not in dealt]
+    lines = []
+    if linear:
+        lines.append(
+            f"{_those(linear)} linear: only sums that each owner computed over its own rows are "
+            "added up."
+        )
+    lines += [
+        f"For {', '.join(dealt)} the owners compare secrets. They compute on shares, each of them "
+        f"random to whoever has it, with masks from the dealer {dealer_text(dealer)}.",
+        f"{DEALER_SEES} {DEALER_POOLS}",
+        f"The owners’ inputs stay confidential against {most} together with the coordinator, as "
+        "long as all follow the protocol and the dealer is not among them.",
+    ]
+    warning = dealer_warning(plan.roster)
+    return [*lines, warning] if warning else lines
+
+
+def _those(names: list[str]) -> str:
+    """``The question people is``, ``The questions people, visits are``."""
+    listed = ", ".join(names)
+    return f"The question {listed} is" if len(names) == 1 else f"The questions {listed} are"
 
 
 def _factor(epsilon: Decimal) -> str:

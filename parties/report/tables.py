@@ -14,6 +14,13 @@ from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.answer import Answer, Estimate
 from mpc.units import RHO_UNIT, PartyId
 from parties.report.cuts import cut_notes, value_text
+from parties.report.dealing import (
+    DEALER_POOLS,
+    DEALER_SEES,
+    dealer_plain,
+    dealer_text,
+    dealer_warning,
+)
 from parties.report.figures import (
     NOT_AVAILABLE,
     bytes_text,
@@ -215,6 +222,7 @@ def plan_table(plan: Plan, verdicts: Sequence[PartyVerdict]) -> RenderableType:
     parts: list[RenderableType] = [
         plain_text(plan.study.title, "bold"),
         plain_text(heads),
+        *_dealer_lines(plan),
         Fitting(_question_table(plan), _narrow_questions(plan)),
         plain_text(COMPOSITION, "dim"),
         _verdict_table(verdicts),
@@ -222,6 +230,18 @@ def plan_table(plan: Plan, verdicts: Sequence[PartyVerdict]) -> RenderableType:
     parts.extend(_reason_lines(verdicts))
     parts.append(plain_text(f"plan {plan.digest}", "dim"))
     return Group(*parts)
+
+
+def _dealer_lines(plan: Plan) -> Iterator[Text]:
+    """Who deals, for what, and what that means; nothing without a dealer."""
+    dealer = plan.roster.dealer
+    if dealer is None:
+        return
+    yield plain_text(f"dealer: {dealer_text(dealer)}, for {', '.join(plan.study.dealt_questions)}")
+    yield plain_text(f"{DEALER_SEES} {DEALER_POOLS}", "dim")
+    warning = dealer_warning(plan.roster)
+    if warning:
+        yield plain_text(warning, "bold yellow")
 
 
 def _question_table(plan: Plan) -> Table:
@@ -332,6 +352,7 @@ def plan_document(plan: Plan, verdicts: Sequence[PartyVerdict]) -> dict[str, obj
         "plan_digest": plan.digest,
         "parties": plan.parties,
         "coalition": plan.coalition,
+        "dealer": dealer_plain(plan),
         "rho": f"{Decimal(plan.rho_total) / RHO_UNIT:f}",
         "epsilon": f"{plan.epsilon_total:f}",
         "delta": f"{plan.delta:f}",

@@ -26,6 +26,7 @@ from mpc.study.canonical import study_from_plain
 from mpc.units import PartyId, RunId, SessionId
 from parties.identity.bundle import check_member
 from parties.identity.certificates import parse_der
+from parties.report.dealing import dealer_warning
 from parties.report.receipt import CONTEXT, Receipt
 
 ROSTER_FILE = "the roster file"
@@ -57,8 +58,9 @@ class Check:
 class Verification:
     """A receipt that holds, and what it says. Made by :func:`verify_receipt` and nothing else.
 
-    ``pinned``: every party's certificates are those of the reader's own pins. Without that
-    the receipt is only known to be consistent, and ``warnings`` says so.
+    ``pinned``: the certificates of every party, and of the dealer if there is one, are those of the
+    reader's own pins. Without that the receipt is only known to be consistent, and ``warnings``
+    says so.
     """
 
     receipt_digest: str
@@ -164,6 +166,7 @@ def verify_receipt(
     look.check(lambda: _signature(receipt, plan))
     look.check(lambda: _certificates(receipt, plan))
     warnings: tuple[str, ...] = (NO_PINS,)
+    shared = dealer_warning(plan.roster)
     if roster_pins is None:
         look.skip("not checked")
     else:
@@ -189,7 +192,7 @@ def verify_receipt(
         started_at=receipt.started_at,
         released_at=receipt.released_at,
         checks=tuple(look.passed),
-        warnings=warnings,
+        warnings=(*warnings, shared) if shared else warnings,
         pinned=roster_pins is not None,
     )
 
@@ -252,7 +255,7 @@ def _certificates(receipt: Receipt, plan: Plan) -> tuple[str, int]:
 
 def _pins(plan: Plan, pins: Mapping[PartyId, str], pinned_in: str) -> tuple[str, tuple[str, ...]]:
     faults = []
-    for member in plan.roster.parties:
+    for member in plan.roster.linked:
         if member.id not in pins:
             faults.append(f"{member.id}: not in {pinned_in}")
     for member in plan.roster:
@@ -264,14 +267,17 @@ def _pins(plan: Plan, pins: Mapping[PartyId, str], pinned_in: str) -> tuple[str,
     if faults:
         raise IntegrityError("; ".join(faults))
     coordinator = plan.roster.coordinator.id
-    count = len(plan.roster.parties)
-    if coordinator not in pins:
-        warning = (
-            f"The coordinator {coordinator} is not in {pinned_in}: the times in the receipt "
-            "rest on a key that is not pinned. The results do not."
-        )
-        return f"all {count} parties have the keys pinned in {pinned_in}", (warning,)
-    return f"all {count} parties and the coordinator have the keys pinned in {pinned_in}", ()
+    who = [f"all {len(plan.roster.parties)} parties"]
+    if plan.roster.dealer is not None:
+        who.append("the dealer")
+    if coordinator in pins:
+        who.append("the coordinator")
+        return f"{' and '.join(who)} have the keys pinned in {pinned_in}", ()
+    warning = (
+        f"The coordinator {coordinator} is not in {pinned_in}: the times in the receipt "
+        "rest on a key that is not pinned. The results do not."
+    )
+    return f"{' and '.join(who)} have the keys pinned in {pinned_in}", (warning,)
 
 
 def _times(receipt: Receipt) -> tuple[str, int]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn, UseLevel, UseValue
 from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.answer import Cell
 from mpc.questions.count.declare import Count
+from mpc.questions.quantile.declare import Quantile
 from mpc.questions.registry import Question
 
 _ESTIMATES = {
@@ -14,6 +17,7 @@ _ESTIMATES = {
     "mean": "Mean",
     "variance": "Variance",
     "standard_deviation": "Standard deviation",
+    "rank": "Share of rows at or below",
 }
 _USES = {"aggregate": "aggregated", "group": "splits rows", "filter": "selects rows"}
 ALL_ROWS = "all rows"
@@ -29,12 +33,12 @@ COMPOSITION = (
 
 def rows_text(plan: Plan, question: str) -> str:
     """What a question counts: ``Rows with hba1c`` where rows can be left out for that column."""
-    term = plan.question(question).layout.term
-    column = None if term is None else plan.study.table.columns[term.column]
-    if term is None or not isinstance(column, NumberColumn):
+    measured = plan.question(question).layout.measured
+    column = None if measured is None else plan.study.table.columns[measured]
+    if not isinstance(column, NumberColumn):
         return _ESTIMATES["count"]
     complete = isinstance(column.missing, UseValue) and column.outside == "clip"
-    return _ESTIMATES["count"] if complete else f"Rows with {term.column}"
+    return _ESTIMATES["count"] if complete else f"Rows with {measured}"
 
 
 def estimate_text(name: str, rows: str = _ESTIMATES["count"]) -> str:
@@ -52,6 +56,10 @@ def question_text(question: Question) -> str:
         text = f"Distribution of {question.column}"
     elif question.kind == "variance":
         text = f"Variance and standard deviation of {question.column}"
+    elif isinstance(question, Quantile):
+        median = question.probability == Decimal("0.5")
+        name = "Median" if median else f"{question.probability * 100:f} % quantile"
+        text = f"{name} of {question.column}"
     else:
         text = f"{question.kind.capitalize()} of {question.column}"
     return text + (f", by {' and '.join(question.by)}" if question.by else "")

@@ -15,11 +15,14 @@ from pathlib import Path
 from mpc.backend.crypten_engine import CryptenEngine
 from mpc.canonical import Plain
 from mpc.errors import StudyAborted, TransportError
-from mpc.flow import Stage, Tools, run_linear
+from mpc.flow import Stage, Tools, run_study
+from mpc.plan.programs import recipes_of
 from mpc.ports import Channel, ChargeTerms, Clock, Ledger, Randomness
 from mpc.privacy.budget import Budget
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
+from mpc.protocols.opening import Computation
 from mpc.ring.words import from_bytes
+from mpc.session.dealing import computation_with, dealt_supply
 from mpc.session.session import Session
 from mpc.units import ProtectedUnit
 from parties.data.table import DuckTable, EngineLimits
@@ -90,18 +93,20 @@ class _Study:
         with self._meeting.links(listener, met.addresses) as channel:
             try:
                 session = pairing.confirm(channel)
-                self._compute(session, session.among_parties(channel))
+                self._compute(session, channel)
             except Exception:
                 # Before any peer hears of it: who knows that it failed could have it called off.
                 self._ledger.fail(self._order.run)
                 raise
         self._pipe.send(Committed())
 
-    def _agree(self, session: Session, channel: Channel) -> None:
-        """READY, at a tick of the clock: how long rows and noise took is not for others to time."""
+    def _settle(self) -> None:
+        """Wait for a tick of the clock: how long rows and noise took is not for others to time."""
         waited_s = self._ports.clock.monotonic_s() - self._met_s
         time.sleep(TICK_S - waited_s % TICK_S)
         self._pipe.send(Entered("agree"))
+
+    def _agree(self, session: Session, channel: Channel) -> None:
         session.exchange_ready(channel, session.opening)
         if self._ports.clock.unix_s() >= self._expires_unix_s:
             raise TransportError("its peers were READY only when its reservation had ended")
@@ -117,18 +122,25 @@ class _Study:
         commitment = version.commit(self._ports.randomness)
         store = VersionStore(Path(self._order.versions), self._ports.clock)
         store.keep(self._order.run, version, commitment)
+        among = session.among_parties(channel)
+        computation: Computation | None = None
+        if recipes := recipes_of(self._plan):
+            supply = dealt_supply(session, channel, recipes)
+            computation = computation_with(session, channel, recipes, supply)
         tools = Tools(
-            engine=CryptenEngine(session, channel),
+            engine=CryptenEngine(session, among),
             budget=Budget(self._ledger),
             ledger=self._ledger,
             source=self._ports.source,
-            agree=lambda: self._agree(session, channel),
+            settle=self._settle,
+            computation=computation,
+            agree=lambda: self._agree(session, among),
             seal=lambda masked: session.seal(
                 session.opening, from_bytes(masked), commitment.digest, SOFTWARE_VERSION
             ),
             opening=session.opening,
         )
-        run_linear(self._plan, table, self._terms(), tools, self._entered)
+        run_study(self._plan, table, self._terms(), tools, self._entered)
 
     def _table(self, version: RegisteredVersion) -> DuckTable:
         order = self._order

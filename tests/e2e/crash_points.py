@@ -1,4 +1,4 @@
-"""Where a party can be made to crash, and how: told by a file in its node's folder.
+"""Where a party or dealer can be made to crash, and how: told by a file in its folder.
 
 The file is taken away when its point is reached, so that it serves once; another one then says
 when. No part of the product knows of it.
@@ -18,6 +18,7 @@ ORDERED = "crash.json"
 HAPPENED = "crashed.json"
 RELEASED = "go-on"
 NODE_ID = "node.pid"
+DEALER_FOLDER = "PARLEY_TEST_DEALER_FOLDER"
 HOLD_S = 60.0
 ROWS_WORDS = "could not convert '4242 a row' to a number"
 
@@ -30,6 +31,9 @@ class Point(StrEnum):
     RESERVED = "reserved"  # the reservation is on disk, noise not drawn yet
     COMMIT = "commit"  # all parties are READY; about to commit
     COMMITTED = "committed"  # the commit is on disk; nobody was told
+    DEAL = "deal"  # a dealer met everyone; nothing is dealt
+    CORRECT = "correct"  # a dealer's first correction is due; parties may have reserved
+    DEALT = "dealt"  # a dealer dealt everything; nobody was told
 
 
 class Fate(StrEnum):

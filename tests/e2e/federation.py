@@ -43,7 +43,7 @@ from parties.ledger.sqlite import SqliteLedger
 from parties.node.parts import LEDGER, REQUESTS
 from parties.node.requests import RequestState, RequestStore
 from parties.simulated_files import COORDINATOR, DOMAIN, coordinator_file, policy_for
-from parties.simulation import READY_S, Federation, SimulatedNode
+from parties.simulation import READY_S, Federation, SimulatedNode, SimulatedServer
 from parties.system import SystemClock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +64,7 @@ purpose: health-services-research
 lead: {{name: Joan Example, organization: Institute, email: joan@institute.example}}
 parties:
 {parties}
-recipients: [coordinator]
+{dealer}recipients: [coordinator]
 table:
   name: people
   unit: {{kind: row}}
@@ -79,16 +79,27 @@ privacy: {{epsilon: {epsilon}, delta: 0.000001, adjacency: add_or_remove_one}}
 questions:
   ages: {{kind: mean, column: age}}
   places: {{kind: count, by: [place]}}
-"""
+{dealt}"""
+DEALT = "  median: {kind: quantile, column: age, probability: 0.5}\n"
+"""What needs a dealer."""
 
 
-def study_of(versions: Mapping[str, int], epsilon: str = "0.5") -> Study:
-    """A study that nobody has seen before, of each party's announced version."""
+def study_of(versions: Mapping[str, int], epsilon: str = "0.5", dealer: str | None = None) -> Study:
+    """A study that nobody has seen before, of each party's announced version.
+
+    With a ``dealer``, it asks what needs one.
+    """
     parties = "\n".join(
         f"  {party}: {{version: {version}, rows_max: 1000, rows_expected: 200}}"
         for party, version in versions.items()
     )
-    text = SCENARIO.format(id=f"ages-{next(_numbers)}", parties=parties, epsilon=epsilon)
+    text = SCENARIO.format(
+        id=f"ages-{next(_numbers)}",
+        parties=parties,
+        epsilon=epsilon,
+        dealer=f"dealer: {dealer}\n" if dealer else "",
+        dealt=DEALT if dealer else "",
+    )
     return parse_study(text.encode(), "ages.yaml")
 
 
@@ -124,12 +135,17 @@ class Consortium:
     def node(self, party: str) -> SimulatedNode:
         return self.federation.nodes[party]
 
+    def server(self, member: str) -> SimulatedServer:
+        """A party's node, or the dealer."""
+        (found,) = [each for each in self.federation.servers if each.id == member]
+        return found
+
     # --- studies -------------------------------------------------------------------------------
 
     def plan(self, epsilon: str = "0.5") -> Plan:
         """A plan that no party has seen."""
         versions = {party: self.announced(party) for party in self.parties}
-        return self.office.plan(study_of(versions, epsilon))
+        return self.office.plan(study_of(versions, epsilon, self.federation.study.dealer))
 
     def run(self, plan: Plan, wait_s: float = APPROVAL_S) -> Finished:
         return self.office.run(plan, wait_s, lambda *_: None, lambda *_: None)
@@ -203,36 +219,36 @@ class Consortium:
     def client(self, party: str, office: Office | None = None) -> PartyClient:
         own = office or self.office
         member = own.trust.member(PartyId(party))
-        return PartyClient(own.identity, member, self.node(party).address)
+        return PartyClient(own.identity, member, self.server(party).address)
 
     def runs_under_way(self, party: str) -> int:
         with self.client(party) as client:
             return client.health().runs
 
     def log(self, party: str) -> str:
-        return (self.node(party).directory / "node.log").read_text()
+        return self.server(party).log.read_text()
 
     # --- faults --------------------------------------------------------------------------------
 
     def crash(self, party: str, point: Point, fate: Fate) -> None:
         """The party's next worker that reaches ``point`` meets ``fate``."""
-        Crash(point, fate).order(self.node(party).directory)
+        Crash(point, fate).order(self.server(party).directory)
 
     def crashed(self, party: str) -> bool:
-        return (self.node(party).directory / HAPPENED).exists()
+        return (self.server(party).directory / HAPPENED).exists()
 
     def wait_crashed(self, party: str, deadline_s: float = 20.0) -> None:
         wait_until(lambda: self.crashed(party), deadline_s, f"{party} reached its crash point")
 
     def since_crash_s(self, party: str) -> float:
-        return time.time() - (self.node(party).directory / HAPPENED).stat().st_mtime
+        return time.time() - (self.server(party).directory / HAPPENED).stat().st_mtime
 
     def let_go(self, party: str) -> None:
         """Release a worker that is held."""
-        (self.node(party).directory / RELEASED).touch()
+        (self.server(party).directory / RELEASED).touch()
 
     def signal(self, party: str, number: signal.Signals) -> None:
-        process = self.node(party).process
+        process = self.server(party).process
         assert process is not None
         process.send_signal(number)
 
@@ -244,7 +260,7 @@ class Consortium:
     def kill(self, party: str) -> None:
         """SIGKILL to the party's node."""
         self.signal(party, signal.SIGKILL)
-        process = self.node(party).process
+        process = self.server(party).process
         assert process is not None
         process.wait(STOPPED_S)
 
@@ -257,8 +273,8 @@ class Consortium:
             os.kill(worker, signal.SIGKILL)
 
     def mend(self) -> None:
-        """Start again every node that is gone, let the frozen ones run, forget crashes."""
-        for node in self.federation.nodes.values():
+        """Start again every server that is gone, let the frozen ones run, forget crashes."""
+        for node in self.federation.servers:
             for name in (ORDERED, HAPPENED):
                 (node.directory / name).unlink(missing_ok=True)
             (node.directory / RELEASED).touch()
@@ -266,14 +282,14 @@ class Consortium:
             if node.process.poll() is None:
                 node.process.send_signal(signal.SIGCONT)
             else:
-                self.restart(node.party)
+                self.restart(node.id)
 
     def restart(self, party: str) -> None:
-        """Start a node that was killed: on the same port, from the same files.
+        """Start a server that was killed: on the same port, from the same files.
 
         Returns once it answers. Its workers can start some seconds later.
         """
-        node = self.node(party)
+        node = self.server(party)
         assert node.process is not None
         node.process.wait(STOPPED_S)
         assert node.process.stdout is not None
@@ -343,12 +359,15 @@ def build(
     parties: tuple[str, ...],
     policy_changes: Mapping[str, Any] | None = None,
     module: str = "parties.node.main",
+    dealer: str | None = None,
 ) -> Federation:
     """Keys, files and registered data of ``parties``, a coordinator and a rival one; not started.
 
+    With a ``dealer``, that too; it crashes as nodes of ``crashing_node`` do.
+
     ``policy_changes`` are put over every party's derived policy, key by key.
     """
-    study = study_of(dict.fromkeys(parties, 1))
+    study = study_of(dict.fromkeys(parties, 1), dealer=dealer)
     data = {party: root / f"{party}.csv" for party in parties}
     for party, path in data.items():
         path.write_text(rows_of(party))
@@ -366,6 +385,8 @@ def build(
     _enrol_rival(federation)
     for node in federation.nodes.values():
         node.module = module
+    if federation.dealer is not None:
+        federation.dealer.module = "crashing_dealer"
     return federation
 
 
@@ -389,7 +410,7 @@ def rival_office(federation: Federation) -> Office:
     addresses = {party: node.address for party, node in federation.nodes.items()}
     path = federation.root / RIVAL / "coordinator.yaml"
     pins = {party: federation._pins[party] for party in addresses}
-    path.write_text(changed(coordinator_file(addresses, pins), {"coordinator": RIVAL}))
+    path.write_text(changed(coordinator_file(addresses, {}, pins), {"coordinator": RIVAL}))
     return Office.open(path)
 
 

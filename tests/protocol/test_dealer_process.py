@@ -5,6 +5,7 @@ Real certificates, mutual TLS on loopback, SIGKILL and SIGSTOP.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +14,16 @@ import pytest
 from dealer_processes import DEALER, OFFICE, Dealt
 from dealing_zygote import COUNT
 from dealt_worker import values_of
+from typer.testing import CliRunner
 
 from mpc.errors import IdentityError, IntegrityError, ParleyError, PolicyRefusal, UsageError
 from mpc.protocols.compare import less
 from mpc.protocols.rehearsal import rehearse
 from mpc.roster import Roster
 from mpc.units import PartyId
+from parties.cli import app
+from parties.coordinator.client import PartyClient
+from parties.identity.store import load_identity
 from protos import control_pb2 as wire
 
 REHEARSED = rehearse(less, (COUNT,), (COUNT,))
@@ -82,9 +87,10 @@ def test_a_dealer_that_fails_is_named_by_everyone_and_nothing_is_opened_afterwar
         assert end["party"] == DEALER, end["message"]
         assert end["rounds"] < REHEARSED.cost.rounds
         assert end["at"] - begun < 30
-    assert any(words in end["message"] for end in ends.values())
-    assert not list(dealt.root.glob("*.npy"))
     assert dealt.stages[-1].HasField("problem")
+    told = [end["message"] for end in ends.values()] + [dealt.stages[-1].problem.message]
+    assert any(words in message for message in told), told
+    assert not list(dealt.root.glob("*.npy"))
 
 
 # --- how long one waits for the other --------------------------------------------------------
@@ -161,6 +167,26 @@ def test_a_dealer_that_lives_and_deals_nothing_is_named_by_all_before_they_lose_
         assert not list(dealt.root.glob("*.npy"))
     finally:
         dealt.close()
+
+
+# --- its health ---------------------------------------------------------------------------
+
+
+def test_operator_asks_the_dealer_for_its_health_as_itself_and_is_told_whom_it_deals_for(
+    dealt: Dealt,
+) -> None:
+    asked = ["dealer", "health", "--config", str(dealt.config)]
+    assert CliRunner().invoke(app, asked).exit_code == 5
+    dealt.start_dealer()
+    told = CliRunner().invoke(app, asked)
+    assert (told.exit_code, told.output) == (0, "dealing-house: ready; studies under way: 0\n")
+    said = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)["data"]
+    assert (said["dealer"], said["ready"], said["runs"]) == (DEALER, True, 0)
+    assert "insurer-north Ltd" in said["organizations"]
+    own = load_identity(dealt.root / DEALER / "identity")
+    client = PartyClient(own, own.member, dealt.address)
+    with client, pytest.raises(IdentityError, match="not pinned"):
+        client.start(dealt.request(*dealt.approved()))
 
 
 # --- whom it deals for -----------------------------------------------------------------------

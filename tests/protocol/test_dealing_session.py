@@ -109,7 +109,7 @@ def test_zero_is_shared_among_the_parties_alone() -> None:
 def test_only_the_rosters_dealer_takes_the_dealers_step(poser: str) -> None:
     meeting = SessionFederation(3, dealer=True).meeting()
     confirmations = meeting.coordinate().confirmations
-    with pytest.raises(SecretMisuseError, match="only the roster's dealer"):
+    with pytest.raises(SecretMisuseError, match="only the session's dealer"):
         meeting.hellos[PartyId(poser)].agree_as_dealer(meeting.said, b"")
     with pytest.raises(SecretMisuseError, match="the dealer has no part in the parties' session"):
         meeting.hellos[DEALER].agree(meeting.said, confirmations[DEALER])
@@ -152,7 +152,7 @@ def test_without_a_dealer_the_parties_channel_is_the_whole_one() -> None:
     federation = SessionFederation(2)
     (session, _), network = federation.sessions(), federation.network()
     assert session.among_parties(network.channels[0]) is network.channels[0]
-    with pytest.raises(IntegrityError, match="the plan's roster has no dealer"):
+    with pytest.raises(IntegrityError, match="the session has no dealer"):
         dealt_supply(session, network.channels[0], [Square((3,))])
 
 

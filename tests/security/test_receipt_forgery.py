@@ -202,7 +202,7 @@ def test_missing_party_is_refused(run: Run) -> None:
     plain: Any = run.plain()
     assert "one share of each party" in by_the_coordinator(run, shares=plain["shares"][:2])
     assert "missing: west" in by_the_coordinator(run, approvals=plain["approvals"][:2])
-    assert "3 Hellos where the roster has 4" in by_the_coordinator(run, hellos=plain["hellos"][:3])
+    assert "3 Hellos where the session has 4" in by_the_coordinator(run, hellos=plain["hellos"][:3])
     two: Any = copy.deepcopy(plain["plan"])
     del two["roster"][2]
     assert "plan:" in by_the_coordinator(run, plan=two)

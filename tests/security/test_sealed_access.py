@@ -9,16 +9,26 @@ from pathlib import Path
 import pytest
 
 from mpc.privacy.charge import BudgetCharge
-from mpc.secret.sealed import BoundedStatistic, NoisedStatistic, OwnNoise, SecretStatistic
+from mpc.secret.sealed import (
+    BoundedStatistic,
+    DerivedStatistic,
+    NoisedStatistic,
+    OwnNoise,
+    SecretStatistic,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SEALED = {"BoundedStatistic", "SecretStatistic", "OwnNoise", "NoisedStatistic", "BudgetCharge"}
-INSIDE = {
-    name
-    for sealed in (BoundedStatistic, SecretStatistic, OwnNoise, NoisedStatistic, BudgetCharge)
-    for name in (*sealed.__slots__, "_event", "_create", "_minted")
-}
+TYPES = (
+    BoundedStatistic,
+    SecretStatistic,
+    OwnNoise,
+    NoisedStatistic,
+    DerivedStatistic,
+    BudgetCharge,
+)
+SEALED = {each.__name__ for each in TYPES}
+INSIDE = {name for sealed in TYPES for name in (*sealed.__slots__, "_event", "_create", "_minted")}
 """Every private attribute of a sealed value, and what mints one."""
 
 ALLOWED = ("mpc/secret/", "mpc/backend/", "mpc/privacy/noise.py", "mpc/release.py")
@@ -30,12 +40,16 @@ MINTS = {
     ("mpc/secret/reference.py", "NoisedStatistic._create"),
     ("mpc/backend/crypten_engine.py", "SecretStatistic._create"),
     ("mpc/backend/crypten_engine.py", "NoisedStatistic._create"),
+    ("mpc/secret/reference.py", "DerivedStatistic._create"),
+    ("mpc/backend/crypten_engine.py", "DerivedStatistic._create"),
 }
 """Each place that may mint each type. A new one is a change of the security argument."""
 
 CALLS = {
     "add_noise": {"mpc/flow.py"},
     "open_noised": {"mpc/flow.py"},
+    "postprocess": {"mpc/privacy/derivation.py"},
+    "derive_released": {"mpc/flow.py"},
     "masked_share": {"mpc/release.py"},
     "add_to_own_share": {"mpc/privacy/noise.py"},
     "spend_on": {"mpc/privacy/noise.py"},

@@ -158,6 +158,52 @@ def test_what_does_not_fit_together_is_refused_at_its_line(
     assert re.search(what, node_faults(tmp_path, NODE.replace(old, new)))
 
 
+DEALER_PIN = "sha256:" + "d0" * 32
+DEALERS = f"""\
+dealers:
+  dealing-house:
+    address: house.example.org:7200
+    fingerprint: {DEALER_PIN}
+"""
+
+
+def test_coordinators_dealers_are_pinned_beside_its_parties_and_may_be_none(tmp_path: Path) -> None:
+    path = tmp_path / "coordinator.yaml"
+    for none in ("", "dealers: {}\n"):
+        path.write_text(COORDINATOR + none)
+        assert load_coordinator_config(path).dealers == {}
+    path.write_text(COORDINATOR + DEALERS)
+    coordinator = load_coordinator_config(path)
+    assert set(coordinator.parties) == {"insurer-north", "insurer-south"}
+    assert coordinator.dealers["dealing-house"].address == "house.example.org:7200"
+    assert coordinator.pins["dealing-house"] == DEALER_PIN
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (
+            "dealing-house:",
+            "study-office:",
+            r"13:3 .*dealers\.study-office: the coordinator itself",
+        ),
+        ("dealing-house:", "insurer-north:", r"13:3 .*dealers\.insurer-north: a party too"),
+        (DEALER_PIN, OTHER_PIN, r"13:.*the fingerprint of insurer-south"),
+        (f"    fingerprint: {DEALER_PIN}\n", "", r"dealers\.dealing-house: fingerprint required"),
+        ("house.example.org:7200", "house", "host:port"),
+    ],
+)
+def test_dealer_that_is_somebody_else_is_refused_at_its_line(
+    tmp_path: Path, old: str, new: str, what: str
+) -> None:
+    path = tmp_path / "coordinator.yaml"
+    assert old in DEALERS
+    path.write_text(COORDINATOR + DEALERS.replace(old, new))
+    with pytest.raises(ConfigFaults) as refusal:
+        load_coordinator_config(path)
+    assert re.search(what, str(refusal.value)), str(refusal.value)
+
+
 def test_coordinator_that_lists_itself_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "coordinator.yaml"
     path.write_text(COORDINATOR.replace("insurer-south:", "study-office:"))

@@ -10,7 +10,7 @@ from joint_release import funded_ledger, terms
 from receipts import federation, study
 
 from mpc.errors import BudgetRefusal
-from mpc.flow import Stage, Tools, run_linear
+from mpc.flow import Stage, Tools, run_study
 from mpc.plan.build import plan_study
 from mpc.privacy.budget import Budget
 from mpc.table.model import CellSums
@@ -38,11 +38,13 @@ def test_no_row_is_read_before_its_price_is_reserved(tmp_path: Path) -> None:
         budget=Budget(poor),
         ledger=poor,
         source=never,
+        settle=never,
+        computation=None,
         agree=never,
         seal=never,
         opening=bytes(16),
     )
     with pytest.raises(BudgetRefusal):
-        run_linear(plan, UnreadTable(), terms(), tools, entered.append)
+        run_study(plan, UnreadTable(), terms(), tools, entered.append)
     assert entered == [Stage.RESERVE]
     assert poor.balance("members") == before

@@ -11,7 +11,9 @@ from session_federation import SessionFederation
 
 from mpc.errors import SecretMisuseError
 from mpc.guarded import Guarded
+from mpc.session.agreement import Phase
 from mpc.session.dealing import DealingSession
+from mpc.session.preparing import Material, MaterialTerms, PreparingSession
 
 FEDERATION = SessionFederation(2, "guarded")
 DEALT = SessionFederation(2, "guarded", dealer=True)
@@ -27,6 +29,12 @@ def holders() -> Iterator[Guarded]:
     _, dealer = DEALT.meeting().pair_dealt()
     yield dealer
     yield DealingSession(dealer._agreement, dealer._own, dealer.id, dealer._keys)  # type: ignore[arg-type]
+    parties, _ = DEALT.meeting(phase=Phase.PREPARING).pair_dealt()
+    pairing = parties[DEALT.parties[0]]
+    yield PreparingSession(pairing._agreement, pairing._own, pairing.id, pairing._keys)  # type: ignore[arg-type]
+    run = pairing._agreement.run
+    terms = MaterialTerms(bytes(32), run, DEALT.plan.digest, DEALT.parties[0], bytes(32))
+    yield Material(terms, bytes(range(32)))
     session = FEDERATION.sessions()[0]
     yield session
     yield session.keys

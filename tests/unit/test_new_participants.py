@@ -25,6 +25,7 @@ from parties.commands.making import New, make_coordinator, make_node
 from parties.config import (
     TableConfig,
     Workers,
+    _CoordinatorFile,
     _NodeFile,
     load_coordinator_config,
     load_node_config,
@@ -346,9 +347,62 @@ def test_coordinator_file_takes_no_party_whose_address_it_lacks(
     stranger = Member(PartyId("hospital-z"), Role.PARTY, "Z", b"tls", b"sign")
     with pytest.raises(UsageError, match="has no address of hospital-z"):
         pin(file, stranger)
-    with pytest.raises(UsageError, match="lists parties only"):
+    with pytest.raises(UsageError, match="lists parties and dealers only"):
         pin(file, office)
     assert file.read_bytes() == before
+
+
+def test_coordinator_file_takes_a_dealers_pin_where_its_address_stands(tmp_path: Path) -> None:
+    folder = tmp_path / "office"
+    made = parley("coordinator", "new", folder, "--id", "study-office", "--organization", "Office",
+                  "--party", "hospital-a=a.example:7100", "--party", "hospital-b=b.example:7100",
+                  "--dealer", "dealing-house=d.example:7200")  # fmt: skip
+    assert made.exit_code == 0, made.output
+    assert "approve authority dealing-house.request.pem" in made.output
+    file = folder / "coordinator.yaml"
+    parties = [
+        Member(PartyId(f"hospital-{each}"), Role.PARTY, each, f"tls {each}".encode(), b"sign")
+        for each in "ab"
+    ]
+    dealer = Member(PartyId("dealing-house"), Role.DEALER, "D", b"tls", b"sign")
+    for party in parties:
+        pin(file, party)
+    with pytest.raises(ConfigFaults, match=r"dealers\.dealing-house: fingerprint required"):
+        load_coordinator_config(file)
+    before = file.read_bytes()
+    with pytest.raises(UsageError, match="has no address of stranger") as refused:
+        pin(file, Member(PartyId("stranger"), Role.DEALER, "S", b"other", b"keys"))
+    assert refused.value.hint == "write it under dealers: stranger: {address: host:port}"
+    assert file.read_bytes() == before
+    pin(file, dealer)
+    config = load_coordinator_config(file)
+    assert config.dealers["dealing-house"].address == "d.example:7200"
+    assert config.pins["dealing-house"] == dealer.fingerprint
+    assert set(config.parties) == {"hospital-a", "hospital-b"}
+
+
+def test_new_coordinator_file_shows_every_setting_and_lists_no_dealer(tmp_path: Path) -> None:
+    make_coordinator(tmp_path, "study-office", "Office", ("a=a.example:1",), ())
+    text = switched_on((tmp_path / "coordinator.yaml").read_text())
+    assert "\ndealers: {}\n" in text
+    said = {word for line in text.splitlines() for word in re.findall(r"([a-z_]+):", line)}
+    assert set(_CoordinatorFile.model_fields) <= said
+
+
+@pytest.mark.parametrize(
+    ("dealers", "words"),
+    [
+        (("d.example:1",), "--dealer 'd.example:1' is not DEALER=HOST:PORT"),
+        (("d=a.example:1", "d=b.example:1"), "--dealer d is given twice, at a.example:1 and at"),
+        (("d=a.example",), "a.example"),
+    ],
+)
+def test_dealer_that_the_file_would_not_take_is_refused_and_nothing_is_made(
+    tmp_path: Path, dealers: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(words)):
+        make_coordinator(tmp_path / "office", "study-office", "Office", ("a=a.example:1",), dealers)
+    assert not (tmp_path / "office").exists()
 
 
 def test_trust_takes_a_roster_passes_over_its_own_bundle_and_pins_the_others(

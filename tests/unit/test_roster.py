@@ -10,7 +10,13 @@ from seeded_randomness import SeededRandomness
 
 from mpc.canonical import canonical_bytes, from_canonical
 from mpc.errors import IntegrityError
-from mpc.roster import Member, Roster, dealer_shares_organization, signed_bytes
+from mpc.roster import (
+    Member,
+    Roster,
+    dealer_colleagues,
+    dealer_shares_organization,
+    signed_bytes,
+)
 from mpc.testing.participants import make_participants, roster_of
 from mpc.units import PARTIES_MAX, Role, sha256_hex
 
@@ -62,6 +68,16 @@ def test_a_dealer_of_anybodys_organization_is_found(organization: str, shared: b
 
     assert dealer_shares_organization(roster) is shared
     assert not dealer_shares_organization(ROSTER)
+
+
+def test_whoever_is_of_the_dealers_organization_is_named_and_the_dealer_itself_is_not() -> None:
+    assert DEALT.dealer is not None
+    assert dealer_colleagues(ROSTER) == dealer_colleagues(DEALT) == ()
+    second, office = DEALT.parties[1], DEALT.coordinator
+    members = (*DEALT.parties, replace(DEALT.dealer, organization=second.organization),
+               replace(office, organization=second.organization.upper()))  # fmt: skip
+
+    assert [each.id for each in dealer_colleagues(Roster(members))] == [second.id, office.id]
 
 
 def test_canonical_form_goes_round_and_keeps_the_digest() -> None:

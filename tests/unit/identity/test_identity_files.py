@@ -72,6 +72,17 @@ def test_worker_takes_over_the_same_identity(federation: Federation) -> None:
     taken.member.verify("parley/test/v1", b"m", taken.sign("parley/test/v1", b"m"))
 
 
+def test_keys_for_a_purpose_follow_from_the_identity_and_are_none_of_its_own(
+    federation: Federation,
+) -> None:
+    alpha, beta = load_identity(federation.of(A)), load_identity(federation.of(B))
+    own = alpha.key_for("one purpose")
+    assert len(own) == 32
+    assert Identity.from_node(alpha.for_worker()).key_for("one purpose") == own
+    assert len({own, alpha.key_for("another"), beta.key_for("one purpose")}) == 3
+    assert own != alpha._signing_key.private_bytes_raw()
+
+
 def test_worker_refuses_keys_of_another_identity(federation: Federation) -> None:
     order = load_identity(federation.of(A)).for_worker()
     order["signing_key"] = load_identity(federation.of(B)).for_worker()["signing_key"]

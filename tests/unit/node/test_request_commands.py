@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mpc.errors import UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.ports import ChargeRequest, ChargeTerms
+from mpc.questions.histogram.declare import Histogram
 from mpc.roster import Member, Roster
 from mpc.study.parse import parse_study
 from mpc.units import (
@@ -193,11 +195,20 @@ DOMAIN = Domain(epsilon=Decimal(4), delta=Decimal("0.000001"))
 ROW = ProtectedUnit(1, Adjacency.ADD_OR_REMOVE_ONE)
 
 
+def member(name: str, role: Role) -> Member:
+    return Member(PartyId(name), role, name, f"tls {name}".encode(), f"sign {name}".encode())
+
+
+def dealt(organization: str) -> Plan:
+    """The plan whose histogram needs the dealer, which is of ``organization``."""
+    study = parse_study(STUDY.replace(b"recipients", b"dealer: house\nrecipients"), "study")
+    parties = [member(name, Role.PARTY) for name in study.parties]
+    dealer = replace(member("house", Role.DEALER), organization=organization)
+    return plan_study(study, Roster((*parties, dealer, member("office", Role.COORDINATOR))))
+
+
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    def member(name: str, role: Role) -> Member:
-        return Member(PartyId(name), role, name, f"tls {name}".encode(), f"sign {name}".encode())
-
     study = parse_study(STUDY, "study")
     parties = tuple(member(name, Role.PARTY) for name in study.parties)
     return plan_study(study, Roster((*parties, member("office", Role.COORDINATOR))))
@@ -240,6 +251,45 @@ def test_person_is_shown_every_question_and_its_bounds(plan: Plan) -> None:
     assert protected_text(ROW) == "one row added or removed"
     wide = ProtectedUnit(4, Adjacency.REPLACE_ONE)
     assert protected_text(wide) == "up to 4 rows of one unit replaced by any others"
+
+
+@pytest.mark.parametrize(
+    ("organization", "shared"), [("Dealing House", []), ("CLINIC-b", ["clinic-b"])]
+)
+def test_person_is_shown_who_deals_and_what_that_one_reads_with_any_party(
+    config: Path,
+    store: RequestStore,
+    monkeypatch: pytest.MonkeyPatch,
+    organization: str,
+    shared: list[str],
+) -> None:
+    monkeypatch.setattr(Histogram, "needs_dealer", True)
+    plan = dealt(organization)
+    store.ask(plan.digest, "stays-1", "office", request_summary(plan, "population", DOMAIN), 100)
+    listed = answered(config, "list")["requests"]
+    (said,) = [each["summary"]["dealer"] for each in listed if each["plan_digest"] == plan.digest]
+    text = requests(config, "list").stdout
+
+    assert plan.roster.dealer is not None
+    assert (said["id"], said["organization"], said["questions"]) == (
+        "house", organization, ["spread"],
+    )  # fmt: skip
+    assert said["fingerprint"] == plan.roster.dealer.fingerprint
+    assert said["shares_organization_with"] == shared
+    assert f"dealer: house ({organization}), for spread" in text
+    assert f"dealer's keys: {plan.roster.dealer.fingerprint}" in text
+    assert "sees no row and nothing that the parties open among themselves" in text
+    assert "together with any one party reads everything that is compared" in text
+    assert ("beware: The dealer house is of the same organization as" in text) is bool(shared)
+    assert promise_text(plan).endswith("the dealer with none of them, and all follow the protocol")
+
+
+def test_person_is_told_of_no_dealer_where_there_is_none(
+    config: Path, store: RequestStore, plan: Plan
+) -> None:
+    store.ask(plan.digest, "stays-1", "office", request_summary(plan, "population", DOMAIN), 100)
+
+    assert "dealer" not in requests(config, "list").stdout
 
 
 def test_list_shows_what_a_plan_costs_here_and_what_it_would_leave(

@@ -34,8 +34,11 @@ def member(name: str, role: Role) -> Member:
 
 
 def roster_of(study: Study) -> Roster:
-    parties = [member(name, Role.PARTY) for name in study.parties]
-    return Roster(members=(*parties, member("hub", Role.COORDINATOR)))
+    """The roster of ``study``: its parties, its dealer if it has one, and a coordinator."""
+    members = [member(name, Role.PARTY) for name in study.parties]
+    if study.dealer is not None:
+        members.append(member(study.dealer, Role.DEALER))
+    return Roster(members=(*members, member("hub", Role.COORDINATOR)))
 
 
 def questions() -> dict[str, Question]:

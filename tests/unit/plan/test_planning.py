@@ -16,6 +16,7 @@ from mpc.errors import PlanRefusal
 from mpc.plan.build import VECTOR_MAX, plan_study
 from mpc.plan.model import ColumnUse, Plan
 from mpc.questions.count.declare import Count
+from mpc.questions.histogram.declare import Histogram
 from mpc.questions.mean.declare import Mean
 from mpc.questions.registry import Question
 from mpc.questions.sum.declare import Sum
@@ -296,3 +297,52 @@ def test_a_roster_of_other_parties_or_another_order_is_refused(
     turned = make_study(3, parties=dict(reversed(study.parties.items())))
     with pytest.raises(PlanRefusal, match="roster"):
         plan_study(study, make_roster(turned))
+
+
+@pytest.fixture
+def dealt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Histograms need a dealer."""
+    monkeypatch.setattr(Histogram, "needs_dealer", True)
+
+
+@pytest.mark.usefixtures("dealt")
+def test_a_plan_has_its_studys_dealer_in_its_roster_and_another_digest_with_another(
+    plan: MakePlan,
+) -> None:
+    planned = plan(dealer="dealing-house")
+    assert planned.roster.dealer is not None
+    assert planned.roster.dealer.id == planned.study.dealer == "dealing-house"
+    assert planned.digest != plan(dealer="house-of-deals").digest
+
+
+@pytest.mark.usefixtures("dealt")
+def test_a_question_that_needs_a_dealer_is_not_planned_without_one(plan: MakePlan) -> None:
+    with pytest.raises(PlanRefusal, match="needs a dealer, and the study names none") as caught:
+        plan()
+    assert caught.value.question == "ages"
+
+
+def test_a_dealer_for_nothing_is_not_planned(plan: MakePlan) -> None:
+    with pytest.raises(PlanRefusal, match="dealer dealing-house: no question needs one"):
+        plan(dealer="dealing-house")
+
+
+@pytest.mark.usefixtures("dealt")
+@pytest.mark.parametrize(
+    ("named", "listed"),
+    [("dealing-house", None), ("dealing-house", "house-of-deals")],
+)
+def test_a_roster_with_another_dealer_than_the_studys_is_refused(
+    make_study: MakeStudy, make_roster: MakeRoster, named: str, listed: str | None
+) -> None:
+    roster = make_roster(make_study(3, dealer=listed))
+    with pytest.raises(PlanRefusal) as caught:
+        plan_study(make_study(3, dealer=named), roster)
+    assert f"the roster has dealer {listed or 'none'}, the study {named}" in str(caught.value)
+
+
+def test_a_roster_with_a_dealer_for_a_study_that_has_none_is_refused(
+    make_study: MakeStudy, make_roster: MakeRoster
+) -> None:
+    with pytest.raises(PlanRefusal, match="the roster has dealer dealing-house, the study none"):
+        plan_study(make_study(3), make_roster(make_study(3, dealer="dealing-house")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -13,6 +14,7 @@ from mpc.errors import ConfigFaults
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.ports import Balance
+from mpc.questions.mean.declare import Mean
 from mpc.roster import Member, Roster
 from mpc.study.parse import parse_study
 from mpc.units import Adjacency, DeltaAtto, PartyId, RhoPico, Role
@@ -22,6 +24,7 @@ from parties.policy.evaluate import Standing, evaluate
 from parties.policy.model import Domain, PolicyFile, load_policy
 
 NORTH = PartyId("insurer-north")
+DEALER = "dealing-house"
 
 STUDY = """\
 version: 1
@@ -161,16 +164,75 @@ def test_each_rule_refuses_at_its_line_and_says_what_is_allowed(
     assert reason.render().startswith(f"policy.yaml:{line} PLY-{code} ")
 
 
-def test_a_dealer_is_refused_while_no_policy_can_accept_one(tmp_path: Path) -> None:
-    plan = planned()
-    members = (*plan.roster.parties, member("dealer", Role.DEALER), plan.roster.coordinator)
-    dealt = plan_study(plan.study, Roster(members))
+@pytest.fixture
+def dealt(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plan]:
+    """The plan with a dealer of ``organization``, for a mean that needs one."""
 
-    (reason,) = evaluate(dealt, policy_of(tmp_path, POLICY), standing())
+    def make(organization: str = "Dealing House") -> Plan:
+        monkeypatch.setattr(Mean, "needs_dealer", True)
+        study = parse_study(
+            STUDY.replace("recipients", f"dealer: {DEALER}\nrecipients").encode(), "s"
+        )
+        parties = [member(name, Role.PARTY) for name in study.parties]
+        dealer = replace(member(DEALER, Role.DEALER), organization=organization)
+        return plan_study(
+            study, Roster((*parties, dealer, member("study-office", Role.COORDINATOR)))
+        )
 
-    assert (reason.code, reason.what) == ("PLY-R025", "dealer dealer is not accepted")
-    assert reason.allowed == "none"
-    assert dealt.digest != plan.digest
+    return make
+
+
+def test_no_dealer_is_accepted_unless_the_policy_names_it(
+    tmp_path: Path, dealt: Callable[..., Plan]
+) -> None:
+    (silent,) = evaluate(dealt(), policy_of(tmp_path, POLICY), standing())
+    (empty,) = evaluate(dealt(), policy_of(tmp_path, POLICY + "dealers: []\n"), standing())
+    others = policy_of(tmp_path, POLICY + "dealers: [house-of-deals, third-house]\n")
+    (another,) = evaluate(dealt(), others, standing())
+
+    assert (silent.code, silent.what) == ("PLY-R025", "dealer dealing-house is not accepted")
+    assert (silent.allowed, silent.line) == ("none", 1)
+    assert (empty.code, empty.allowed, empty.line) == ("PLY-R025", "none", 23)
+    assert (another.code, another.allowed, another.line) == (
+        "PLY-R025", "house-of-deals, third-house", 23,
+    )  # fmt: skip
+
+
+def test_a_dealer_that_the_policy_names_is_accepted_and_no_policy_demands_one(
+    tmp_path: Path, dealt: Callable[..., Plan]
+) -> None:
+    policy = policy_of(tmp_path, POLICY + f"dealers: [{DEALER}]\n")
+
+    assert evaluate(planned(), policy, standing()) == ()
+    assert evaluate(dealt(), policy, standing()) == ()
+
+
+@pytest.mark.parametrize(
+    ("organization", "who"),
+    [("insurer-west", "insurer-west"), ("Study-Office", "study-office")],
+)
+def test_a_dealer_of_a_participants_organization_is_refused_although_it_is_named(
+    tmp_path: Path, dealt: Callable[..., Plan], organization: str, who: str
+) -> None:
+    named = POLICY + f"dealers: [{DEALER}]\n"
+    for written in ("", "dealer_organization_shared: false\n"):
+        policy = policy_of(tmp_path, named + written)
+        (reason,) = evaluate(dealt(organization), policy, standing())
+
+        assert (reason.code, reason.line) == ("PLY-R026", 24 if written else 1)
+        assert f"dealer dealing-house is of {organization}, as {who}" in reason.what
+        assert "no other part" in reason.allowed
+
+
+def test_a_dealer_of_a_participants_organization_runs_only_if_the_policy_says_so_and_names_it(
+    tmp_path: Path, dealt: Callable[..., Plan]
+) -> None:
+    shared = POLICY + "dealer_organization_shared: true\n"
+    policy = policy_of(tmp_path, shared + f"dealers: [{DEALER}]\n")
+
+    assert evaluate(dealt("insurer-west"), policy, standing()) == ()
+    (reason,) = evaluate(dealt("insurer-west"), policy_of(tmp_path, shared), standing())
+    assert reason.code == "PLY-R025"
 
 
 def test_smaller_coalition_than_the_policy_asks_is_refused(tmp_path: Path) -> None:
@@ -334,6 +396,9 @@ def test_faults_of_a_policy_stand_at_their_places(tmp_path: Path) -> None:
         ("parties_min: 3", "parties_min: 1", "at least 2"),
         ("coalition_min: 2", "coalition_min: 0", "at least 1"),
         ("study_budget: {epsilon: 1,", "study_budget: {epsilon: 0,", "above 0"),
+        ("noises:", "dealers: [Dealing House]\nnoises:", "not a name"),
+        ("noises:", "dealers: dealing-house\nnoises:", "a list"),
+        ("noises:", "dealer_organization_shared: 1\nnoises:", "true or false"),
         ("coordinators:", "cordinators:", "did you mean 'coordinators'"),
         ("version: 1\n", "", "version required"),
     ],

@@ -29,6 +29,7 @@ def test_every_kind_is_told_by_its_word_and_no_other_is_accepted() -> None:
     extra: dict[str, dict[str, object]] = {
         "sum": {"column": "pay"}, "mean": {"column": "pay"}, "variance": {"column": "pay"},
         "histogram": {"column": "sex"},
+        "quantile": {"column": "pay", "probability": Decimal("0.5")},
     }  # fmt: skip
     for kind in QUESTION_KINDS:
         assert adapter.validate_python({"kind": kind, **extra.get(kind, {})}).kind == kind

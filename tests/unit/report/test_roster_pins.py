@@ -19,7 +19,9 @@ def test_pins_in_json_are_read(members: Federation) -> None:
 
 def test_fingerprints_of_a_receipt_are_no_roster(members: Federation) -> None:
     written = pins_json(members.roster)
-    assert json.loads(written) == {"claimed_by_receipt": members.pins}
+    assert json.loads(written) == {
+        "claimed_by_receipt": {member.id: member.fingerprint for member in members.roster}
+    }
     with pytest.raises(UsageError, match=r"f\.json holds what a receipt says of its own keys"):
         load_pins(written, "f.json")
 

@@ -12,7 +12,7 @@ from mpc.errors import IntegrityError
 from mpc.naming import joined
 from mpc.plan.cost import HELLO_BYTES_MAX
 from mpc.plan.model import MECHANISM
-from mpc.session.agreement import BUILD, PROTOCOL, Agreement, hello_context
+from mpc.session.agreement import BUILD, Agreement, Phase, hello_context
 from mpc.session.hello import Hello, check_hellos, session_id
 from mpc.testing.sessions import NOW_UNIX_S
 
@@ -43,7 +43,7 @@ def test_hellos_of_all_participants_are_accepted() -> None:
 
 def test_hello_names_everything_that_was_agreed() -> None:
     hello = Hello.from_bytes(SAID[0])
-    assert hello.protocol == PROTOCOL == "parley/1"
+    assert hello.protocol == Phase.WHOLE == "parley/1"
     assert hello.build == BUILD == MECHANISM
     assert hello.plan_digest == FEDERATION.plan.digest
     assert hello.roster_digest == FEDERATION.plan.roster.digest
@@ -109,7 +109,7 @@ def test_repeated_key_or_nonce_is_refused_naming_both(field: str) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 3, 5])
 def test_other_number_of_hellos_is_refused(count: int) -> None:
-    with pytest.raises(IntegrityError, match=f"{count} Hellos where the roster has 4"):
+    with pytest.raises(IntegrityError, match=f"{count} Hellos where the session has 4"):
         check_hellos(AGREEMENT, (SAID * 2)[:count])
 
 

@@ -84,6 +84,20 @@ def test_party_that_saw_another_value_opened_is_named_and_nobody_else_is_ready_w
             session.seal(session.opening, WORDS, COMMITMENT, "p/0")
 
 
+def test_party_that_computed_with_other_material_is_named_and_nobody_is_ready_with_it(
+    sessions: list[Session],
+) -> None:
+    for session in sessions:
+        session.use_material((b"n" if session.own == "party-2" else b"m") * 32)
+
+    ends = ready_all(sessions, FEDERATION.network(wait_s=1))
+
+    assert not ends.values
+    assert "party-2: it computed with other prepared material" in str(ends.errors[sessions[0].own])
+    with pytest.raises(SecretMisuseError, match="one material"):
+        sessions[0].use_material(b"m" * 32)
+
+
 def test_transcript_depends_on_session_order_operation_and_content() -> None:
     def digest(session: bytes, *opened: tuple[bytes, bytes]) -> str:
         transcript = Transcript(SessionId(session))
@@ -111,7 +125,9 @@ def ready_of(session: Session) -> Ready:
 
 
 def test_ready_goes_round_within_its_size(sessions: list[Session]) -> None:
+    sessions[0].use_material(b"m" * 32)
     ready = ready_of(sessions[0])
+    assert ready.material == b"m" * 32
     assert Ready.from_bytes(ready.to_bytes()) == ready
     assert len(ready.to_bytes()) < READY_BYTES_MAX - 40
 
@@ -123,6 +139,7 @@ def test_ready_goes_round_within_its_size(sessions: list[Session]) -> None:
         ({"opening": bytes(16)}, "another session, opening or plan"),
         ({"party": "party-2"}, "another session, opening or plan"),
         ({"plan_digest": "ab" * 32}, "another session, opening or plan"),
+        ({"material": b"m" * 32}, "other prepared material"),
         ({"opened": "ab" * 32}, "other values"),
     ],
 )

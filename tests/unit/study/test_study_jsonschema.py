@@ -108,6 +108,7 @@ def test_the_shipped_scenario_fits_the_schema() -> None:
         ("epsilon: 1\n", "epsilon: '1'\n", ".privacy.epsilon: not number"),
         ("  delta: 0.000001\n", "", ".privacy.delta: required"),
         ("recipients:", "recipient:", ".recipients: required"),
+        ("recipients:", "dealer: Dealing House\nrecipients:", ".dealer: pattern"),
         ("kind: row", "kind: person", ".table.unit.kind: const"),
         ("  insurer-west:", "  Insurer West:", ".parties.Insurer West: unknown"),
         ("kind: sum\n", "kind: median\n", ".questions.visits_total: oneOf"),
@@ -132,4 +133,7 @@ def test_numbers_days_and_optional_keys_look_as_yaml_shows_them() -> None:
     day = SCHEMA["$defs"]["DateColumn"]["properties"]["bounds"]["prefixItems"][0]
     assert day == {"type": "string", "format": "date"}
     assert SCHEMA["$defs"]["Privacy"]["properties"]["coalition"]["type"] == "integer"
+    dealer = SCHEMA["properties"]["dealer"]
+    assert (dealer["type"], "default" in dealer) == ("string", False)
+    assert "dealer" not in SCHEMA["required"]
     assert '"null"' not in json.dumps(SCHEMA)

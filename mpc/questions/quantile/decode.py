@@ -1,0 +1,74 @@
+"""``quantile``: released integers → the point found, how far its rank may be off, and rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+
+from mpc.columns.model import Column
+from mpc.layout import Search
+from mpc.questions.answer import Estimate, ReleasedCell
+from mpc.questions.declaration import number
+from mpc.questions.intervals import count_estimate, half_width, root
+from mpc.questions.moments import NO_COUNT
+from mpc.questions.quantile.declare import Quantile
+from mpc.questions.sum.decode import exact_text
+
+ERROR_PROBABILITY = Fraction(1, 20)
+
+
+def decode(
+    question: Quantile, columns: Mapping[str, Column], cell: ReleasedCell
+) -> tuple[Estimate, ...]:
+    """The point, its rank with 95 % bounds, and n.
+
+    Below the point lie at most ``high`` of the rows, and at or below it at least ``low``. What the
+    noise does to the point itself depends on how dense rows are there, and is not known.
+    """
+    column = number(question.column, columns)
+    search = question.layout(columns).search
+    if search is None:
+        raise ValueError("a quantile's layout has a search")
+    count, index = cell.integers
+    rows = count_estimate(cell)
+    if count <= 0:
+        return _null("quantile"), _null("rank"), rows
+    point = search.point(index)
+    value = point * Fraction(column.step)
+    at = Estimate(
+        name="quantile",
+        value=value.numerator if value.denominator == 1 else float(value),
+        noise_sd=None,
+        low=None,
+        high=None,
+        exact=exact_text(point, column.step),
+    )
+    return at, _rank(search, cell), rows
+
+
+def _rank(search: Search, cell: ReleasedCell) -> Estimate:
+    """The rank that was asked for, give or take the rows that noise may have moved it by."""
+    reach = Fraction(rank_reach(search.levels, cell.variances[1])) / search.whole
+    least = max(1, cell.integers[0] - half_width(cell.variances[0]))
+    asked, off = Fraction(search.part, search.whole), reach / least
+    return Estimate(
+        name="rank",
+        value=float(asked),
+        noise_sd=root(cell.variances[1]) / search.whole / cell.integers[0],
+        low=float(max(Fraction(0), asked - off)),
+        high=float(min(Fraction(1), asked + off)),
+    )
+
+
+def rank_reach(levels: int, variance: Fraction) -> float:
+    """What all noises on one walk stay within, with 95 % at least: sqrt(2 ln(2 levels / 5 %) V).
+
+    Sums of discrete Gaussians are sub-Gaussian of their parameters' sum (Canonne, Kamath and
+    Steinke 2020, Corollary 17), and a walk passes one node a level.
+    """
+    return math.sqrt(2 * math.log(2 * levels / ERROR_PROBABILITY) * variance)
+
+
+def _null(name: str) -> Estimate:
+    return Estimate(name=name, value=None, noise_sd=None, low=None, high=None, reason=NO_COUNT)

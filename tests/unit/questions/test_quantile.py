@@ -1,0 +1,146 @@
+"""Quantiles: the grid, every node's sum, and what the end of a search means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from mpc.columns.model import CategoryColumn, Column, NumberColumn
+from mpc.layout import Layout
+from mpc.plan.programs import released_plainly
+from mpc.questions.answer import ReleasedCell
+from mpc.questions.local import local_sums
+from mpc.questions.quantile.declare import POINTS_MAX, Quantile
+from mpc.questions.quantile.decode import decode
+from mpc.study.model import Table, Unit
+from mpc.testing.table import MemoryTable
+
+COLUMNS: dict[str, Column] = {
+    "pay": NumberColumn(
+        type="number", bounds=(Decimal(-3), Decimal(9)), step=Decimal("0.5"), outside="clip"
+    ),
+    "wide": NumberColumn(type="number", bounds=(Decimal(0), Decimal(10_000)), step=Decimal(1)),
+    "sex": CategoryColumn(type="category", levels=("f", "m")),
+}
+MEDIAN = Quantile(kind="quantile", column="pay", probability=Decimal("0.5"))
+
+
+class Asked:
+    kind = "quantile"
+
+    def __init__(self, question: Quantile) -> None:
+        self.layout: Layout = question.layout(COLUMNS)
+
+
+def released(question: Quantile, *parties: Sequence[tuple[float | None, str]]) -> list[int]:
+    """n of every cell and the index found, of all parties' rows together, without noise."""
+    asked = Asked(question)
+    totals = [0] * asked.layout.size
+    for rows in parties:
+        declared = Table(name="t", unit=Unit(kind="row"), columns=COLUMNS)
+        table = MemoryTable([{"pay": pay, "wide": pay, "sex": sex} for pay, sex in rows], declared)
+        totals = [a + b for a, b in zip(totals, local_sums([asked], table), strict=True)]
+    return released_plainly(totals, [asked.layout])
+
+
+ROWS = st.lists(
+    st.tuples(st.one_of(st.none(), st.floats(-5, 12)), st.sampled_from(["f", "m", "?"])),
+    max_size=12,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    parties=st.lists(ROWS, min_size=2, max_size=3),
+    percent=st.integers(1, 99),
+    steps=st.sampled_from(["0.5", "1", "2.5", "5"]),
+    grouped=st.booleans(),
+)
+def test_the_walk_ends_at_the_first_point_with_that_share_of_rows(
+    parties: list[list[tuple[float | None, str]]], percent: int, steps: str, grouped: bool
+) -> None:
+    question = Quantile(
+        kind="quantile", column="pay", probability=Decimal(percent) / 100, step=Decimal(steps),
+        by=("sex",) if grouped else (),
+    )  # fmt: skip
+    search = question.layout(COLUMNS).search
+    assert search is not None
+    found = released(question, *parties)
+    groups = ("f", "m") if grouped else (None,)
+    for place, group in enumerate(groups):
+        steps_of = [
+            max(-6, min(18, round(Fraction(pay) / Fraction(1, 2))))
+            for rows in parties
+            for pay, sex in rows
+            if pay is not None and (group is None or sex == group)
+        ]
+        assert found[place] == len(steps_of)
+        first = next(
+            index
+            for index in range(search.points)
+            if sum(step <= search.point(index) for step in steps_of) * 100
+            >= percent * len(steps_of)
+        )
+        assert found[len(groups) + place] == first
+
+
+def test_points_run_from_bound_to_bound_and_the_last_is_the_upper_bound() -> None:
+    question = MEDIAN.model_copy(update={"step": Decimal(5)})
+    search = question.layout(COLUMNS).search
+    assert search is not None
+    assert [search.point(index) for index in range(search.points)] == [-6, 4, 14, 18]
+    assert search.axis.edges == (-6, -5, 5, 15, 19)
+    assert search.levels == 2
+    assert search.point(7) == 18
+
+
+@pytest.mark.parametrize(
+    ("asked", "path", "said"),
+    [
+        ({"step": Decimal("0.7")}, "step", "grid"),
+        ({"step": Decimal(13), "column": "pay"}, "", ""),
+        ({"column": "sex"}, "column", "only numbers"),
+        ({"column": "none"}, "column", "no column"),
+        ({"column": "wide"}, "step", f"at most {POINTS_MAX}"),
+        ({"by": ("pay",)}, "by.0", "categories"),
+    ],
+)
+def test_a_quantile_is_asked_of_a_number_on_its_grid(
+    asked: dict[str, object], path: str, said: str
+) -> None:
+    question = MEDIAN.model_copy(update=asked)
+    complaints = question.complaints(COLUMNS)
+    assert [complaint.path for complaint in complaints] == ([path] if path else [])
+    assert all(said in f"{each.what} {each.allowed}" for each in complaints)
+
+
+@pytest.mark.parametrize("probability", ["0", "1", "-0.5", "1.5", "0.12345", "NaN"])
+def test_a_probability_lies_strictly_between_0_and_1_with_four_decimals(probability: str) -> None:
+    with pytest.raises(ValidationError):
+        Quantile(kind="quantile", column="pay", probability=Decimal(probability))
+
+
+def test_the_answer_says_how_far_the_rank_may_be_off() -> None:
+    variance = Fraction(10_000)
+    cell = ReleasedCell(integers=(10_000, 8), variances=(variance, variance))
+    found, rank, rows = decode(MEDIAN, COLUMNS, cell)
+    assert (found.value, found.exact, found.low, found.high) == (1, "1", None, None)
+    reach = math.sqrt(2 * math.log(2 * 5 / 0.05)) * 100 / 2
+    assert rank.value == 0.5
+    assert rank.low == pytest.approx(0.5 - reach / (10_000 - 196))
+    assert rank.high == pytest.approx(0.5 + reach / (10_000 - 196))
+    assert rows.value == 10_000
+
+
+def test_a_quantile_of_no_rows_is_null_with_its_reason() -> None:
+    cell = ReleasedCell(integers=(0, 3), variances=(Fraction(4), Fraction(4)))
+    found, rank, rows = decode(MEDIAN, COLUMNS, cell)
+    assert (found.value, rank.value, rows.value) == (None, None, 0)
+    assert "count" in found.reason

@@ -1,0 +1,212 @@
+"""A study with a dealer, as people read it: plan, report and receipt say who deals, and beware."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from receipts import DEALER, Federation, Run, federation, run_of, study
+from report_words import page_words, printed
+
+from mpc.plan.build import plan_study
+from mpc.questions.mean.declare import Mean
+from mpc.units import PartyId
+from parties.coordinator.agreement import RunAgreement
+from parties.report.dealing import DEALER_POOLS, DEALER_SEES
+from parties.report.html import render_report
+from parties.report.statement import privacy_statement
+from parties.report.tables import plan_document, plan_table
+from parties.report.verify import CheckState, ReceiptRefused, verify_receipt
+
+LINEAR = "No dealer and no trusted third party takes part."
+SHARED = "The dealer dealing-house is of the same organization as"
+HOUSE = "dealing-house (Dealing House Ltd)"
+
+
+@pytest.fixture
+def dealt(monkeypatch: pytest.MonkeyPatch) -> Callable[[Federation], Run]:
+    """A run of the study whose mean needs a dealer."""
+    monkeypatch.setattr(Mean, "needs_dealer", True)
+    return lambda members: run_of(members, study(members.parties, dealer=DEALER))
+
+
+@pytest.fixture(scope="module")
+def colleagues(tmp_path_factory: pytest.TempPathFactory) -> Federation:
+    """A federation whose dealer is of a party's organization, in other capitals."""
+    return federation(tmp_path_factory.mktemp("shared"), dealer_organization="NORTH Ltd")
+
+
+def test_plan_says_who_deals_for_what_and_what_that_one_reads(
+    members: Federation, dealt: Callable[[Federation], Run]
+) -> None:
+    text = printed(plan_table(dealt(members).plan, ()))
+
+    assert f"dealer: {HOUSE}, for visits" in text
+    assert DEALER_SEES in text
+    assert DEALER_POOLS in text
+    assert SHARED not in text
+
+
+def test_plan_as_json_has_the_dealers_keys_and_null_without_one(
+    members: Federation, dealt: Callable[[Federation], Run]
+) -> None:
+    run = dealt(members)
+    document = json.loads(json.dumps(plan_document(run.plan, ())))
+
+    assert document["dealer"] == {
+        "id": DEALER,
+        "organization": "Dealing House Ltd",
+        "fingerprint": members.pins[PartyId(DEALER)],
+        "questions": ["visits"],
+        "sees": DEALER_SEES,
+        "pools": DEALER_POOLS,
+        "shares_organization_with": [],
+        "warning": "",
+    }
+
+
+def test_plan_without_a_dealer_speaks_of_none(run: Run) -> None:
+    assert plan_document(run.plan, ())["dealer"] is None
+    assert "dealer" not in printed(plan_table(run.plan, ()))
+
+
+def test_plan_warns_where_the_dealers_organization_is_a_partys(
+    colleagues: Federation, dealt: Callable[[Federation], Run]
+) -> None:
+    run = dealt(colleagues)
+    document = plan_document(run.plan, ())["dealer"]
+
+    assert f"{SHARED} north (NORTH Ltd)" in printed(plan_table(run.plan, ()))
+    assert isinstance(document, dict)
+    assert document["shares_organization_with"] == ["north"]
+    assert document["warning"].startswith(f"{SHARED} north (NORTH Ltd)")
+
+
+def test_statement_of_a_linear_study_rests_on_no_dealer(run: Run) -> None:
+    said = privacy_statement(run.plan)
+
+    assert any(LINEAR in line for line in said.trust)
+    assert "dealer" not in " ".join((*said.protected, *said.not_protected))
+
+
+def test_statement_of_a_dealt_study_rests_on_the_dealer_and_on_semi_honest_owners(
+    members: Federation, dealt: Callable[[Federation], Run]
+) -> None:
+    said = privacy_statement(dealt(members).plan)
+    trust = " ".join(said.trust)
+
+    assert LINEAR not in trust
+    assert "even if those deviate" not in trust
+    assert "whatever those do" not in trust
+    for part in (
+        "The questions people, spread, balance are linear",
+        f"For visits the owners compare secrets. They compute on shares, each of them random to"
+        f" whoever has it, with masks from the dealer {HOUSE}.",
+        DEALER_SEES,
+        DEALER_POOLS,
+        "against any 2 parties together with the coordinator, as long as all follow the protocol"
+        " and the dealer is not among them",
+        "as long as all follow the protocol and the dealer is not among them, since it rests on",
+    ):
+        assert part in trust
+    assert "a dealer that deals wrong randomness, and nobody notices" in " ".join(
+        said.not_protected
+    )
+    assert "It cannot weaken" not in " ".join(said.not_protected)
+
+
+def test_report_names_the_dealer_with_its_keys(
+    members: Federation, dealt: Callable[[Federation], Run]
+) -> None:
+    run = dealt(members)
+    words = page_words(render_report(run.verified()))
+
+    assert "Dealer Dealing House Ltd (dealing-house)" in words
+    assert f"Keys of dealing-house {members.pins[PartyId(DEALER)]}" in words
+    assert DEALER_SEES in words
+    assert SHARED not in words
+
+
+def test_report_without_a_dealer_has_no_place_for_one(run: Run) -> None:
+    words = page_words(render_report(run.verified()))
+
+    assert LINEAR in words
+    assert words.lower().count("dealer") == 1
+
+
+def test_receipt_and_report_warn_where_the_dealers_organization_is_a_partys(
+    colleagues: Federation, dealt: Callable[[Federation], Run]
+) -> None:
+    run = dealt(colleagues)
+    verified = run.verified()
+    unpinned = verify_receipt(run.receipt(), None)
+
+    (warning,) = verified.warnings
+    assert warning.startswith(f"{SHARED} north (NORTH Ltd)")
+    assert unpinned.warnings[1:] == (warning,)
+    assert warning in page_words(render_report(verified))
+
+
+def test_receipt_says_whose_keys_were_compared_the_dealers_too(
+    members: Federation, dealt: Callable[[Federation], Run]
+) -> None:
+    run = dealt(members)
+    verified = run.verified()
+    (check,) = [each for each in verified.checks if each.name == "roster"]
+
+    assert verified.warnings == ()
+    assert check.state is CheckState.PASSED
+    assert check.detail.startswith("all 3 parties and the dealer and the coordinator have")
+
+
+def test_receipt_whose_dealer_is_not_in_the_roster_file_is_refused(
+    members: Federation, dealt: Callable[[Federation], Run]
+) -> None:
+    pins = {name: pin for name, pin in members.pins.items() if name != DEALER}
+    with pytest.raises(ReceiptRefused) as refused:
+        verify_receipt(dealt(members).receipt(), pins)
+
+    (failure,) = refused.value.failures
+    assert (failure.name, failure.detail) == ("roster", "dealing-house: not in the roster file")
+
+
+def test_receipt_of_another_dealer_than_the_pinned_one_is_refused(
+    members: Federation, dealt: Callable[[Federation], Run]
+) -> None:
+    pins = {**members.pins, PartyId(DEALER): "sha256:" + "00" * 32}
+    with pytest.raises(ReceiptRefused, match="dealing-house: its certificates have the fingerp"):
+        verify_receipt(dealt(members).receipt(), pins)
+
+
+def test_receipt_without_the_dealers_hello_is_refused(
+    members: Federation, dealt: Callable[[Federation], Run]
+) -> None:
+    run = dealt(members)
+    without = replace(run, hellos=(*run.hellos[:3], run.hellos[4]))
+    with pytest.raises(ReceiptRefused, match="handshake"):
+        without.verified()
+
+
+def test_run_of_sixteen_parties_and_a_dealer_is_kept_as_agreed_and_verified(
+    tmp_path: Path, dealt: Callable[[Federation], Run]
+) -> None:
+    run = dealt(federation(tmp_path, [f"p-{i}" for i in range(16)]))
+    agreement = RunAgreement(run.plan, run.approvals, run.hellos)
+
+    assert len(agreement.hellos) == 18
+    assert RunAgreement.from_bytes(agreement.to_bytes()) == agreement
+    assert list(run.verified().released) == run.totals
+
+
+def test_plan_with_another_dealer_than_the_receipts_is_another_plan(
+    members: Federation, colleagues: Federation, dealt: Callable[[Federation], Run]
+) -> None:
+    planned = dealt(members).plan
+    assert planned.roster.dealer is not None
+    other = colleagues.identities[DEALER].member
+    swapped = type(planned.roster)((*members.roster.parties, other, members.office.member))
+
+    assert plan_study(planned.study, swapped).digest != planned.digest
