@@ -169,6 +169,11 @@ class Roster:
         """Every participant's id, the coordinator's last: the order of Hellos."""
         return tuple(member.id for member in self.members)
 
+    @property
+    def without_dealer(self) -> Roster:
+        """Parties and coordinator: who takes part where nothing is dealt."""
+        return Roster(tuple(each for each in self.members if each.role is not Role.DEALER))
+
     def member(self, participant: str) -> Member:
         """The member called ``participant``. Raises IntegrityError if there is none."""
         for member in self.members:

@@ -138,6 +138,7 @@ HINTS = {
     "policy": "the policy file, as policy.yaml",
     "coordinators": "[study-office], those of the peers who may propose studies",
     "peers": "id: fingerprint of everybody this node talks to; parley pki trust --config adds one",
+    "dealers": "id: {address: host:port, fingerprint: sha256:…} of each, or {}",
     "fingerprint": "sha256:… of a participant; parley pki trust --config writes it",
     "ports": "[first, last], both included",
     "host": "the name or address that peers dial",

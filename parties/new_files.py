@@ -76,7 +76,7 @@ approval: manual
 #partners: [Northern University]
 #recipients: [coordinator]
 
-# Who may deal the randomness that some questions compare secrets with. The dealer sees no data, but
+# Who may deal the randomness that quantiles compare secrets with. The dealer sees no data, but
 # whoever has what it and any one party know reads all that is compared. One of a participant's own
 # organization is refused, also by its name here, unless the second setting says true.
 #dealers: [dealing-house]
@@ -85,11 +85,11 @@ approval: manual
 # For what, and which kinds of question for it.
 #purposes:
 #  health-services-research:
-#    kinds: [count, sum, mean, variance, histogram]
+#    kinds: [count, sum, mean, variance, histogram, quantile]
 
 # Columns, and what each may be used for: filter (to select rows), group (to split them: by, and
-# every histogram, whose bins split the column that it is of), aggregate (to be summed: sum, mean,
-# variance). A column that is not named is denied.
+# every histogram, whose bins split the column that it is of), aggregate (to be summed or ranked:
+# sum, mean, variance, quantile). A column that is not named is denied.
 #tables:
 #  {table}:
 #    columns:

@@ -7,6 +7,15 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WHOLE: _ClassVar[Phase]
+    PREPARING: _ClassVar[Phase]
+    PREPARED: _ClassVar[Phase]
+WHOLE: Phase
+PREPARING: Phase
+PREPARED: Phase
+
 class DescribeRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
@@ -92,16 +101,18 @@ class Budget(_message.Message):
     def __init__(self, published: _Optional[bool] = ..., rho_cap_pico: _Optional[int] = ..., rho_left_pico: _Optional[int] = ..., delta: _Optional[str] = ...) -> None: ...
 
 class StartRequest(_message.Message):
-    __slots__ = ("plan_digest", "approvals", "study", "roster")
+    __slots__ = ("plan_digest", "approvals", "study", "roster", "phase")
     PLAN_DIGEST_FIELD_NUMBER: _ClassVar[int]
     APPROVALS_FIELD_NUMBER: _ClassVar[int]
     STUDY_FIELD_NUMBER: _ClassVar[int]
     ROSTER_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
     plan_digest: str
     approvals: _containers.RepeatedScalarFieldContainer[bytes]
     study: bytes
     roster: bytes
-    def __init__(self, plan_digest: _Optional[str] = ..., approvals: _Optional[_Iterable[bytes]] = ..., study: _Optional[bytes] = ..., roster: _Optional[bytes] = ...) -> None: ...
+    phase: Phase
+    def __init__(self, plan_digest: _Optional[str] = ..., approvals: _Optional[_Iterable[bytes]] = ..., study: _Optional[bytes] = ..., roster: _Optional[bytes] = ..., phase: _Optional[_Union[Phase, str]] = ...) -> None: ...
 
 class Started(_message.Message):
     __slots__ = ("run", "address", "hello", "direct")

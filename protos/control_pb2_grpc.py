@@ -98,7 +98,8 @@ class PartyServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Start(self, request, context):
-        """All approvals. The party checks each, uses up its own nonce, and makes its worker ready.
+        """All approvals. The party checks each, uses up its own nonce unless the run is only prepared,
+        and makes its worker ready.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

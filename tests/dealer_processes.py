@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dealt_visits import dealt_visits, histograms_need_a_dealer, linear_visits
+from dealt_visits import dealt_visits
+from visits_study import visits
 
 from mpc.canonical import Plain, canonical_bytes
 from mpc.plan.build import plan_study
@@ -130,9 +131,7 @@ class Dealt:
     def approved(self, roster: Roster | None = None) -> tuple[Plan, list[Approval]]:
         """A plan with a dealer unless ``roster`` has none, and every party's approval of it."""
         roster = roster or self.roster
-        study = linear_visits() if roster.dealer is None else self.study
-        with histograms_need_a_dealer():
-            plan = plan_study(study, roster)
+        plan = plan_study(visits() if roster.dealer is None else self.study, roster)
         return plan, [
             Approval.sign(
                 plan_digest=plan.digest,

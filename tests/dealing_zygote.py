@@ -12,8 +12,6 @@ import sys
 import time
 from collections.abc import Sequence
 
-from dealt_visits import histograms_need_a_dealer
-
 from mpc.dealing.recipe import Recipe
 from mpc.plan.model import Plan
 from mpc.ports import Channel
@@ -74,5 +72,4 @@ def dealing_work(pipe: Pipe) -> None:
 
 
 if __name__ == "__main__":
-    with histograms_need_a_dealer():
-        serve(int(sys.argv[1]), dealing_work)
+    serve(int(sys.argv[1]), dealing_work)

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from dealt_federation import compute
-from dealt_visits import histograms_need_a_dealer
 from kernel_parties import ring, shares_of
 
 from mpc.canonical import Plain
@@ -111,5 +110,4 @@ def end(folder: Path, own: PartyId, costs: dict[PartyId, Cost], error: ParleyErr
 
 
 if __name__ == "__main__":
-    with histograms_need_a_dealer():
-        main()
+    main()

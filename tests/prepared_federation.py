@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dealt_federation import DEALER, Dealing
-from kernel_parties import ring, shares_of
+from kernel_parties import Opened, ring, shares_of
 from numpy.typing import NDArray
 from session_federation import SessionFederation
 
@@ -97,6 +97,7 @@ class PreparedFederation:
         meeting = self.federation.meeting(phase=Phase.PREPARED, approvals=self.approvals)
         pairings = meeting.pair()
         network = self.federation.network(wait_s=wait_s, dealer=False)
+        opened = {party: Opened() for party in self.parties}
 
         def take_part(place: int, channel: Channel) -> Any:
             session = self.sessions[channel.own] = pairings[channel.own].confirm(channel)
@@ -104,7 +105,7 @@ class PreparedFederation:
             supply = prepared_supply(session, channel, recipes, prepared)
             computation = PartyComputation(
                 self.parties, channel, supply, Steps(session, recipes_digest(recipes)),
-                session.transcript,
+                opened[channel.own],
             )  # fmt: skip
             try:
                 return program(computation, *(SharedWords(shares[place]) for shares in inputs))
@@ -115,4 +116,4 @@ class PreparedFederation:
             channel.own: lambda p=place, c=channel: take_part(p, c)
             for place, channel in enumerate(network.channels)
         }
-        return Dealing(together(tasks), self.costs, rehearsed.recipes, network)
+        return Dealing(together(tasks), self.costs, opened, rehearsed.recipes, network)

@@ -32,7 +32,7 @@ class CrashingStore(PreparedStore):
     """A store whose process dies before or after its file is opened."""
 
     def __init__(self, state: Path, point: str) -> None:
-        super().__init__(state, IDENTITY_KEY, BOOT, SetClock(), SystemRandomness())
+        super().__init__(state, IDENTITY_KEY, lambda: BOOT, SetClock(), SystemRandomness())
         self._point = point
         if point.startswith("within: "):
             statement = point.removeprefix("within: ")

@@ -21,6 +21,7 @@ from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.questions.count.declare import Count
 from mpc.questions.mean.declare import Mean
+from mpc.questions.quantile.declare import Quantile
 from mpc.questions.registry import Question
 from mpc.questions.sum.declare import Sum
 from mpc.questions.variance.declare import Variance
@@ -87,6 +88,12 @@ def study(parties: Sequence[str] = PARTIES, **changes: object) -> Study:
     return Study.model_validate({**fields, **changes})
 
 
+def dealt_study(parties: Sequence[str] = PARTIES) -> Study:
+    """The same with medians, and a dealer for them."""
+    median = Quantile(kind="quantile", column="visits", probability=Decimal("0.5"), by=("sex",))
+    return study(parties, dealer=DEALER, questions={**questions(), "median": median})
+
+
 @dataclass(frozen=True)
 class Federation:
     """An authority, parties, a dealer and a coordinator, with keys in ``folder``."""
@@ -136,16 +143,20 @@ def federation(
 
 
 def totals_of(plan: Plan) -> list[int]:
-    """Plausible totals: each cell has rows, a mean within bounds and a variance."""
+    """Plausible totals: each cell has rows, a mean within bounds, a variance, or a found point."""
     totals = []
     for question in plan.questions:
-        for block in question.blocks:
+        for block in question.summed:
             for cell in range(block.cells):
                 rows, h = 1000 + 137 * cell, block.block.value_max
                 sizes = {"n": rows, "s1": -(rows * h) // 2, "s2": rows * h * 2 // 5}
                 totals.append(
                     abs(sizes[block.name]) if not block.block.signed else sizes[block.name]
                 )
+        if question.layout.search is not None:
+            totals += [
+                cell + question.layout.search.points // 3 for cell in range(question.layout.cells)
+            ]
     return totals
 
 

@@ -67,8 +67,8 @@ class SessionFederation:
         time: PassingTime = on_the_wall,
     ) -> Network:  # fmt: skip
         """Everyone whom the roster links; without the dealer if it is to have no part."""
-        roster = self.plan.roster
-        linked = tuple(member.id for member in (roster.linked if dealer else roster.parties))
+        roster = self.plan.roster if dealer else self.plan.roster.without_dealer
+        linked = tuple(member.id for member in roster.linked)
         return Network(linked, wait_s=wait_s, faults=faults, time=time(linked))
 
     def sessions(self) -> list[Session]:

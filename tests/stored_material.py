@@ -47,7 +47,7 @@ def store_of(
     state: Path, clock: SetClock | None = None, *,
     identity_key: bytes = IDENTITY_KEY, boot: str = BOOT,
 ) -> PreparedStore:  # fmt: skip
-    return PreparedStore(state, identity_key, boot, clock or SetClock(), SystemRandomness())
+    return PreparedStore(state, identity_key, lambda: boot, clock or SetClock(), SystemRandomness())
 
 
 def read(prepared: Prepared) -> tuple[bytes, tuple[bytes, ...]]:

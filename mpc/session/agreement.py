@@ -28,6 +28,10 @@ class Phase(StrEnum):
     PREPARED = "parley/1/prepared"
     """The parties compute with what was dealt beforehand. The dealer takes no part."""
 
+    def present(self, roster: Roster) -> Roster:
+        """Those of a study's ``roster`` who take part in this phase."""
+        return roster.without_dealer if self is Phase.PREPARED else roster
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -62,17 +66,17 @@ class Agreement:
     @property
     def dealer(self) -> Member | None:
         """Who deals in this session, if anybody does."""
-        return None if self.phase is Phase.PREPARED else self.roster.dealer
+        return self.phase.present(self.roster).dealer
 
     @property
     def linked(self) -> tuple[PartyId, ...]:
         """The ids of the parties and then of the session's dealer, if it has one."""
-        return self.parties if self.dealer is None else (*self.parties, self.dealer.id)
+        return tuple(member.id for member in self.phase.present(self.roster).linked)
 
     @property
     def ids(self) -> tuple[PartyId, ...]:
         """Everyone in the session, the coordinator last: the order of Hellos."""
-        return (*self.linked, self.roster.coordinator.id)
+        return self.phase.present(self.roster).ids
 
     def check_channel(self, channel: Channel, own: PartyId) -> None:
         """Refuse a channel that does not join ``own`` to every other party and nobody else."""

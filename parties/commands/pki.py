@@ -123,7 +123,9 @@ def trust_(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="node.yaml or coordinator.yaml: write the pins into it too."),
+        typer.Option(
+            help="node.yaml, dealer.yaml or coordinator.yaml: write the pins into it too."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

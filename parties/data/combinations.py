@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import comb, prod
 from typing import Any
 
@@ -146,10 +147,16 @@ def _looked_up(cell: str, edges: Sequence[int], low: int, high: int) -> str:
     return f"list_extract([{', '.join(bins)}]::SMALLINT[], {cell} - ({low - 1}))"
 
 
-def _bin(cell: str, edges: Sequence[int], first: int = 0) -> str:
-    """The bin of ``cell``: a tree of comparisons, so that many bins cost little."""
+def _bin(cell: str, edges: Sequence[int]) -> str:
+    """The bin of ``cell``: by division where the inner edges are evenly spaced, else by a tree of
+    comparisons, so that many bins cost little."""
     last = len(edges) - 2
-    inner = _inner(cell, edges, first, first + last)
+    strides = {after - before for before, after in pairwise(edges[1:-1])}
+    if last >= CASES_MAX and len(strides) == 1:
+        place = f"least(({cell} - ({edges[1]})) // {strides.pop()} + 1, {last})"
+        inner = f"(CASE WHEN {cell} < {edges[1]} THEN 0 ELSE {place} END)"
+    else:
+        inner = _inner(cell, edges, 0, last)
     return (
         f"CASE WHEN {cell} >= {edges[0]} AND {cell} <= {edges[-1]} THEN {inner} END"
     )  # fmt: skip

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from mpc.errors import PolicyRefusal
+from mpc.errors import IntegrityError, PolicyRefusal
 from mpc.plan.model import Plan
 from mpc.ports import Clock
+from mpc.session.agreement import Phase
 from parties.dealer.config import DealerConfig
 from parties.identity.trust import Trust
 from parties.node.following import Following
@@ -18,6 +19,8 @@ from protos import control_pb2 as wire
 class Dealings(Following):
     """Runs of one dealer. Safe from several threads."""
 
+    _DONE = "dealt"
+
     def __init__(self, config: DealerConfig, trust: Trust, clock: Clock, zygote: Zygote) -> None:
         runs = Runs(config.at_once, len(config.coordinators))
         super().__init__(config.dealer, config.exchange, zygote, runs)
@@ -26,19 +29,23 @@ class Dealings(Following):
         self._clock = clock
         self._planner = Planner()
 
-    def start(self, proposed: Proposed, approvals: tuple[bytes, ...]) -> wire.Started:
+    def start(self, proposed: Proposed, approvals: tuple[bytes, ...], phase: Phase) -> wire.Started:
         """Check the plan, who takes part in it and every approval; make a worker ready.
 
-        Raises IntegrityError on another plan than the one named or a wrong approval, IdentityError
+        Raises IntegrityError on another plan than the one named, a wrong approval, or a phase in
+        which nothing is dealt, IdentityError
         on a participant that is not pinned here, PolicyRefusal on one of an organization that this
         dealer does not deal for.
         """
+        if phase is Phase.PREPARED:
+            raise IntegrityError("what was prepared needs no dealer")
         plan = self._planner.plan(proposed)
         self._check(plan)
         given, run_id = self._approved(plan, approvals, proposed.asker, self._clock.unix_s())
-        order = SessionOrder.of(run_id, plan, given, self._trust.identity, self._config.exchange)
-        with self._runs.place(run_id, proposed.asker):
-            run = Run(run_id, proposed.asker, plan, self._ordered(order))
+        own, exchange = self._trust.identity, self._config.exchange
+        order = SessionOrder.of(run_id, plan, given, own, exchange, phase)
+        with self._runs.place(run_id, proposed.asker, phase):
+            run = Run(run_id, proposed.asker, plan, self._ordered(order), phase)
             self._runs.add(run)
         return self._begun(run)
 

@@ -9,7 +9,7 @@ from mpc.units import PartyId
 from parties.dealer.dealings import Dealings
 from parties.identity.trust import Trust
 from parties.node.proposals import Proposed
-from parties.node.run_calls import RunCalls
+from parties.node.run_calls import RunCalls, phase_of
 from parties.problems import unary
 from protos import control_pb2 as wire
 
@@ -26,7 +26,7 @@ class DealerService(RunCalls):
         """Check the plan and all approvals, and make a worker ready."""
         caller = self._caller(context)
         proposed = Proposed(request.study, request.roster, request.plan_digest, caller.id)
-        return self._dealings.start(proposed, tuple(request.approvals))
+        return self._dealings.start(proposed, tuple(request.approvals), phase_of(request))
 
     @unary
     def Describe(

@@ -193,6 +193,15 @@ class Desk:
         self._agreed.keep(plan)
         return approval
 
+    def plan_to_start(self, proposed: Proposed) -> Plan:
+        """The plan of a start: computed anew if it has a study, else one that was approved.
+
+        Whether this party approved it is for its approval to show. Raises what either raises.
+        """
+        if proposed.study:
+            return self._planner.plan(proposed)
+        return self.agreed_plan(proposed.digest)
+
     def agreed_plan(self, digest: str) -> Plan:
         """A plan this party approved since its node started."""
         plan = self._agreed.get(PlanDigest(digest))

@@ -11,7 +11,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from mpc.errors import (
     EngineFailed,
@@ -39,6 +39,7 @@ from parties.worker.messages import (
     Failed,
     Listening,
     Message,
+    Stored,
     read_report,
 )
 from parties.worker.order import SessionOrder
@@ -54,7 +55,9 @@ M = TypeVar("M", bound=Message)
 
 
 class Following(ABC):
-    """Runs of one participant. Safe from several threads."""
+    """Runs of one participant. Safe from several threads. ``_DONE``: what a good end is called."""
+
+    _DONE: ClassVar[str] = "committed"
 
     def __init__(self, own: PartyId, exchange: Exchange, zygote: Zygote, runs: Runs) -> None:
         self._own = own
@@ -112,11 +115,12 @@ class Following(ABC):
         if not run.claim_connect():
             raise IntegrityError("this run was connected before")
         direct = {each.party for each in request.addresses if each.direct}
+        present = run.phase.present(run.plan.roster)
         message = Connect(
             addresses={PartyId(each.party): each.address for each in request.addresses},
             hellos=tuple(request.hellos),
             confirmation=request.confirmation,
-            direct=all(member.id in direct for member in run.plan.roster.linked),
+            direct=all(member.id in direct for member in present.linked),
         )
         lane = "direct" if message.direct and self._exchange.direct else "gRPC"
         _log.info("run %s meets its peers on the %s lane", run.id[:12], lane)
@@ -162,7 +166,7 @@ class Following(ABC):
                         run.enter(stage)
                     case Listening() | Confirmation():
                         run.hear(plain)
-                    case Committed() | Dealt():
+                    case Committed() | Dealt() | Stored():
                         problem = None
                         return
                     case Failed(told, where):
@@ -206,7 +210,7 @@ class Following(ABC):
             problem = self._settled(run, problem, ordered)
         finally:
             run.end(problem)
-        state = "committed"
+        state = self._DONE
         if problem is not None:
             state = f"ended with {problem['code']}: {problem['message']}"
         _log.info("run %s %s", run.id[:12], state)

@@ -23,6 +23,7 @@ from parties.node.service import ControlService
 from parties.node.studies import Studies
 from parties.node.workers import ZYGOTE_MODULE, Zygote
 from parties.policy.model import PolicyFile, load_policy
+from parties.prepared.store import open_prepared
 from parties.serving import (
     bind,
     check_address,
@@ -78,6 +79,7 @@ def open_parts(config: NodeConfig) -> NodeParts:
         catalogue=Catalogue(config),
         ledger=open_ledger(config, policy),
         requests=RequestStore(config.state / REQUESTS, clock),
+        prepared=open_prepared(config.state, identity, clock),
         clock=clock,
         randomness=SystemRandomness(),
     )
@@ -113,6 +115,7 @@ def _serve(config: NodeConfig, zygote_module: str) -> None:
         )
         address = bind(server, config.listen, parts.trust.identity)
         shutil.rmtree(config.state / TEMPORARY, ignore_errors=True)
+        parts.prepared.clear()
         settled = settle_orphans(parts)
         if settled:
             _log.info("%d reservations of an earlier life of this node settled", settled)

@@ -11,6 +11,7 @@ from parties.identity.trust import Trust
 from parties.ledger.sqlite import SqliteLedger
 from parties.node.requests import RequestStore
 from parties.policy.model import PolicyFile
+from parties.prepared.store import PreparedStore
 
 LEDGER = "ledger.db"
 REQUESTS = "requests.db"
@@ -28,5 +29,6 @@ class NodeParts:
     catalogue: Catalogue
     ledger: SqliteLedger
     requests: RequestStore
+    prepared: PreparedStore
     clock: Clock
     randomness: Randomness

@@ -287,28 +287,13 @@ class RequestStore:
         own while the policy now is ``manual``.
         """
         with self._database.transaction() as database:
-            row = database.execute(
-                "UPDATE promised SET used = 1 WHERE nonce = ? AND plan_digest = ?"
-                " AND coordinator = ? AND used = 0 AND expires_at > ? RETURNING approved_by",
-                (nonce, begun.plan_digest, begun.coordinator, self._clock.unix_s()),
-            ).fetchone()
-            if row is not None and row[0] == POLICY and manual:
-                raise IntegrityError(
-                    "a person decides here now; what the policy approved before starts nothing",
-                    hint="propose the plan again",
-                )
-            if row is None or not (
-                row[0] == POLICY or _approves(database, row[0], begun.plan_digest)
-            ):
-                raise IntegrityError(
-                    "this party's approval is unknown, expired, or was used by an earlier start",
-                    hint="propose the plan again",
-                )
+            approver = self._approver(database, nonce, begun, manual=manual)
+            database.execute("UPDATE promised SET used = 1 WHERE nonce = ?", (nonce,))
             database.execute(
                 "INSERT INTO run (run, plan_digest, coordinator, domain) VALUES (?, ?, ?, ?)",
                 (begun.run, begun.plan_digest, begun.coordinator, begun.domain),
             )
-            if row[0] != POLICY:
+            if approver != POLICY:
                 database.execute(
                     "INSERT INTO used SELECT ?, ?, count(*) FROM decision WHERE plan_digest = ?",
                     (begun.run, begun.plan_digest, begun.plan_digest),
@@ -320,7 +305,32 @@ class RequestStore:
             database.execute(
                 "DELETE FROM promised WHERE used = 0 AND plan_digest = ? AND approved_by = ?"
                 " AND approved_by != ?",
-                (begun.plan_digest, row[0], POLICY),
+                (begun.plan_digest, approver, POLICY),
+            )
+        return approver
+
+    def check_open(self, nonce: str, begun: BegunRun, *, manual: bool) -> None:
+        """Raise what :meth:`use_up` would, and use nothing up."""
+        with self._database.transaction() as database:
+            self._approver(database, nonce, begun, manual=manual)
+
+    def _approver(
+        self, database: sqlite3.Connection, nonce: str, begun: BegunRun, *, manual: bool
+    ) -> str:
+        row = database.execute(
+            "SELECT approved_by FROM promised WHERE nonce = ? AND plan_digest = ?"
+            " AND coordinator = ? AND used = 0 AND expires_at > ?",
+            (nonce, begun.plan_digest, begun.coordinator, self._clock.unix_s()),
+        ).fetchone()
+        if row is not None and row[0] == POLICY and manual:
+            raise IntegrityError(
+                "a person decides here now; what the policy approved before starts nothing",
+                hint="propose the plan again",
+            )
+        if row is None or not (row[0] == POLICY or _approves(database, row[0], begun.plan_digest)):
+            raise IntegrityError(
+                "this party's approval is unknown, expired, or was used by an earlier start",
+                hint="propose the plan again",
             )
         return str(row[0])
 

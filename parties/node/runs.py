@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from mpc.canonical import Plain
 from mpc.errors import Busy, IntegrityError, StudyAborted, TransportError
 from mpc.plan.model import Plan
+from mpc.session.agreement import Phase
 from mpc.units import PartyId, RunId
 from parties.node.workers import Worker
 
@@ -37,6 +38,7 @@ class Run:
     coordinator: PartyId
     plan: Plan
     worker: Worker
+    phase: Phase = Phase.WHOLE
     stages: list[str] = field(default_factory=list)
     problem: dict[str, str] | None = None
     over: bool = False
@@ -57,6 +59,10 @@ class Run:
         """Whether its worker has met every peer."""
         with self._changed:
             return "compute" in self.stages
+
+    def may_continue_in(self, phase: Phase) -> bool:
+        """Whether the run, having been prepared, may go on in ``phase``."""
+        return self.over and self.phase is Phase.PREPARING and phase is not Phase.PREPARING
 
     def hear(self, message: dict[str, Plain]) -> None:
         """The worker answered what it was asked."""
@@ -125,14 +131,16 @@ class Runs:
         self._lock = threading.Lock()
 
     @contextmanager
-    def place(self, run: RunId, coordinator: PartyId) -> Iterator[None]:
+    def place(self, run: RunId, coordinator: PartyId, phase: Phase = Phase.WHOLE) -> Iterator[None]:
         """Room for a run that the block adds; given back if it raises.
 
-        Raises IntegrityError if the run is known, Busy if the node or the coordinator has its fill:
+        A run that was prepared may be run once more, in another phase. Raises IntegrityError if it
+        is known otherwise, Busy if the node or the coordinator has its fill:
         then nothing was changed.
         """
         with self._lock:
-            if run in self._runs or run in self._placed:
+            known = self._runs.get(run)
+            if run in self._placed or not (known is None or known.may_continue_in(phase)):
                 raise IntegrityError("this run was started before")
             holders = [*self._placed.values(), *(r.coordinator for r in self._active())]
             if len(holders) >= self._at_once_max:

@@ -9,7 +9,7 @@ from mpc.units import PartyId, RunId
 from parties.identity.trust import Trust
 from parties.node.desk import Desk
 from parties.node.proposals import Proposed
-from parties.node.run_calls import RunCalls
+from parties.node.run_calls import RunCalls, phase_of
 from parties.node.studies import Studies
 from parties.problems import unary
 from parties.system import SOFTWARE_VERSION
@@ -48,9 +48,10 @@ class ControlService(RunCalls):
 
     @unary
     def Start(self, request: wire.StartRequest, context: grpc.ServicerContext) -> wire.Started:
-        """Check all approvals, use up the own one, and make a worker ready."""
+        """Check all approvals, use up the own one if rows are read, and make a worker ready."""
         caller = self._caller(context)
-        return self._studies.start(request.plan_digest, tuple(request.approvals), caller.id)
+        proposed = Proposed(request.study, request.roster, request.plan_digest, caller.id)
+        return self._studies.start(proposed, tuple(request.approvals), phase_of(request))
 
     @unary
     def Collect(self, request: wire.RunRequest, context: grpc.ServicerContext) -> wire.Collected:

@@ -9,10 +9,12 @@ from mpc.columns.model import CategoryColumn, Column, DateColumn
 from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.count.declare import Count
 from mpc.questions.histogram.declare import Histogram
+from mpc.questions.quantile.declare import Quantile
 from mpc.units import Adjacency, ProtectedUnit, RhoPico, rho_text
 from parties.policy.charge import charge, charge_factor
 from parties.policy.model import Domain
 from parties.report.dealing import dealer_plain
+from parties.report.wording import quantile_text
 
 LEVELS_SHOWN_MAX = 12
 
@@ -73,9 +75,13 @@ def question_text(plan: Plan, question: PlannedQuestion) -> str:
     if isinstance(declared, Count):
         text = "count of rows"
     else:
-        text = f"{declared.kind} of {column_text(declared.column, columns[declared.column])}"
+        quantile = quantile_text(declared).lower() if isinstance(declared, Quantile) else ""
+        column = column_text(declared.column, columns[declared.column])
+        text = f"{quantile or declared.kind} of {column}"
     if isinstance(declared, Histogram) and declared.bins is not None:
         text += f" in bins {', '.join(str(edge) for edge in declared.bins)}"
+    if isinstance(declared, Quantile) and declared.step is not None:
+        text += f" in steps of {declared.step:f}"
     if declared.by:
         text += " by " + " and ".join(column_text(name, columns[name]) for name in declared.by)
     return text

@@ -31,7 +31,7 @@ import contextlib
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -46,8 +46,10 @@ from mpc.session.preparing import Material, MaterialTerms, Prepared
 from mpc.units import RunId
 from parties.database import Database
 from parties.identity.files import make_directory
+from parties.identity.store import Identity
 from parties.prepared.sealed_file import KEY_BYTES, read_parts, write_parts
 from parties.prepared.tables import TABLES
+from parties.system import SystemRandomness, boot_id
 
 FOLDER = "prepared"
 DATABASE = "prepared.db"
@@ -56,6 +58,8 @@ PURPOSE = "parley/prepared/v1"
 
 STORED_MAX = 100
 """Materials at once, of all coordinators."""
+STORED_BYTES_MAX = 64 << 30
+"""Of all of them together."""
 
 TAG = "CACHEDIR.TAG"
 TAG_TEXT = """\
@@ -69,13 +73,20 @@ _AGAIN = "propose the plan again, and prepare it anew"
 _UNUSABLE = 0o077  # permission bits of everyone but the owner
 
 
+def open_prepared(state: Path, identity: Identity, clock: Clock) -> PreparedStore:
+    """The store of ``identity``'s party in its folder ``state``, on this boot of the machine."""
+    key = identity.key_for(PURPOSE)
+    return PreparedStore(state, key, boot_id, clock, SystemRandomness())
+
+
 class PreparedStore:
     """Prepared material of one party. For several processes of it at once. Files have mode 0600."""
 
     def __init__(
-        self, state: Path, identity_key: bytes, boot: str, clock: Clock, randomness: Randomness
-    ) -> None:
-        """``identity_key``: 32 bytes, for :data:`PURPOSE` alone. ``boot``: names the machine's.
+        self, state: Path, identity_key: bytes, boot: Callable[[], str], clock: Clock,
+        randomness: Randomness,
+    ) -> None:  # fmt: skip
+        """``identity_key``: 32 bytes, for :data:`PURPOSE` alone. ``boot`` names the machine's.
 
         Raises UsageError if others may enter the folder, StorageError if the database fails.
         """
@@ -95,11 +106,11 @@ class PreparedStore:
         """Store ``prepared``, taking its corrections as they come. On disk when this returns.
 
         Spends the material. Raises IntegrityError if the run was prepared before, also if that was
-        used, Busy if too many are stored, StorageError if the disk fails, and what the corrections
-        raise. Nothing is stored then.
+        used, Busy if too many are stored or too much, StorageError if the disk fails, and what the
+        corrections raise. Nothing is stored then.
         """
         terms = prepared.material.terms
-        self._check_room(terms.run)
+        room = self._room(terms.run)
         key = self._randomness.random_bytes(KEY_BYTES)
         partial = self._path(terms.run, _PARTIAL)
         with _named_failures(partial):
@@ -107,7 +118,7 @@ class PreparedStore:
             try:
                 with file:
                     parts = chain([prepared.material.to_bytes()], prepared.corrections)
-                    write_parts(file, self._file_key(terms.run, key), parts)
+                    write_parts(file, self._file_key(terms.run, key), _within(room, parts))
                     file.flush()
                     os.fsync(file.fileno())
                     size = file.tell()
@@ -164,16 +175,21 @@ class PreparedStore:
         return self._folder / (run + ending)
 
     def _file_key(self, run: RunId, key: bytes) -> bytes:
-        info = joined(PURPOSE.encode(), run.encode(), self._boot.encode())
+        info = joined(PURPOSE.encode(), run.encode(), self._boot().encode())
         derivation = HKDF(SHA256(), KEY_BYTES, salt=None, info=info)
         return derivation.derive(joined(key, self._identity_key))
 
-    def _check_room(self, run: RunId) -> None:
+    def _room(self, run: RunId) -> int:
+        """How many bytes a run that was not prepared before may take."""
         with self._database.transaction() as connection:
             self._consume_expired(connection)
             _check_new(connection, run)
-            if len(_runs(connection)) >= STORED_MAX:
-                raise Busy(f"{STORED_MAX} prepared runs wait here already")
+            count, size = connection.execute(
+                "SELECT count(*), total(size_bytes) FROM material WHERE state = 'stored'"
+            ).fetchone()
+        if count >= STORED_MAX:
+            raise Busy(f"{STORED_MAX} prepared runs wait here already")
+        return STORED_BYTES_MAX - int(size)
 
     def _add(self, terms: MaterialTerms, key: bytes, size: int, expires_unix_s: int) -> None:
         """The file gets its name within the transaction that makes its row: both, or no row."""
@@ -184,7 +200,7 @@ class PreparedStore:
             _sync_folder(self._folder)
             connection.execute(
                 "INSERT INTO material VALUES (?, ?, ?, ?, 'stored', ?, ?, ?, NULL)",
-                (terms.run, terms.id.hex(), self._boot, size, key, self._clock.unix_s(),
+                (terms.run, terms.id.hex(), self._boot(), size, key, self._clock.unix_s(),
                  expires_unix_s),
             )  # fmt: skip
 
@@ -196,8 +212,9 @@ class PreparedStore:
                 size, key, material_id = self._usable(connection, run)
             except IntegrityError as error:
                 fault = error
+            marked = _mark_consumed(connection, "run = ?", run, self._clock.unix_s())
+            if fault is not None and marked:  # else whoever marked it is about to open its file
                 self._path(run).unlink(missing_ok=True)
-            _mark_consumed(connection, "run = ?", run, self._clock.unix_s())
         return key, size, material_id, fault
 
     def _usable(self, connection: sqlite3.Connection, run: RunId) -> tuple[int, bytes, str]:
@@ -213,7 +230,7 @@ class PreparedStore:
             raise IntegrityError("what was prepared for this run was used, or is over", hint=_AGAIN)
         if expires_unix_s <= self._clock.unix_s():
             raise IntegrityError("what was prepared for this run has expired", hint=_AGAIN)
-        if boot != self._boot:
+        if boot != self._boot():
             raise IntegrityError(
                 "the machine was started anew since this run was prepared, so it may be a copy",
                 hint=_AGAIN,
@@ -254,15 +271,24 @@ class PreparedStore:
         return file
 
 
+def _within(room: int, parts: Iterable[bytes]) -> Iterator[bytes]:
+    for part in parts:
+        room -= len(part)
+        if room < 0:
+            raise Busy(f"prepared runs take {STORED_BYTES_MAX >> 30} GiB here at most")
+        yield part
+
+
 def _mark_consumed(
     connection: sqlite3.Connection, which: str, value: str | int, now_unix_s: int
-) -> None:
+) -> int:
     connection.execute("PRAGMA secure_delete=ON")  # the key's bytes are overwritten with zeros
-    connection.execute(
+    marked = connection.execute(
         "UPDATE material SET state = 'consumed', key = NULL, consumed_unix_s = ?"  # noqa: S608
         f" WHERE state = 'stored' AND {which}",
         (now_unix_s, value),
     )
+    return marked.rowcount
 
 
 def _runs(connection: sqlite3.Connection) -> list[RunId]:

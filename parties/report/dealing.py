@@ -5,6 +5,7 @@ from __future__ import annotations
 from mpc.plan.model import Plan
 from mpc.roster import Member, Roster, dealer_colleagues
 from mpc.study.spelling import listed
+from parties.report.figures import epsilon_text
 
 DEALER_SEES = (
     "The dealer holds no data. It sees who takes part, the plan and the random masks that it deals;"
@@ -27,10 +28,24 @@ def dealer_plain(plan: Plan) -> dict[str, object] | None:
         "fingerprint": dealer.fingerprint,
         "questions": list(plan.study.dealt_questions),
         "sees": DEALER_SEES,
-        "pools": DEALER_POOLS,
+        "pools": f"{DEALER_POOLS} {dealer_losses(plan)}".rstrip(),
         "shares_organization_with": [each.id for each in dealer_colleagues(plan.roster)],
         "warning": dealer_warning(plan.roster),
     }
+
+
+def dealer_losses(plan: Plan) -> str:
+    """What ε the fewest and the most parties leave that pool with the dealer; "" without one."""
+    losses = [loss for loss in plan.coalitions if loss.dealer]
+    if not losses:
+        return ""
+    ends = losses[:1] + losses[1:][-1:]
+    figures = [f"{epsilon_text(loss.epsilon)} with {_parties(loss.parties)}" for loss in ends]
+    return f"Noise is in it before it is compared: to the dealer ε is {' and '.join(figures)}."
+
+
+def _parties(count: int) -> str:
+    return "1 party" if count == 1 else f"{count} parties"
 
 
 def dealer_text(dealer: Member) -> str:

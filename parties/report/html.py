@@ -266,6 +266,8 @@ def _coalition(loss: CoalitionLoss, plan: Plan) -> Mapping[str, object]:
         who = f"any {loss.parties} owners"
     if loss.parties == plan.parties - 1:
         who += " (all the others)"
+    if loss.dealer:
+        who += ", with the dealer"
     return {
         "who": who,
         "rho": rho_figure(loss.rho),

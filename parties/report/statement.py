@@ -13,7 +13,13 @@ from decimal import Decimal
 from mpc.plan.model import Plan
 from mpc.roster import Member
 from mpc.units import Adjacency
-from parties.report.dealing import DEALER_POOLS, DEALER_SEES, dealer_text, dealer_warning
+from parties.report.dealing import (
+    DEALER_POOLS,
+    DEALER_SEES,
+    dealer_losses,
+    dealer_text,
+    dealer_warning,
+)
 from parties.report.figures import count_text, epsilon_text, significant_text, small_text
 
 
@@ -131,7 +137,7 @@ def _dealt(plan: Plan, dealer: Member, most: str) -> list[str]:
     lines += [
         f"For {', '.join(dealt)} the owners compare secrets. They compute on shares, each of them "
         f"random to whoever has it, with masks from the dealer {dealer_text(dealer)}.",
-        f"{DEALER_SEES} {DEALER_POOLS}",
+        f"{DEALER_SEES} {DEALER_POOLS} {dealer_losses(plan)}",
         f"The owners’ inputs stay confidential against {most} together with the coordinator, as "
         "long as all follow the protocol and the dealer is not among them.",
     ]

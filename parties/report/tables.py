@@ -17,6 +17,7 @@ from parties.report.cuts import cut_notes, value_text
 from parties.report.dealing import (
     DEALER_POOLS,
     DEALER_SEES,
+    dealer_losses,
     dealer_plain,
     dealer_text,
     dealer_warning,
@@ -238,7 +239,7 @@ def _dealer_lines(plan: Plan) -> Iterator[Text]:
     if dealer is None:
         return
     yield plain_text(f"dealer: {dealer_text(dealer)}, for {', '.join(plan.study.dealt_questions)}")
-    yield plain_text(f"{DEALER_SEES} {DEALER_POOLS}", "dim")
+    yield plain_text(f"{DEALER_SEES} {DEALER_POOLS} {dealer_losses(plan)}", "dim")
     warning = dealer_warning(plan.roster)
     if warning:
         yield plain_text(warning, "bold yellow")

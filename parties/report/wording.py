@@ -48,6 +48,13 @@ def estimate_text(name: str, rows: str = _ESTIMATES["count"]) -> str:
     return _ESTIMATES.get(name, name.replace("_", " ").capitalize())
 
 
+def quantile_text(question: Quantile) -> str:
+    """``Median``, ``90 % quantile``."""
+    if question.probability == Decimal("0.5"):
+        return "Median"
+    return f"{(question.probability * 100).normalize():f} % quantile"
+
+
 def question_text(question: Question) -> str:
     """What is asked, in words: ``Mean of visits, by coinsurance and sex``."""
     if isinstance(question, Count):
@@ -57,9 +64,8 @@ def question_text(question: Question) -> str:
     elif question.kind == "variance":
         text = f"Variance and standard deviation of {question.column}"
     elif isinstance(question, Quantile):
-        median = question.probability == Decimal("0.5")
-        name = "Median" if median else f"{question.probability * 100:f} % quantile"
-        text = f"{name} of {question.column}"
+        step = "" if question.step is None else f", in steps of {question.step:f}"
+        text = f"{quantile_text(question)} of {question.column}{step}"
     else:
         text = f"{question.kind.capitalize()} of {question.column}"
     return text + (f", by {' and '.join(question.by)}" if question.by else "")

@@ -18,7 +18,7 @@ from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.ports import Clock, Randomness
 from mpc.roster import Roster
-from mpc.session.agreement import Agreement
+from mpc.session.agreement import Agreement, Phase
 from mpc.session.approval import Approval
 from mpc.session.establish import OwnHello, make_hello
 from mpc.study.canonical import study_from_plain
@@ -65,7 +65,8 @@ class Meeting:
         self._clock = clock
         self._randomness = randomness
         self._build = build
-        self._identity = Identity.from_node(order.identity)
+        self.identity = Identity.from_node(order.identity)
+        self.phase = _phase(order)
         self.plan = _recomputed(order)
 
     def invite(self, pipe: Pipe) -> tuple[OwnHello, LaneListener, Connect]:
@@ -101,7 +102,8 @@ class Meeting:
         and how soon one answers would tell it of this participant's network."""
         begun_s = self._clock.monotonic_s()
         try:
-            return listener.connect(self.plan.roster, self._session_tag(), addresses, MEET_S)
+            present = self.phase.present(self.plan.roster)
+            return listener.connect(present, self._session_tag(), addresses, MEET_S)
         except ParleyError:
             time.sleep(max(0.0, MEET_S - (self._clock.monotonic_s() - begun_s)))
             raise
@@ -111,22 +113,29 @@ class Meeting:
         known = [member.id for member in self.plan.roster.linked]
         return PartyId(error.party) if error.party in known else self._order.party
 
-    def _hello(self) -> OwnHello:
+    @property
+    def approvals(self) -> list[Approval]:
+        """Those that name the run. Raises IntegrityError if the order has none."""
         plain = self._order.approvals
         if not isinstance(plain, list):
             raise IntegrityError("the order has no approvals")
-        approvals = [Approval.from_plain(approval) for approval in plain]
-        agreement = Agreement.of(self.plan, approvals, self._clock.unix_s(), build=self._build)
+        return [Approval.from_plain(approval) for approval in plain]
+
+    def _hello(self) -> OwnHello:
+        approvals = self.approvals
+        agreement = Agreement.of(
+            self.plan, approvals, self._clock.unix_s(), build=self._build, phase=self.phase
+        )
         if agreement.run != self._order.run:
             raise IntegrityError("the order names another run than its approvals make")
-        return make_hello(agreement, self._order.party, self._identity.sign, self._randomness)
+        return make_hello(agreement, self._order.party, self.identity.sign, self._randomness)
 
     def _listener(self, port: Port, *, direct: bool) -> LaneListener:
         """On the lane that all of the run take, since each was told what all announced."""
         order = self._order
         settings = LaneSettings(order.keepalive_s, order.timeout_s, self._limits())
         lane = DirectListener if direct and order.direct else Listener
-        return lane(self._identity.member, self._identity.tls_key_pem(), port, settings)
+        return lane(self.identity.member, self.identity.tls_key_pem(), port, settings)
 
     def _limits(self) -> ChannelLimits:
         wait_s, dealer = float(self._order.wait_s), self.plan.roster.dealer
@@ -141,6 +150,13 @@ class Meeting:
         return hashlib.sha256(b"parley/lane/v1" + bytes.fromhex(self._order.run)).digest()[
             :SESSION_TAG_SIZE
         ]
+
+
+def _phase(order: SessionOrder) -> Phase:
+    try:
+        return Phase(order.phase)
+    except ValueError:
+        raise IntegrityError("the order names no phase of a run") from None
 
 
 def _recomputed(order: SessionOrder) -> Plan:

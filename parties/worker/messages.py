@@ -1,7 +1,9 @@
 """What a node and its worker tell each other once the worker has its order.
 
     worker: Listening            node: Connect
-    worker: Confirmation, Entered …, Committed (a dealer: Dealt) or Failed; Alive all the while
+    worker: Confirmation, Entered …, and Failed or what it came to; Alive all the while
+
+A study comes to Committed, a preparing to Stored, a dealer's run to Dealt.
 
 Each is one canonical object on the pipe, told from the others by its fields alone.
 """
@@ -76,6 +78,13 @@ class Dealt(Mark):
     """A dealer's worker dealt everything, and the last party has read it."""
 
     FIELDS: ClassVar[tuple[str, ...]] = ("dealt",)
+
+
+@dataclass(frozen=True)
+class Stored(Mark):
+    """The worker's prepared material is stored."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("stored",)
 
 
 @dataclass(frozen=True)
@@ -192,12 +201,12 @@ class Failed(Message):
         )
 
 
-Report: TypeAlias = Alive | Listening | Confirmation | Entered | Committed | Dealt | Failed
+Report: TypeAlias = Alive | Listening | Confirmation | Entered | Committed | Dealt | Stored | Failed
 """What a worker says."""
 
 _REPORTS: dict[frozenset[str], type[Report]] = {
     frozenset(kind.FIELDS): kind
-    for kind in (Alive, Listening, Confirmation, Entered, Committed, Dealt, Failed)
+    for kind in (Alive, Listening, Confirmation, Entered, Committed, Dealt, Stored, Failed)
 }
 
 

@@ -13,6 +13,7 @@ from typing import Self
 from mpc.canonical import Plain
 from mpc.errors import IntegrityError
 from mpc.plan.model import Plan
+from mpc.session.agreement import Phase
 from mpc.session.approval import Approval
 from mpc.study.canonical import study_to_plain
 from mpc.units import PartyId, RunId
@@ -22,12 +23,13 @@ from parties.identity.store import Identity
 
 @dataclass(frozen=True, repr=False)
 class SessionOrder:
-    """One run at one participant. ``study``, ``roster``, ``approvals`` are canonical.
+    """One phase of a run at one participant. ``study``, ``roster``, ``approvals`` are canonical.
 
     It is all that a dealer's worker is told.
     """
 
     run: RunId
+    phase: str  # mpc.session.agreement.Phase
     party: PartyId
     plan_digest: str
     study: Plain
@@ -46,11 +48,12 @@ class SessionOrder:
     @classmethod
     def of(
         cls, run: RunId, plan: Plan, approvals: Sequence[Approval], own: Identity,
-        exchange: Exchange,
+        exchange: Exchange, phase: Phase = Phase.WHOLE,
     ) -> SessionOrder:  # fmt: skip
-        """What ``own`` needs to take part in ``run``."""
+        """What ``own`` needs to take part in ``phase`` of ``run``."""
         return SessionOrder(
             run=run,
+            phase=phase.value,
             party=own.member.id,
             plan_digest=plan.digest,
             study=study_to_plain(plan.study),
@@ -83,12 +86,20 @@ class SessionOrder:
 
 
 @dataclass(frozen=True, repr=False)
+class PreparingOrder(SessionOrder):
+    """The preparing of a run at one party: also where it keeps its material. No row is named."""
+
+    state: str  # folder of parties.prepared.store
+
+
+@dataclass(frozen=True, repr=False)
 class WorkerOrder(SessionOrder):
     """One run at one party: also where its rows and its ledger are."""
 
     table: Plain  # the registered version: parties.data
     ledger: str  # path of the ledger's database
     versions: str  # path of the data versions' database
+    state: str  # folder of parties.prepared.store
     temporary: str  # folder the owner's engine may spill into
     domain: str
     partner: str

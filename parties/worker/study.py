@@ -22,18 +22,22 @@ from mpc.privacy.budget import Budget
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.protocols.opening import Computation
 from mpc.ring.words import from_bytes
+from mpc.session.agreement import Phase
 from mpc.session.dealing import computation_with, dealt_supply
+from mpc.session.preparing import prepared_supply
 from mpc.session.session import Session
 from mpc.units import ProtectedUnit
 from parties.data.table import DuckTable, EngineLimits
 from parties.data.versions import RegisteredVersion, VersionStore
 from parties.ledger.records import PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
+from parties.prepared.store import open_prepared
 from parties.system import SOFTWARE_VERSION, SystemClock, SystemRandomness
 from parties.worker.meeting import Meeting, report_end
 from parties.worker.messages import Committed, Confirmation, Entered
-from parties.worker.order import WorkerOrder
+from parties.worker.order import PreparingOrder, WorkerOrder
 from parties.worker.pipe import Pipe
+from parties.worker.preparing import PreparingPorts, prepare
 
 TICK_S = 0.5
 
@@ -65,10 +69,16 @@ def open_ledger(order: WorkerOrder) -> SqliteLedger:
 
 
 def work(pipe: Pipe, ports: WorkerPorts | None = None) -> None:
-    """Run the order that comes over ``pipe``, and report how it ended."""
+    """Run, or prepare, the order that comes over ``pipe``, and report how it ended."""
 
     def run(plain: dict[str, Plain]) -> None:
-        _Study(WorkerOrder.from_plain(plain), pipe, ports or system_ports()).run()
+        given = ports or system_ports()
+        if plain.get("phase") == Phase.PREPARING.value:
+            build = given.source.build
+            preparing = PreparingPorts(given.clock, given.randomness, recipes_of, build)
+            prepare(PreparingOrder.from_plain(plain), pipe, preparing)
+        else:
+            _Study(WorkerOrder.from_plain(plain), pipe, given).run()
 
     report_end(pipe, run)
 
@@ -123,17 +133,13 @@ class _Study:
         store = VersionStore(Path(self._order.versions), self._ports.clock)
         store.keep(self._order.run, version, commitment)
         among = session.among_parties(channel)
-        computation: Computation | None = None
-        if recipes := recipes_of(self._plan):
-            supply = dealt_supply(session, channel, recipes)
-            computation = computation_with(session, channel, recipes, supply)
         tools = Tools(
             engine=CryptenEngine(session, among),
             budget=Budget(self._ledger),
             ledger=self._ledger,
             source=self._ports.source,
             settle=self._settle,
-            computation=computation,
+            computation=self._computation(session, channel),
             agree=lambda: self._agree(session, among),
             seal=lambda masked: session.seal(
                 session.opening, from_bytes(masked), commitment.digest, SOFTWARE_VERSION
@@ -141,6 +147,19 @@ class _Study:
             opening=session.opening,
         )
         run_study(self._plan, table, self._terms(), tools, self._entered)
+
+    def _computation(self, session: Session, channel: Channel) -> Computation | None:
+        """What the plan computes in: dealt as it goes, or on material, which that consumes."""
+        recipes = recipes_of(self._plan)
+        if not recipes:
+            return None
+        if self._meeting.phase is Phase.PREPARED:
+            order, clock = self._order, self._ports.clock
+            store = open_prepared(Path(order.state), self._meeting.identity, clock)
+            supply = prepared_supply(session, channel, recipes, store.take(order.run))
+        else:
+            supply = dealt_supply(session, channel, recipes)
+        return computation_with(session, channel, recipes, supply)
 
     def _table(self, version: RegisteredVersion) -> DuckTable:
         order = self._order

@@ -89,18 +89,22 @@ def study_of(versions: Mapping[str, int], epsilon: str = "0.5", dealer: str | No
 
     With a ``dealer``, it asks what needs one.
     """
+    return parse_study(scenario_of(versions, epsilon, dealer).encode(), "ages.yaml")
+
+
+def scenario_of(versions: Mapping[str, int], epsilon: str, dealer: str | None) -> str:
+    """The same as a scenario file."""
     parties = "\n".join(
         f"  {party}: {{version: {version}, rows_max: 1000, rows_expected: 200}}"
         for party, version in versions.items()
     )
-    text = SCENARIO.format(
+    return SCENARIO.format(
         id=f"ages-{next(_numbers)}",
         parties=parties,
         epsilon=epsilon,
         dealer=f"dealer: {dealer}\n" if dealer else "",
         dealt=DEALT if dealer else "",
     )
-    return parse_study(text.encode(), "ages.yaml")
 
 
 def rows_of(party: str, shift: int = 0) -> str:

@@ -8,21 +8,46 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from crash_points import Fate, Point
-from federation import STOPPED_S, Consortium, build, serving, wait_until
+from federation import (
+    STOPPED_S,
+    Consortium,
+    build,
+    changed,
+    rows_of,
+    scenario_of,
+    serving,
+    wait_until,
+)
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
-from mpc.errors import EngineFailed, IdentityError, ParleyError, PeerError, UsageError
+from mpc.errors import (
+    EngineFailed,
+    IdentityError,
+    ParleyError,
+    PeerError,
+    PolicyRefusal,
+    UsageError,
+)
 from mpc.ports import ChargeState
 from mpc.units import PartyId
+from parties.cli import app
 from parties.config import load_coordinator_config
 from parties.coordinator.client import PartyClient
 from parties.coordinator.office import Office, plan_file_bytes
 from parties.coordinator.state import Charged, RunState
+from parties.dealer.config import load_dealer_config
+from parties.report.receipt import load_receipt
+from parties.report.verify import verify_receipt
+from parties.simulated_files import COORDINATOR
 
 HOUSE = "dealing-house"
 COMMITTED = (ChargeState.COMMITTED,)
@@ -44,12 +69,22 @@ def dealt(shared: Consortium) -> Iterator[Consortium]:
     shared.mend()
 
 
-def unpinned(file: Path, member: str) -> str:
-    """``file`` without its pin of ``member``."""
-    lines = file.read_text().splitlines(keepends=True)
-    kept = [line for line in lines if not line.strip().startswith(f"{member}:")]
-    assert len(kept) == len(lines) - 1
-    return "".join(kept)
+@contextmanager
+def unpinned(dealt: Consortium, member: str, by: str) -> Iterator[None]:
+    """``by`` serves from a file without its pin of ``member``, for as long as the block lasts."""
+    file = dealt.server(by).config
+    pinned = file.read_text()
+    peers = dict(YAML(typ="safe").load(pinned)["peers"])
+    del peers[member]
+    file.write_text(changed(pinned, {"peers": peers}))
+    try:
+        dealt.kill(by)
+        dealt.restart(by)
+        yield
+    finally:
+        file.write_text(pinned)
+        dealt.kill(by)
+        dealt.restart(by)
 
 
 # --- released --------------------------------------------------------------------------------
@@ -100,6 +135,26 @@ def test_health_shows_the_dealer_and_who_is_missing(dealt: Consortium) -> None:
     assert all(each["ready"] for each in said["data"]["parties"].values())
 
 
+def test_simulation_of_a_scenario_with_a_dealer_runs_and_leaves_no_process(tmp_path: Path) -> None:
+    parties, data, kept = ("alpha", "bravo"), tmp_path / "data", tmp_path / "kept"
+    data.mkdir()
+    for party in parties:
+        (data / f"{party}.csv").write_text(rows_of(party))
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text(scenario_of(dict.fromkeys(parties, 1), "1", HOUSE))
+    folders = ("--data", data, "--out", tmp_path / "out", "--keep", kept)
+    asked = ["simulate", scenario, *folders, "--truth", "--json"]
+    done = CliRunner().invoke(app, [str(each) for each in asked])
+    assert done.exit_code == 0, done.output
+    assert (kept / HOUSE / "dealer.log").read_text().endswith(" dealt\n")
+    receipt = load_receipt((tmp_path / "out" / "receipt.json").read_bytes())
+    pins = load_coordinator_config(kept / COORDINATOR / "coordinator.yaml").pins
+    assert verify_receipt(receipt, pins).plan.roster.dealer is not None
+    host, _, port = load_dealer_config(kept / HOUSE / "dealer.yaml").listen.rpartition(":")
+    with socket.socket() as probe:
+        assert probe.connect_ex((host, int(port))) != 0
+
+
 # --- lost ------------------------------------------------------------------------------------
 
 
@@ -140,6 +195,42 @@ def test_dealer_lost_when_all_parties_committed_does_not_lose_the_result(
     finished = running.result(ENDED_S)
     assert [share.party for share in finished.verified.shares] == list(dealt.parties)
     assert dealt.record(plan).state is RunState.RELEASED
+    assert dealt.charges(plan) == all_committed
+
+
+def test_party_that_is_lost_is_named_and_the_dealers_run_ends_too(
+    dealt: Consortium,
+) -> None:
+    plan = dealt.plan()
+    dealt.crash("bravo", Point.RESERVED, Fate.WORKER_KILLED)
+    with pytest.raises(EngineFailed, match="bravo: its worker ended without a word"):
+        dealt.run(plan)
+    wait_until(lambda: dealt.runs_under_way(HOUSE) == 0, STOPPED_S, "the dealer's run is over")
+    assert dealt.record(plan).state is RunState.FAILED
+    for survivor in ("alpha", "charlie"):
+        assert dealt.charges(plan)[survivor] in ((), (ChargeState.RELEASED,))
+
+
+def test_study_whose_coordinator_was_killed_is_completed_by_status_without_its_dealer(
+    dealt: Consortium, tmp_path: Path
+) -> None:
+    plan, file = dealt.plan(), tmp_path / "plan.json"
+    file.write_bytes(plan_file_bytes(plan))
+    dealt.crash(HOUSE, Point.DEAL, Fate.HELD)
+    config = dealt.federation.coordinator_config
+    command = dealt.start_command("run", file, "--config", config, "--out", tmp_path / "results")
+    dealt.wait_crashed(HOUSE)
+    command.kill()
+    command.communicate()
+    dealt.let_go(HOUSE)
+    all_committed = dict.fromkeys(dealt.parties, COMMITTED)
+    wait_until(lambda: dealt.charges(plan) == all_committed, ENDED_S, "all parties committed")
+    dealt.kill(HOUSE)
+    wait_until(lambda: dealt.runs_under_way("bravo") == 0, STOPPED_S, "its run is over")
+    settled = dealt.office.settle(dealt.record(plan))
+    assert settled.state is RunState.RELEASED
+    assert settled.receipt is not None
+    assert dealt.office.verify(settled.receipt).run == settled.run
     assert dealt.charges(plan) == all_committed
 
 
@@ -213,18 +304,9 @@ def test_party_that_has_not_pinned_the_dealer_takes_no_part_and_nothing_is_spent
     dealt: Consortium,
 ) -> None:
     plan, before = dealt.plan(), dealt.ledgers()
-    file = dealt.node("bravo").config
-    pinned = file.read_text()
-    file.write_text(unpinned(file, HOUSE))
-    dealt.kill("bravo")
-    dealt.restart("bravo")
-    try:
-        with pytest.raises(IdentityError, match=f"dealer {HOUSE} is not pinned here") as refused:
-            dealt.run(plan)
-    finally:
-        file.write_text(pinned)
-        dealt.kill("bravo")
-        dealt.restart("bravo")
+    told = f"dealer {HOUSE} is not pinned here"
+    with unpinned(dealt, HOUSE, "bravo"), pytest.raises(PolicyRefusal, match=told) as refused:
+        dealt.run(plan)
     assert refused.value.party == "bravo"
     assert dealt.ledgers() == before
     assert dealt.office.state.runs(plan.digest) == ()
@@ -234,18 +316,9 @@ def test_dealer_that_has_not_pinned_a_party_deals_nothing_and_nothing_is_charged
     dealt: Consortium,
 ) -> None:
     plan, before = dealt.plan(), dealt.ledgers()
-    file = dealt.server(HOUSE).config
-    pinned = file.read_text()
-    file.write_text(unpinned(file, "charlie"))
-    dealt.kill(HOUSE)
-    dealt.restart(HOUSE)
-    try:
-        with pytest.raises(IdentityError, match="party charlie is not pinned here") as refused:
-            dealt.run(plan)
-    finally:
-        file.write_text(pinned)
-        dealt.kill(HOUSE)
-        dealt.restart(HOUSE)
+    told = "party charlie is not pinned here"
+    with unpinned(dealt, "charlie", HOUSE), pytest.raises(IdentityError, match=told) as refused:
+        dealt.run(plan)
     assert refused.value.party == PartyId(HOUSE)
     record = dealt.record(plan)
     assert (record.state, record.charged) == (RunState.FAILED, Charged.NO)

@@ -1,8 +1,8 @@
 """Median pay at four employers: nodes, a dealer and a coordinator as processes, on real pay.
 
 What is found is held to the plain data by its rank. All noises of a walk stay within the stated
-reach with 95 % at least, and, being sub-Gaussian, within twice that but for 2 levels / (40 levels)^4
-of all runs: four walks of 11 levels give a false alarm in fewer than one of 10^8.
+reach with 95 % at least, and, being sub-Gaussian, within twice that but for 2 levels /
+(40 levels)^4 of all runs: four walks of 11 levels give a false alarm in fewer than one of 10^8.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dealt_visits import dealt_visits, histograms_need_a_dealer, linear_visits
-from visits_study import write_visits
+from dealt_visits import dealt_visits
+from visits_study import visits, write_visits
 
 from mpc.errors import UsageError
 from mpc.plan.model import Plan
@@ -34,14 +34,11 @@ def built(root: Path, study: Study) -> Federation:
 
 @pytest.fixture(scope="module")
 def federation(tmp_path_factory: pytest.TempPathFactory) -> Federation:
-    study = dealt_visits(HOUSE)
-    with histograms_need_a_dealer():
-        return built(tmp_path_factory.mktemp("dealt"), study)
+    return built(tmp_path_factory.mktemp("dealt"), dealt_visits(HOUSE))
 
 
 def planned(federation: Federation, study: Study | None = None) -> Plan:
-    with histograms_need_a_dealer():
-        return Office.open(federation.coordinator_config).plan(study or federation.study)
+    return Office.open(federation.coordinator_config).plan(study or federation.study)
 
 
 def test_dealer_has_keys_of_its_role_and_deals_for_this_federation_alone(
@@ -86,7 +83,7 @@ def test_study_whose_dealer_the_coordinators_file_lacks_is_not_planned(
 
 
 def test_federation_of_a_study_without_a_dealer_has_none(tmp_path: Path) -> None:
-    federation = built(tmp_path, linear_visits())
+    federation = built(tmp_path, visits())
     assert federation.dealer is None
     assert set(federation._pins) == {*federation.study.parties, "coordinator"}
     for node in federation.nodes.values():

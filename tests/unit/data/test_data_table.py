@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from owner_tables import TABLE, open_version, plan_text, scenario, write_owner
 
-from mpc.layout import Axis, Term
+from mpc.layout import Axis, Search, Term
 from mpc.table.model import CellSums
 from mpc.testing.table import MemoryTable
 from parties.data.combinations import COMBINATIONS_MAX, batches
@@ -110,6 +110,23 @@ def test_batches_hold_every_request_once_within_the_limit(sizes: list[list[int]]
 def test_question_with_the_most_cells_is_answered(tmp_path: Path) -> None:
     duck, memory = opened(tmp_path)
     asked = (CellSums((bins("wide", 10_000, 2 * 10**11, -(10**15)),), None, (0,)),)
+    assert_equal(duck.cell_sums(asked), memory.cell_sums(asked))
+
+
+@pytest.mark.parametrize("last", range(1, 14))
+def test_a_grid_that_ends_between_two_points_is_counted_at_every_point(
+    last: int, tmp_path: Path
+) -> None:
+    """Of columns whose bins are looked up, divided for, or compared for."""
+    duck, memory = opened(tmp_path)
+    low, high = -(10**15), 10**15
+    grids = (("whole", -5, 2), ("late", -3653, 97), ("wide", low, high // 7))
+    searches = [
+        Search(column, first, stride, first + last * stride - over, 1, 2)
+        for column, first, stride in grids
+        for over in (0, 1, stride - 1)
+    ]
+    asked = tuple(CellSums((search.axis,), None, (0,)) for search in searches)
     assert_equal(duck.cell_sums(asked), memory.cell_sums(asked))
 
 

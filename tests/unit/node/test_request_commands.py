@@ -18,7 +18,6 @@ from mpc.errors import UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.ports import ChargeRequest, ChargeTerms
-from mpc.questions.histogram.declare import Histogram
 from mpc.roster import Member, Roster
 from mpc.study.parse import parse_study
 from mpc.units import (
@@ -39,6 +38,7 @@ from parties.node.parts import LEDGER, REQUESTS
 from parties.node.requests import BegunRun, RequestState, RequestStore
 from parties.node.summary import promise_text, protected_text, question_text, request_summary
 from parties.policy.model import Domain
+from parties.report.figures import epsilon_text
 from parties.system import SystemClock
 
 PLAN = PlanDigest("ab" * 32)
@@ -191,6 +191,7 @@ questions:
   stay: {kind: mean, column: days, by: [sex]}
   spread: {kind: histogram, column: days, bins: [0, 7, 30]}
 """
+QUANTILE = b"  long: {kind: quantile, column: days, probability: 0.9, step: 1, by: [sex]}\n"
 DOMAIN = Domain(epsilon=Decimal(4), delta=Decimal("0.000001"))
 ROW = ProtectedUnit(1, Adjacency.ADD_OR_REMOVE_ONE)
 
@@ -200,8 +201,9 @@ def member(name: str, role: Role) -> Member:
 
 
 def dealt(organization: str) -> Plan:
-    """The plan whose histogram needs the dealer, which is of ``organization``."""
-    study = parse_study(STUDY.replace(b"recipients", b"dealer: house\nrecipients"), "study")
+    """The plan with a quantile more, which needs a dealer: one of ``organization``."""
+    text = STUDY.replace(b"recipients", b"dealer: house\nrecipients") + QUANTILE
+    study = parse_study(text, "study")
     parties = [member(name, Role.PARTY) for name in study.parties]
     dealer = replace(member("house", Role.DEALER), organization=organization)
     return plan_study(study, Roster((*parties, dealer, member("office", Role.COORDINATOR))))
@@ -259,11 +261,9 @@ def test_person_is_shown_every_question_and_its_bounds(plan: Plan) -> None:
 def test_person_is_shown_who_deals_and_what_that_one_reads_with_any_party(
     config: Path,
     store: RequestStore,
-    monkeypatch: pytest.MonkeyPatch,
     organization: str,
     shared: list[str],
 ) -> None:
-    monkeypatch.setattr(Histogram, "needs_dealer", True)
     plan = dealt(organization)
     store.ask(plan.digest, "stays-1", "office", request_summary(plan, "population", DOMAIN), 100)
     listed = answered(config, "list")["requests"]
@@ -272,14 +272,18 @@ def test_person_is_shown_who_deals_and_what_that_one_reads_with_any_party(
 
     assert plan.roster.dealer is not None
     assert (said["id"], said["organization"], said["questions"]) == (
-        "house", organization, ["spread"],
+        "house", organization, ["long"],
     )  # fmt: skip
     assert said["fingerprint"] == plan.roster.dealer.fingerprint
     assert said["shares_organization_with"] == shared
-    assert f"dealer: house ({organization}), for spread" in text
+    assert f"dealer: house ({organization}), for long" in text
     assert f"dealer's keys: {plan.roster.dealer.fingerprint}" in text
     assert "sees no row and nothing that the parties open among themselves" in text
     assert "together with any one party reads everything that is compared" in text
+    (with_one,) = [each for each in plan.coalitions if each.dealer and each.parties == 1]
+    assert f"to the dealer ε is {epsilon_text(with_one.epsilon)} with 1 party and" in text
+    asked = "long: 90 % quantile of days [0, 30] step 0.5 in steps of 1 by sex (F, M); costs"
+    assert asked in text
     assert ("beware: The dealer house is of the same organization as" in text) is bool(shared)
     assert promise_text(plan).endswith("the dealer with none of them, and all follow the protocol")
 

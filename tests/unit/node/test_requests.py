@@ -55,6 +55,18 @@ def test_an_approval_is_used_by_one_start_only(store: RequestStore) -> None:
     assert store.runs_of(PLAN) == (RunId("1" * 64),)
 
 
+def test_an_approval_that_is_looked_at_is_not_used_up(store: RequestStore) -> None:
+    store.promise("n1", PLAN, OFFICE, "policy", 2_000)
+    for _ in range(2):
+        store.check_open("n1", begun("1"), manual=False)
+    with pytest.raises(IntegrityError, match="a person decides here now"):
+        store.check_open("n1", begun("1"), manual=True)
+    assert store.runs_of(PLAN) == ()
+    assert store.use_up("n1", begun("1"), manual=False) == "policy"
+    with pytest.raises(IntegrityError, match="used by an earlier start"):
+        store.check_open("n1", begun("1"), manual=False)
+
+
 @pytest.mark.parametrize(
     ("nonce", "plan", "coordinator", "now"),
     [
@@ -75,8 +87,9 @@ def test_a_wrong_approval_starts_nothing(
 ) -> None:
     store.promise("n1", PLAN, OFFICE, "policy", 2_000)
     clock.now = now
-    with pytest.raises(IntegrityError):
-        store.use_up(nonce, begun("1", plan, coordinator), manual=False)
+    for ask in (store.check_open, store.use_up):
+        with pytest.raises(IntegrityError):
+            ask(nonce, begun("1", plan, coordinator), manual=False)
     assert store.runs_of(plan) == ()
 
 

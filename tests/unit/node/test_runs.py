@@ -8,9 +8,12 @@ from receipts import federation, study
 from mpc.errors import Busy, IntegrityError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
+from mpc.session.agreement import Phase
 from mpc.units import PartyId, RunId
+from parties.node.run_calls import phase_of
 from parties.node.runs import WATCHERS_MAX, Run, Runs, share_of
 from parties.node.workers import Worker
+from protos import control_pb2 as wire
 
 ONE, OTHER = PartyId("one"), PartyId("other")
 
@@ -50,6 +53,36 @@ def test_a_coordinator_with_its_share_leaves_room_for_another(plan: Plan) -> Non
     begun(runs, plan, 4, OTHER)
     with pytest.raises(Busy, match="this node runs 4 studies"):
         begun(runs, plan, 5, OTHER)
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_a_run_that_was_prepared_goes_on_once_when_that_is_over(plan: Plan, phase: Phase) -> None:
+    runs, id = Runs(4, coordinators=1), RunId("a" * 64)  # noqa: A001
+    prepared = Run(id, ONE, plan, Worker.__new__(Worker), Phase.PREPARING)
+    with runs.place(id, ONE, Phase.PREPARING):
+        runs.add(prepared)
+    with pytest.raises(IntegrityError, match="started before"), runs.place(id, ONE, phase):
+        pass
+    prepared.end(None)
+    if phase is Phase.PREPARING:
+        with pytest.raises(IntegrityError, match="started before"), runs.place(id, ONE, phase):
+            pass
+        return
+    run = Run(id, ONE, plan, Worker.__new__(Worker), phase)
+    with runs.place(id, ONE, phase):
+        runs.add(run)
+    run.end(None)
+    for again in Phase:
+        with pytest.raises(IntegrityError, match="started before"), runs.place(id, ONE, again):
+            pass
+    assert runs.get(id) is run
+
+
+def test_a_start_that_names_no_phase_is_refused() -> None:
+    assert phase_of(wire.StartRequest()) is Phase.WHOLE
+    assert phase_of(wire.StartRequest(phase=wire.PREPARED)) is Phase.PREPARED
+    with pytest.raises(IntegrityError, match="names no phase"):
+        phase_of(wire.StartRequest(phase=7))
 
 
 def test_a_place_whose_start_fails_is_given_back(plan: Plan) -> None:

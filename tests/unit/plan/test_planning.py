@@ -16,8 +16,8 @@ from mpc.errors import PlanRefusal
 from mpc.plan.build import VECTOR_MAX, plan_study
 from mpc.plan.model import ColumnUse, Plan
 from mpc.questions.count.declare import Count
-from mpc.questions.histogram.declare import Histogram
 from mpc.questions.mean.declare import Mean
+from mpc.questions.quantile.declare import Quantile
 from mpc.questions.registry import Question
 from mpc.questions.sum.declare import Sum
 from mpc.questions.variance.declare import Variance
@@ -299,27 +299,25 @@ def test_a_roster_of_other_parties_or_another_order_is_refused(
         plan_study(study, make_roster(turned))
 
 
-@pytest.fixture
-def dealt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Histograms need a dealer."""
-    monkeypatch.setattr(Histogram, "needs_dealer", True)
+DEALT: dict[str, Question] = {
+    "people": Count(kind="count"),
+    "median": Quantile(kind="quantile", column="age", probability=Decimal("0.5")),
+}
 
 
-@pytest.mark.usefixtures("dealt")
 def test_a_plan_has_its_studys_dealer_in_its_roster_and_another_digest_with_another(
     plan: MakePlan,
 ) -> None:
-    planned = plan(dealer="dealing-house")
+    planned = plan(dealer="dealing-house", questions=DEALT)
     assert planned.roster.dealer is not None
     assert planned.roster.dealer.id == planned.study.dealer == "dealing-house"
-    assert planned.digest != plan(dealer="house-of-deals").digest
+    assert planned.digest != plan(dealer="house-of-deals", questions=DEALT).digest
 
 
-@pytest.mark.usefixtures("dealt")
 def test_a_question_that_needs_a_dealer_is_not_planned_without_one(plan: MakePlan) -> None:
     with pytest.raises(PlanRefusal, match="needs a dealer, and the study names none") as caught:
-        plan()
-    assert caught.value.question == "ages"
+        plan(questions=DEALT)
+    assert caught.value.question == "median"
 
 
 def test_a_dealer_for_nothing_is_not_planned(plan: MakePlan) -> None:
@@ -327,7 +325,23 @@ def test_a_dealer_for_nothing_is_not_planned(plan: MakePlan) -> None:
         plan(dealer="dealing-house")
 
 
-@pytest.mark.usefixtures("dealt")
+@pytest.mark.parametrize("parties", [2, 3, 5])
+def test_what_a_dealer_reads_with_parties_is_priced_above_what_they_read_without_it(
+    plan: MakePlan, parties: int
+) -> None:
+    planned = plan(parties, dealer="dealing-house", questions=DEALT)
+    without = [loss for loss in planned.coalitions if not loss.dealer]
+    dealt = [loss for loss in planned.coalitions if loss.dealer]
+
+    assert [loss.parties for loss in dealt] == list(range(1, parties))
+    assert not any(loss.promised for loss in dealt)
+    for loss, same in zip(dealt, without[1:], strict=True):
+        assert loss.rho > same.rho
+        assert loss.epsilon > same.epsilon
+    assert dealt[-1].epsilon > planned.epsilon_total
+    assert all(not loss.dealer for loss in plan(parties).coalitions)
+
+
 @pytest.mark.parametrize(
     ("named", "listed"),
     [("dealing-house", None), ("dealing-house", "house-of-deals")],
@@ -337,7 +351,7 @@ def test_a_roster_with_another_dealer_than_the_studys_is_refused(
 ) -> None:
     roster = make_roster(make_study(3, dealer=listed))
     with pytest.raises(PlanRefusal) as caught:
-        plan_study(make_study(3, dealer=named), roster)
+        plan_study(make_study(3, dealer=named, questions=DEALT), roster)
     assert f"the roster has dealer {listed or 'none'}, the study {named}" in str(caught.value)
 
 

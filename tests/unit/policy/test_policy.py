@@ -14,7 +14,6 @@ from mpc.errors import ConfigFaults
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.ports import Balance
-from mpc.questions.mean.declare import Mean
 from mpc.roster import Member, Roster
 from mpc.study.parse import parse_study
 from mpc.units import Adjacency, DeltaAtto, PartyId, RhoPico, Role
@@ -75,6 +74,10 @@ study_budget: {epsilon: 1, delta: 0.000001}
 domains:
   members: {epsilon: 2, delta: 0.000001}
 """
+
+
+MEDIAN = "  median: {kind: quantile, column: mdvis, probability: 0.5}\n"
+ACCEPTING = POLICY.replace("[count, mean]", "[count, mean, quantile]")
 
 
 def member(name: str, role: Role) -> Member:
@@ -165,13 +168,12 @@ def test_each_rule_refuses_at_its_line_and_says_what_is_allowed(
 
 
 @pytest.fixture
-def dealt(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plan]:
-    """The plan with a dealer of ``organization``, for a mean that needs one."""
+def dealt() -> Callable[..., Plan]:
+    """The plan with a median more, and a dealer of ``organization`` for it."""
 
     def make(organization: str = "Dealing House") -> Plan:
-        monkeypatch.setattr(Mean, "needs_dealer", True)
         study = parse_study(
-            STUDY.replace("recipients", f"dealer: {DEALER}\nrecipients").encode(), "s"
+            (STUDY + MEDIAN).replace("recipients", f"dealer: {DEALER}\nrecipients").encode(), "s"
         )
         parties = [member(name, Role.PARTY) for name in study.parties]
         dealer = replace(member(DEALER, Role.DEALER), organization=organization)
@@ -185,9 +187,9 @@ def dealt(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plan]:
 def test_no_dealer_is_accepted_unless_the_policy_names_it(
     tmp_path: Path, dealt: Callable[..., Plan]
 ) -> None:
-    (silent,) = evaluate(dealt(), policy_of(tmp_path, POLICY), standing())
-    (empty,) = evaluate(dealt(), policy_of(tmp_path, POLICY + "dealers: []\n"), standing())
-    others = policy_of(tmp_path, POLICY + "dealers: [house-of-deals, third-house]\n")
+    (silent,) = evaluate(dealt(), policy_of(tmp_path, ACCEPTING), standing())
+    (empty,) = evaluate(dealt(), policy_of(tmp_path, ACCEPTING + "dealers: []\n"), standing())
+    others = policy_of(tmp_path, ACCEPTING + "dealers: [house-of-deals, third-house]\n")
     (another,) = evaluate(dealt(), others, standing())
 
     assert (silent.code, silent.what) == ("PLY-R025", "dealer dealing-house is not accepted")
@@ -201,7 +203,7 @@ def test_no_dealer_is_accepted_unless_the_policy_names_it(
 def test_a_dealer_that_the_policy_names_is_accepted_and_no_policy_demands_one(
     tmp_path: Path, dealt: Callable[..., Plan]
 ) -> None:
-    policy = policy_of(tmp_path, POLICY + f"dealers: [{DEALER}]\n")
+    policy = policy_of(tmp_path, ACCEPTING + f"dealers: [{DEALER}]\n")
 
     assert evaluate(planned(), policy, standing()) == ()
     assert evaluate(dealt(), policy, standing()) == ()
@@ -214,7 +216,7 @@ def test_a_dealer_that_the_policy_names_is_accepted_and_no_policy_demands_one(
 def test_a_dealer_of_a_participants_organization_is_refused_although_it_is_named(
     tmp_path: Path, dealt: Callable[..., Plan], organization: str, who: str
 ) -> None:
-    named = POLICY + f"dealers: [{DEALER}]\n"
+    named = ACCEPTING + f"dealers: [{DEALER}]\n"
     for written in ("", "dealer_organization_shared: false\n"):
         policy = policy_of(tmp_path, named + written)
         (reason,) = evaluate(dealt(organization), policy, standing())
@@ -227,7 +229,7 @@ def test_a_dealer_of_a_participants_organization_is_refused_although_it_is_named
 def test_a_dealer_of_a_participants_organization_runs_only_if_the_policy_says_so_and_names_it(
     tmp_path: Path, dealt: Callable[..., Plan]
 ) -> None:
-    shared = POLICY + "dealer_organization_shared: true\n"
+    shared = ACCEPTING + "dealer_organization_shared: true\n"
     policy = policy_of(tmp_path, shared + f"dealers: [{DEALER}]\n")
 
     assert evaluate(dealt("insurer-west"), policy, standing()) == ()

@@ -98,6 +98,7 @@ def test_killed_after_the_mark_the_material_is_lost_and_never_read_again(
     again = start("take", tmp_path, "never")
     assert again.communicate(timeout=60)[0] == ""
     assert again.returncode == 1
+    store.clear()
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [TAG]
     with pytest.raises(IntegrityError, match="prepared here before"):
         store.keep(prepared_of(), EXPIRES)

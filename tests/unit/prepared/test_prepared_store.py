@@ -181,6 +181,18 @@ def test_only_so_many_runs_wait(store: PreparedStore) -> None:
     store.keep(prepared_of(), EXPIRES)
 
 
+def test_all_runs_together_take_so_many_bytes_at_most(
+    store: PreparedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "STORED_BYTES_MAX", 12 * PART_BYTES)
+    store.keep(prepared_of(), EXPIRES)
+    with pytest.raises(Busy, match="GiB here at most"):
+        store.keep(prepared_of(OTHER_RUN, parts=[PARTS[0]] * 10), EXPIRES)
+    assert {path.name for path in (tmp_path / FOLDER).iterdir()} == {TAG, RUN}
+    store.take(RUN)
+    store.keep(prepared_of(OTHER_RUN, parts=[PARTS[0]] * 10), EXPIRES)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -381,6 +393,7 @@ def test_files_put_back_from_a_copy_are_refused(store: PreparedStore, tmp_path: 
     shutil.copy2(tmp_path / "copy" / RUN, file_of(tmp_path))
     with pytest.raises(IntegrityError, match=USED):
         store.take(RUN)
+    store.clear()
     assert consumed(tmp_path)
 
 

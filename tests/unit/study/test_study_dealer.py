@@ -8,7 +8,6 @@ import pytest
 
 from mpc.canonical import canonical_bytes
 from mpc.errors import Fault, StudyFaults
-from mpc.questions.histogram.declare import Histogram
 from mpc.study.canonical import study_from_plain, study_to_plain
 from mpc.study.parse import parse_study
 
@@ -32,15 +31,11 @@ table:
 privacy: {epsilon: 1, delta: 1e-6, adjacency: add_or_remove_one}
 questions:
   people: {kind: count, by: [sex]}
-  ages: {kind: histogram, column: age, bins: [0, 60, 120]}
+  ages: {kind: quantile, column: age, probability: 0.5}
 """
 NO_DEALER = SCENARIO.replace("dealer: dealing-house\n", "")
-
-
-@pytest.fixture
-def dealt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Histograms need a dealer."""
-    monkeypatch.setattr(Histogram, "needs_dealer", True)
+QUANTILE, SUM = "quantile, column: age, probability: 0.5", "sum, column: age"
+LINEAR = NO_DEALER.replace(QUANTILE, SUM)
 
 
 def faults_of(text: str) -> tuple[Fault, ...]:
@@ -61,14 +56,12 @@ def only_fault(text: str, code: str, place: str) -> Fault:
     return fault
 
 
-@pytest.mark.usefixtures("dealt")
 def test_a_study_names_its_dealer_and_the_questions_that_need_it() -> None:
     study = parse_study(SCENARIO.encode(), "s.yaml")
     assert study.dealer == "dealing-house"
     assert study.dealt_questions == ("ages",)
 
 
-@pytest.mark.usefixtures("dealt")
 def test_a_question_that_needs_a_dealer_is_named_where_the_study_has_none() -> None:
     fault = only_fault(NO_DEALER, "PLY-S033", "ages:")
     assert fault.path == "questions.ages"
@@ -76,23 +69,22 @@ def test_a_question_that_needs_a_dealer_is_named_where_the_study_has_none() -> N
     assert fault.allowed.startswith("dealer: ")
 
 
-@pytest.mark.usefixtures("dealt")
 def test_a_missing_dealer_is_told_beside_the_faults_of_the_question_itself() -> None:
     text = NO_DEALER.replace("column: age", "colum: age")
     assert {fault.code for fault in faults_of(text)} == {"PLY-S010", "PLY-S012", "PLY-S033"}
 
 
 def test_a_dealer_that_no_question_needs_is_a_fault_at_its_line() -> None:
-    fault = only_fault(SCENARIO, "PLY-S034", "dealing-house")
+    fault = only_fault(SCENARIO.replace(QUANTILE, SUM), "PLY-S034", "dealing-house")
     assert (fault.path, fault.what) == ("dealer", "a dealer that no question needs")
 
 
 def test_nothing_is_said_of_an_idle_dealer_while_a_questions_kind_is_not_known() -> None:
-    codes = [fault.code for fault in faults_of(SCENARIO.replace("kind: count", "kind: coumt"))]
+    text = SCENARIO.replace(QUANTILE, SUM).replace("kind: count", "kind: coumt")
+    codes = [fault.code for fault in faults_of(text)]
     assert codes == ["PLY-S014"]
 
 
-@pytest.mark.usefixtures("dealt")
 @pytest.mark.parametrize(
     ("name", "what"), [("a", "'a' is a party"), ("coordinator", "'coordinator' is the coordinator")]
 )
@@ -103,7 +95,6 @@ def test_a_dealer_that_takes_part_as_another_is_a_fault(name: str, what: str) ->
     assert "reads what is compared" in fault.allowed
 
 
-@pytest.mark.usefixtures("dealt")
 @pytest.mark.parametrize("recipients", ["coordinator, dealing-house", "dealing-house, coordinator"])
 def test_a_dealer_among_the_recipients_is_a_fault_at_the_recipient(recipients: str) -> None:
     text = SCENARIO.replace("[coordinator]", f"[{recipients}]")
@@ -113,7 +104,6 @@ def test_a_dealer_among_the_recipients_is_a_fault_at_the_recipient(recipients: s
     assert fault.what == "'dealing-house' is the dealer, which receives nothing"
 
 
-@pytest.mark.usefixtures("dealt")
 @pytest.mark.parametrize(
     ("written", "code", "what"),
     [
@@ -135,26 +125,22 @@ def test_a_dealer_written_wrongly_is_one_fault_at_its_line(
     assert what in fault.what
 
 
-@pytest.mark.usefixtures("dealt")
 def test_a_misspelled_dealer_gets_a_suggestion() -> None:
     unknown, missing = faults_of(SCENARIO.replace("dealer:", "deeler:"))
     assert (unknown.code, missing.code) == ("PLY-S010", "PLY-S033")
     assert "did you mean 'dealer'" in unknown.what
 
 
-@pytest.mark.usefixtures("dealt")
 def test_the_plain_form_has_a_dealer_only_where_there_is_one_and_comes_back_exactly() -> None:
     study = parse_study(SCENARIO.encode(), "s.yaml")
     plain = study_to_plain(study)
     assert plain["dealer"] == "dealing-house"
     assert study_from_plain(plain) == study
-    linear = parse_study(NO_DEALER.replace("histogram", "sum").replace(
-        ", bins: [0, 60, 120]", "").encode(), "s.yaml")  # fmt: skip
+    linear = parse_study(LINEAR.encode(), "s.yaml")
     assert "dealer" not in study_to_plain(linear)
     assert study_from_plain(study_to_plain(linear)) == linear
 
 
-@pytest.mark.usefixtures("dealt")
 @pytest.mark.parametrize("dealer", [None, "", "Dealing House", 7, ["dealing-house"], "a"])
 def test_no_other_plain_form_is_taken_for_a_study_with_a_dealer(dealer: Any) -> None:
     study = parse_study(SCENARIO.encode(), "s.yaml")
@@ -165,7 +151,6 @@ def test_no_other_plain_form_is_taken_for_a_study_with_a_dealer(dealer: Any) -> 
     assert canonical_bytes(study_to_plain(study)) == canonical_bytes(plain)
 
 
-@pytest.mark.usefixtures("dealt")
 def test_a_proposal_without_the_dealer_that_it_needs_is_refused_naming_the_question() -> None:
     plain = study_to_plain(parse_study(SCENARIO.encode(), "s.yaml"))
     del plain["dealer"]
@@ -174,6 +159,6 @@ def test_a_proposal_without_the_dealer_that_it_needs_is_refused_naming_the_quest
 
 
 def test_a_proposal_that_writes_down_that_it_has_no_dealer_is_another_spelling() -> None:
-    plain = study_to_plain(parse_study(NO_DEALER.encode(), "s.yaml"))
+    plain = study_to_plain(parse_study(LINEAR.encode(), "s.yaml"))
     with pytest.raises(StudyFaults, match="another spelling of the same study"):
         study_from_plain({**plain, "dealer": None})
