@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from kernel_contract import on_words, programs
 from kernel_parties import SCOPE, ring, shares_of, stream_of
-from tensor_cases import ARITHMETIC, COMPARISONS, FUNCTIONS, GRADIENTS, INPUTS, Case
+from tensor_cases import ARITHMETIC, COMPARISONS, FUNCTIONS, GRADIENTS, INPUTS, WHOLE, Case
 from tensor_training import FEATURES, TRAININGS, trained
 
 from mpc.backend.crypten_engine import CryptenEngine
@@ -48,7 +48,7 @@ def secret_inputs() -> SimpleNamespace:
     for at, (name, values) in enumerate(INPUTS.items()):
         src = at % parties
         given = torch.from_numpy(values if own == src else np.zeros_like(values))
-        precision = 0 if name == "bits" else None
+        precision = 0 if name in WHOLE else None
         inputs[name] = crypten.cryptensor(given, src=src, precision=precision)
     return SimpleNamespace(**inputs, lib=crypten, public=public, torch=torch)
 
@@ -132,6 +132,7 @@ def refused() -> Results:
     x, bits = crypten.cryptensor([1.5, -2.0]), crypten.cryptensor(torch.tensor([1]), precision=0)
     grown = crypten.cryptensor([1.5, -2.0], requires_grad=True)
     one = crypten.cryptensor([1.0])
+    fine = crypten.cryptensor([1.5, -2.0], precision=32)
     tries: dict[str, Callable[[], object]] = {
         "truth value": lambda: bool(x > 0),
         "public zero": lambda: x / torch.tensor([1.0, 0.0]),
@@ -142,6 +143,11 @@ def refused() -> Results:
         "random choice": lambda: x.weighted_index(0),
         "convolution with a bias": lambda: x.view(1, 1, 2).conv1d(x.view(1, 1, 2), bias=one),
         "finer into coarser": lambda: bits.__setitem__(0, x[0]),
+        "product at 32 bits": lambda: fine * fine,
+        "square at 32 bits": fine.square,
+        "third at 33 bits": lambda: crypten.cryptensor([1.0], precision=33) * 0.3,
+        "product at 32 and 17 bits": lambda: fine * crypten.cryptensor([1.0], precision=17),
+        "endless range": lambda: x.within(0, float("inf")),
         "NaN": lambda: x * float("nan"),
         "largest of none": x[:0].max,
         "opened": x.get_plain_text,
