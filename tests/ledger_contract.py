@@ -236,7 +236,7 @@ class LedgerContract:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["reserve", "compute", "commit", "release", "fail"]),
+        st.sampled_from(["reserve", "compute", "share", "commit", "release", "fail"]),
         st.integers(0, 6),
         st.integers(0, 700),
     ),
@@ -248,6 +248,7 @@ def check_steps(ledger: Ledger, steps: list[tuple[str, int, int]]) -> None:
     """No order of steps exceeds the cap or moves a settled charge."""
     settled: dict[int, ChargeState] = {}
     computed: set[int] = set()
+    shared: set[int] = set()
     for step, number, rho in steps:
         with suppress(BudgetRefusal, LedgerError):
             if step == "reserve":
@@ -256,12 +257,16 @@ def check_steps(ledger: Ledger, steps: list[tuple[str, int, int]]) -> None:
                 ledger.commit(run_id(number), b"%d" % number)
                 settled[number] = ChargeState.COMMITTED
             elif step == "release" and ledger.release(run_id(number)):
-                settled[number] = ChargeState.RELEASED
+                kept = number in shared
+                settled[number] = ChargeState.FORFEITED if kept else ChargeState.RELEASED
             elif step == "compute":
                 ledger.mark_computed(run_id(number))
                 computed.add(number)
+            elif step == "share":
+                ledger.mark_shared(run_id(number))
+                shared.add(number)
             elif step == "fail" and ledger.fail(run_id(number)):
-                free = number in computed
+                free = number in computed - shared
                 settled[number] = ChargeState.RELEASED if free else ChargeState.FORFEITED
         assert 0 <= ledger.balance("members").rho_left <= CAP
         for known, state in settled.items():
