@@ -18,7 +18,7 @@ ANEW: Mapping[Phase, str] = {
     Phase.WHOLE: "approvals are used: parley run proposes the study anew",
     Phase.PREPARED: (
         "approvals and what was prepared are used up: the same command proposes the study anew,"
-        " with its dealer, also to the people who approved it"
+        " with its dealer, and people whose approval was used are asked again"
     ),
 }
 """What whoever ran a phase to no result can do: approvals, and material, are good for one run."""
