@@ -118,6 +118,44 @@ class LedgerContract:
         assert ledger.balance("members").rho_left == CAP
         assert not ledger.fail(run_id(1))
 
+    @pytest.mark.parametrize("end", ["release", "fail"])
+    def test_a_run_whose_shares_left_is_charged_whoever_ends_it(
+        self, end: str, fresh: LedgerFactory
+    ) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1, 300))
+        ledger.mark_computed(run_id(1))
+        ledger.mark_shared(run_id(1))
+        assert ledger.balance("members").rho_reserved == 300
+        assert getattr(ledger, end)(run_id(1))
+        assert ledger.state(run_id(1)) is ChargeState.FORFEITED
+        assert ledger.balance("members").rho_spent == 300
+        assert ledger.outbox(run_id(1)) is None
+
+    def test_a_run_whose_shares_left_commits_with_its_message(self, fresh: LedgerFactory) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1, 300))
+        ledger.mark_computed(run_id(1))
+        ledger.mark_shared(run_id(1))
+        ledger.commit(run_id(1), b"message")
+        assert ledger.state(run_id(1)) is ChargeState.COMMITTED
+        assert ledger.outbox(run_id(1)) == b"message"
+
+    def test_shares_leave_only_of_a_computed_part_and_are_marked_once(
+        self, fresh: LedgerFactory
+    ) -> None:
+        ledger = fresh()
+        with pytest.raises(LedgerError):
+            ledger.mark_shared(run_id(1))
+        ledger.reserve(asking(1, 300))
+        with pytest.raises(LedgerError):
+            ledger.mark_shared(run_id(1))
+        ledger.mark_computed(run_id(1))
+        ledger.mark_shared(run_id(1))
+        with pytest.raises(LedgerError):
+            ledger.mark_shared(run_id(1))
+        assert ledger.state(run_id(1)) is ChargeState.RESERVED
+
     def test_a_computed_run_commits(self, fresh: LedgerFactory) -> None:
         ledger = fresh()
         ledger.reserve(asking(1, 300))

@@ -66,9 +66,11 @@ def _axis(plan: Plan, answer: Answer) -> str:
 
 
 def _description(answer: Answer, words: str) -> str:
-    name = estimate_text(_drawn(answer, answer.cells[0]).name).lower()
-    groups = "one value" if len(answer.cells) == 1 else f"{len(answer.cells)} groups"
+    drawn = [_drawn(answer, cell) for cell in answer.cells]
+    groups = "one value" if len(drawn) == 1 else f"{len(drawn)} groups"
+    has_intervals = any(estimate.low is not None for estimate in drawn)
+    interval = ", each with its 95 % interval for the added noise" if has_intervals else ""
     return (
-        f"{words}: {name}, {groups}, each with its 95 % interval for the added noise. "
+        f"{words}: {estimate_text(drawn[0].name).lower()}, {groups}{interval}. "
         "The table that follows holds the same numbers."
     )

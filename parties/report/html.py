@@ -217,18 +217,20 @@ def _question(plan: Plan, answer: Answer, truths: Truths) -> Mapping[str, object
     }
 
 
-def _block(block: PlannedBlock, name: str) -> Mapping[str, str]:
+def _block(block: PlannedBlock, name: str, unit: int = 1) -> Mapping[str, str]:
     return {
         "name": _STATISTICS.get(block.name, name),
-        "sensitivity": significant_text(math.sqrt(block.sensitivity_squared), 4),
-        "noise_sd": significant_text(math.sqrt(block.total_variance), 4),
+        "sensitivity": significant_text(math.sqrt(block.sensitivity_squared) / unit, 4),
+        "noise_sd": significant_text(math.sqrt(block.total_variance) / unit, 4),
     }
 
 
 def _levels(planned: PlannedQuestion) -> list[Mapping[str, str]]:
-    """One line for all levels of a search: they are noised alike."""
-    levels = planned.blocks[len(planned.summed) :]
-    return [_block(levels[0], f"Each of {len(levels)} search steps")] if levels else []
+    """One line for all levels of a search, in rows: they are noised alike."""
+    search, levels = planned.layout.search, planned.blocks[len(planned.summed) :]
+    if search is None:
+        return []
+    return [_block(levels[0], f"Each of {len(levels)} search steps, in rows", search.whole)]
 
 
 def _sampled(answer: Answer) -> bool:

@@ -194,6 +194,22 @@ def test_party_that_lost_its_file_is_named_and_the_others_keep_theirs(dealt: Con
     assert dealt.ledgers() == before
 
 
+def test_prepared_run_that_is_called_off_leaves_no_material_and_never_starts_again(
+    dealt: Consortium,
+) -> None:
+    run, before = Run(dealt), dealt.ledgers()
+    assert run.go(Phase.PREPARING) == {}
+    for party in PARTIES:
+        run.start(Phase.PREPARED, PartyId(party))
+        with dealt.client(party) as client:
+            client.cancel(run.id, "called off")
+    assert run.holders() == []
+    for party in PARTIES:
+        with pytest.raises(IntegrityError, match="this run was started before"):
+            run.start(Phase.PREPARED, PartyId(party))
+    assert dealt.ledgers() == before
+
+
 def test_party_whose_file_was_changed_stops_the_study_and_nobody_is_charged(
     dealt: Consortium,
 ) -> None:
