@@ -26,17 +26,13 @@ from mpc.session.share import ReleasedShare, check_shares, opening_id
 from mpc.study.canonical import study_to_plain
 from mpc.units import PartyId, RunId
 from parties.coordinator.client import RunClient
+from parties.phases import NAMED
 from parties.prepared.store import FOLDER
 from parties.system import SystemClock, SystemRandomness
 from protos import control_pb2 as wire
 
 HOUSE = "dealing-house"
 PARTIES = ("alpha", "bravo", "charlie")
-NAMED = {
-    Phase.WHOLE: wire.WHOLE,
-    Phase.PREPARING: wire.PREPARING,
-    Phase.PREPARED: wire.PREPARED,
-}
 
 
 @pytest.fixture(scope="module")
