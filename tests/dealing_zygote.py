@@ -64,7 +64,7 @@ def planned(plan: Plan) -> tuple[Recipe, ...]:
 
 
 def deal(session: DealingSession, channel: Channel, recipes: Sequence[Recipe]) -> None:
-    session.deal(Faulty(channel), recipes)
+    session.deal(Faulty(channel), recipes, sampler)
 
 
 def dealing_work(pipe: Pipe) -> None:

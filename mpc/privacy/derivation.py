@@ -9,7 +9,7 @@ from functools import partial
 
 from mpc.errors import ContractError
 from mpc.plan.model import Plan
-from mpc.plan.programs import needs_computation, release
+from mpc.plan.programs import needs_search, release
 from mpc.protocols.opening import Computation
 from mpc.secret.engine import Engine
 from mpc.secret.sealed import NoisedStatistic, Releasable
@@ -24,7 +24,7 @@ def derive_released(
     Raises ContractError without a computation to search in, and what the channel raises.
     """
     layouts = [question.layout for question in plan.questions]
-    if not needs_computation(layouts):
+    if not needs_search(layouts):
         return noised
     if computation is None:
         raise ContractError("the plan compares secrets, and nothing was dealt for it")

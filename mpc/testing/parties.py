@@ -22,6 +22,7 @@ from mpc.privacy.sampler import NoiseSource
 from mpc.protocols.opening import Computation
 from mpc.questions.answer import Answer
 from mpc.ring.words import from_bytes
+from mpc.sampling import discrete_gaussian
 from mpc.secret.reference import ReferenceEngine
 from mpc.session.agreement import BUILD, Agreement
 from mpc.session.approval import Approval
@@ -122,7 +123,8 @@ class InProcessParties:
             channel = channels[hello.own]
             try:
                 pairing = hello.agree_as_dealer(said, coordinator.confirmations[hello.own])
-                pairing.confirm(channel).deal(channel, recipes_of(self.plan))
+                sampler = partial(discrete_gaussian, self._randomness)
+                pairing.confirm(channel).deal(channel, recipes_of(self.plan), sampler)
                 return b""
             finally:
                 channel.close()
@@ -149,6 +151,7 @@ class InProcessParties:
             budget=Budget(ledger),
             ledger=ledger,
             source=source,
+            randomness=self._randomness,
             settle=lambda: None,
             gather=lambda: session.exchange_ready(among, session.gathering),
             computation=self._computation(session, channel),

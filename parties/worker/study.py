@@ -138,6 +138,7 @@ class _Study:
             budget=Budget(self._ledger),
             ledger=self._ledger,
             source=self._ports.source,
+            randomness=self._ports.randomness,
             settle=self._settle,
             gather=lambda: session.exchange_ready(among, session.gathering),
             computation=self._computation(session, channel),

@@ -37,7 +37,7 @@ class Crashing:
 def deal(session: DealingSession, channel: Channel, recipes: Sequence[Recipe]) -> None:
     folder = Path(os.environ[DEALER_FOLDER])
     reach(Point.DEAL, folder)
-    session.deal(Crashing(channel, folder), recipes)
+    session.deal(Crashing(channel, folder), recipes, sampler)
     reach(Point.DEALT, folder)
 
 
