@@ -44,7 +44,8 @@ class Tools:
     """What a study needs at one party. ``agree`` returns when every peer is READY.
 
     ``settle`` returns at a time that tells nobody how long rows and noise took. ``computation`` is
-    what a search runs in; None where the plan has nothing dealt.
+    what a search runs in, once ``gather`` returned: every peer has come to it. It is None where the
+    plan has nothing dealt.
     """
 
     engine: Engine
@@ -52,6 +53,7 @@ class Tools:
     ledger: Ledger
     source: NoiseSource
     settle: Callable[[], None]
+    gather: Callable[[], None]
     computation: Computation | None
     agree: Callable[[], None]
     seal: Callable[[bytes], bytes]  # masked share → signed message
@@ -68,11 +70,12 @@ def run_study(
     """Run this party's part of ``plan`` and return its committed message.
 
     Opens: this party's noised, masked share, to the coordinator, through the outbox.
-    Cost: one READY to each peer and back (1 round), and what the plan computes on shares before;
-    the message has 8 bytes a released integer. Raises what its stages raise; before the commit
-    nothing but masked values has left. From the reservation until the
-    part is marked computed, this party talks to nobody: who sees it fail then saw its rows' doing,
-    and the charge is kept (:meth:`mpc.ports.Ledger.fail`).
+    Cost: one READY to each peer and back (1 round); where the plan computes on shares, that and
+    another READY before it; the message has 8 bytes a released integer. Raises what its stages
+    raise; before the commit nothing but masked values has left, and once those leave the charge is
+    kept (:meth:`mpc.ports.Ledger.mark_shared`). From the reservation until the part is marked
+    computed, this party talks to nobody: who sees it fail then saw its rows' doing, and the charge
+    is kept (:meth:`mpc.ports.Ledger.fail`).
     """
     entered(Stage.RESERVE)
     tools.budget.reserve(plan.event, terms)
@@ -86,6 +89,9 @@ def run_study(
     tools.ledger.mark_computed(terms.run)
     entered(Stage.DERIVE)
     tools.settle()
+    if tools.computation is not None:
+        tools.gather()
+        tools.ledger.mark_shared(terms.run)
     released = derive_released(noised, plan, tools.engine, tools.computation)
     entered(Stage.AGREE)
     tools.agree()

@@ -71,7 +71,7 @@ class ChargeState(StrEnum):
 
     While rows are read for it, and until its party's part is computed, whatever ends a run may be
     the rows' doing, and an answer about them: then the charge is forfeited, unless somebody ordered
-    the end.
+    the end. Once masked shares of its noised part have left, it is forfeited whoever ends the run.
     """
 
     RESERVED = "reserved"
@@ -157,13 +157,22 @@ class Ledger(Protocol):
         """
         ...
 
+    def mark_shared(self, run: RunId) -> None:
+        """Masked shares of the computed part leave from now on: the charge is kept, come what may.
+
+        Whoever knew the masks would read noised values in them, so this is contributing. Raises
+        LedgerError if the run is not reserved (expired, settled, unknown) or not computed.
+        """
+        ...
+
     def release(self, run: RunId) -> bool:
-        """Somebody ordered the run's end: reserved → released. False if it was not reserved."""
+        """Somebody ordered the run's end: reserved → released, or → forfeited if it was shared.
+        False if it was not reserved."""
         ...
 
     def fail(self, run: RunId) -> bool:
-        """Nobody ordered the run's end: reserved → released if its part was computed, else →
-        forfeited. False, and nothing changed, if the run was not reserved."""
+        """Nobody ordered the run's end: reserved → released if its part was computed and not
+        shared, else → forfeited. False, and nothing changed, if the run was not reserved."""
         ...
 
     def outbox(self, run: RunId) -> bytes | None:

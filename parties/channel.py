@@ -353,11 +353,10 @@ class PeerChannel:
         return PeerError(peer, "ended the session because of an error there")
 
     def _next(self, link: _Link) -> Frame:
+        wait_s = self._limits.wait_of_s(link.peer)
         with self._changed:
             self._check_open()
-            self._waiting.until(
-                lambda: link.inbox or link.left or self._over(), self._limits.wait_s
-            )
+            self._waiting.until(lambda: link.inbox or link.left or self._over(), wait_s)
             self._check_open()
             if link.inbox:
                 frame = link.inbox.popleft()
@@ -366,7 +365,7 @@ class PeerChannel:
                 return frame
             if link.left:
                 raise self._broken(link.peer, "has left the session, but its message was due")
-            raise self._broken(link.peer, f"sent nothing for {self._limits.wait_s:g} s")
+            raise self._broken(link.peer, f"sent nothing for {wait_s:g} s")
 
     def _receive(self, sender: PartyId, operation: bytes, least: int, most: int) -> bytes:
         frames.check_operation(operation)

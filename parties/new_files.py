@@ -39,7 +39,7 @@ exchange:
   ports: [{first}, {last}] # first and last; one study takes one
   keepalive_s: 3
   timeout_s: 4
-#  wait_s: 60 # bound of every single wait for a message
+#  wait_s: 60 # bound of every single wait for a message; three quarters of it for a dealer's
 #  direct: true # false if only HTTP/2 gets to these ports, as through a relay: all then take gRPC
 
 # What studies may take of this machine: threads and memory of each, and how many at once.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from mpc.errors import ContractError
 from mpc.units import PartyId
@@ -20,12 +20,18 @@ class ChannelLimits:
     message_bytes_max: int = 1 << 30
     unread_bytes_max: int = 64 << 20  # of memory, a peer; then its frames wait on the network
     unsent_bytes_max: int = 2 << 30  # a peer; then sending fails
+    waits_s: Mapping[PartyId, float] = field(default_factory=dict)  # of whom ``wait_s`` is not for
 
     def __post_init__(self) -> None:
         if not 0 < self.message_bytes_max <= frames.LENGTH_MAX:
             raise ContractError("a message has at most 2^32 - 1 bytes")
-        if min(self.wait_s, self.close_s, self.unread_bytes_max, self.unsent_bytes_max) <= 0:
+        limits = self.wait_s, self.close_s, self.unread_bytes_max, self.unsent_bytes_max
+        if min(*limits, *self.waits_s.values()) <= 0:
             raise ContractError("waits and queues have positive limits")
+
+    def wait_of_s(self, peer: PartyId) -> float:
+        """How long a frame of ``peer`` is waited for."""
+        return self.waits_s.get(peer, self.wait_s)
 
 
 class Waiting:

@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,9 @@ class Dealt:
     root: Path
     organizations: tuple[str, ...] | None = None  # those of everyone
     direct: bool = True  # which lane
+    dealer_exchange: tuple[str, ...] = ()  # lines of its file, instead of those it begins with
+    exchange: Mapping[str, int] = field(default_factory=lambda: {"wait_s": 15})  # the parties'
+    pauses_s: Mapping[str, float] = field(default_factory=dict)  # between two draws of a party
     identities: dict[PartyId, Identity] = field(default_factory=dict)
     dealer: subprocess.Popen[str] | None = None
     address: str = ""
@@ -89,7 +93,10 @@ class Dealt:
             listed = tuple(f"{name} Ltd" for name in (*self.study.parties, OFFICE))
         text = self.config.read_text()
         text = text.replace("organizations: []", f"organizations: {json.dumps(listed)}")
-        self.config.write_text(re.sub(r"ports: \[.*?\]", "ports: [20000, 29000]", text))
+        for line in ("ports: [20000, 29000]", *self.dealer_exchange):
+            name = line.partition(":")[0]
+            text = re.sub(rf"^  {name}:[^#\n]*", f"  {line} ", text, flags=re.MULTILINE)
+        self.config.write_text(text)
         return self
 
     def _install(self, asked: Path, folder: Path) -> Identity:
@@ -158,11 +165,12 @@ class Dealt:
                 order = SessionOrder.of(
                     agreement.run, plan, approvals, self.identities[party],
                     Exchange(
-                        host="127.0.0.1", ports=(20000, 29000), wait_s=15, direct=self.direct
+                        host="127.0.0.1", ports=(20000, 29000), direct=self.direct, **self.exchange
                     ),
                 )  # fmt: skip
                 pipe = self._party(party, Order({
                     **order.to_plain(), "count": count, "folder": str(self.root),
+                    "pause_s": str(self.pauses_s.get(party, 0.0)),
                 }))  # fmt: skip
                 said = self._heard(pipe)
                 hellos[party] = bytes.fromhex(str(said["hello"]))

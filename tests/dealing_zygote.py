@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 
 from mpc.dealing.recipe import Recipe
@@ -26,6 +27,7 @@ from parties.worker.pipe import Pipe
 COUNT = 100_000
 FAULT = os.environ.get("PARLEY_TEST_DEALING", "")
 AT = 2
+THINKS_S = 11
 
 
 class Faulty:
@@ -45,6 +47,8 @@ class Faulty:
                 os.kill(os.getpid(), signal.SIGKILL)
             if FAULT == "stalls":
                 os.kill(os.getpid(), signal.SIGSTOP)
+            if FAULT == "thinks":
+                time.sleep(THINKS_S)
             if FAULT == "too little":
                 self._channel.close()
             if FAULT == "too much":

@@ -35,6 +35,9 @@ from parties.worker.pipe import Pipe
 
 SENT: Counter[str] = Counter()
 """Bytes that went to each peer, as the channel was given them."""
+ROUNDS: list[int] = []
+PAUSES_S: list[float] = []
+"""How long this party computes between two things that it is dealt."""
 
 
 def values_of(count: int) -> tuple[Any, Any]:
@@ -46,9 +49,13 @@ def values_of(count: int) -> tuple[Any, Any]:
 
 
 class Counted(AmongParties):
-    """Counts what leaves to the other parties."""
+    """Counts what leaves to the other parties, and computes for long before the second round."""
 
     def send(self, to: PartyId, operation: bytes, payload: bytes) -> None:
+        if to == self.peers[0]:
+            ROUNDS.append(len(payload))
+            if len(ROUNDS) == 2:
+                time.sleep(sum(PAUSES_S))
         SENT[to] += len(payload)
         super().send(to, operation, payload)
 
@@ -58,6 +65,7 @@ def main() -> None:
 
     def run(plain: dict[str, Plain]) -> None:
         count, folder = int(str(plain.pop("count"))), Path(str(plain.pop("folder")))
+        PAUSES_S.append(float(str(plain.pop("pause_s"))))
         order = SessionOrder.from_plain(plain)
         meeting = Meeting(order, SystemClock(), SystemRandomness(), BUILD)
         hello, listener, met = meeting.invite(pipe)

@@ -31,6 +31,7 @@ from mpc.protocols.extremes import largest_entry
 from mpc.protocols.group import group_counts, group_sums, segment_sums
 from mpc.protocols.multiply import matmul, multiply, multiply_each, square
 from mpc.protocols.order import key_bound, ranked, sort, top
+from mpc.protocols.search import search
 from mpc.protocols.shuffle import shuffle
 from mpc.protocols.truncate import divide, truncate
 
@@ -264,6 +265,16 @@ def _largest_entry(rng: Generator, count: int) -> Case:
     )  # fmt: skip
 
 
+def _search(rng: Generator, count: int) -> Case:
+    levels = int(rng.integers(1, 7))
+    walks = max(1, count // ((1 << levels) - 1))
+    nodes = drawn(rng, (walks, (1 << levels) - 1))
+    at = np.zeros(walks, np.int64)
+    for _ in range(levels):
+        at = 2 * at + 1 + (nodes[np.arange(walks), at] < 0)
+    return Case(search, (nodes,), same(at - ((1 << levels) - 1)))
+
+
 # --- orders and groups -----------------------------------------------------------------------
 
 
@@ -364,6 +375,7 @@ OPERATIONS: Mapping[str, Callable[[Generator, int], Case]] = {
     "zeroed_outside": _zeroed_outside,
     "argmax": _argmax,
     "largest_entry": _largest_entry,
+    "search": _search,
     "shuffle": _shuffle,
     "sort": _sort,
     "ranks": _ranks,

@@ -118,6 +118,44 @@ class LedgerContract:
         assert ledger.balance("members").rho_left == CAP
         assert not ledger.fail(run_id(1))
 
+    @pytest.mark.parametrize("end", ["release", "fail"])
+    def test_a_run_whose_shares_left_is_charged_whoever_ends_it(
+        self, end: str, fresh: LedgerFactory
+    ) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1, 300))
+        ledger.mark_computed(run_id(1))
+        ledger.mark_shared(run_id(1))
+        assert ledger.balance("members").rho_reserved == 300
+        assert getattr(ledger, end)(run_id(1))
+        assert ledger.state(run_id(1)) is ChargeState.FORFEITED
+        assert ledger.balance("members").rho_spent == 300
+        assert ledger.outbox(run_id(1)) is None
+
+    def test_a_run_whose_shares_left_commits_with_its_message(self, fresh: LedgerFactory) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1, 300))
+        ledger.mark_computed(run_id(1))
+        ledger.mark_shared(run_id(1))
+        ledger.commit(run_id(1), b"message")
+        assert ledger.state(run_id(1)) is ChargeState.COMMITTED
+        assert ledger.outbox(run_id(1)) == b"message"
+
+    def test_shares_leave_only_of_a_computed_part_and_are_marked_once(
+        self, fresh: LedgerFactory
+    ) -> None:
+        ledger = fresh()
+        with pytest.raises(LedgerError):
+            ledger.mark_shared(run_id(1))
+        ledger.reserve(asking(1, 300))
+        with pytest.raises(LedgerError):
+            ledger.mark_shared(run_id(1))
+        ledger.mark_computed(run_id(1))
+        ledger.mark_shared(run_id(1))
+        with pytest.raises(LedgerError):
+            ledger.mark_shared(run_id(1))
+        assert ledger.state(run_id(1)) is ChargeState.RESERVED
+
     def test_a_computed_run_commits(self, fresh: LedgerFactory) -> None:
         ledger = fresh()
         ledger.reserve(asking(1, 300))
@@ -198,7 +236,7 @@ class LedgerContract:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["reserve", "compute", "commit", "release", "fail"]),
+        st.sampled_from(["reserve", "compute", "share", "commit", "release", "fail"]),
         st.integers(0, 6),
         st.integers(0, 700),
     ),
@@ -210,6 +248,7 @@ def check_steps(ledger: Ledger, steps: list[tuple[str, int, int]]) -> None:
     """No order of steps exceeds the cap or moves a settled charge."""
     settled: dict[int, ChargeState] = {}
     computed: set[int] = set()
+    shared: set[int] = set()
     for step, number, rho in steps:
         with suppress(BudgetRefusal, LedgerError):
             if step == "reserve":
@@ -218,12 +257,16 @@ def check_steps(ledger: Ledger, steps: list[tuple[str, int, int]]) -> None:
                 ledger.commit(run_id(number), b"%d" % number)
                 settled[number] = ChargeState.COMMITTED
             elif step == "release" and ledger.release(run_id(number)):
-                settled[number] = ChargeState.RELEASED
+                kept = number in shared
+                settled[number] = ChargeState.FORFEITED if kept else ChargeState.RELEASED
             elif step == "compute":
                 ledger.mark_computed(run_id(number))
                 computed.add(number)
+            elif step == "share":
+                ledger.mark_shared(run_id(number))
+                shared.add(number)
             elif step == "fail" and ledger.fail(run_id(number)):
-                free = number in computed
+                free = number in computed - shared
                 settled[number] = ChargeState.RELEASED if free else ChargeState.FORFEITED
         assert 0 <= ledger.balance("members").rho_left <= CAP
         for known, state in settled.items():

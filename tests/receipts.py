@@ -27,7 +27,7 @@ from mpc.questions.sum.declare import Sum
 from mpc.questions.variance.declare import Variance
 from mpc.ring.words import add, encode
 from mpc.roster import Roster
-from mpc.session.agreement import Agreement
+from mpc.session.agreement import Agreement, Phase
 from mpc.session.approval import Approval, check_approvals
 from mpc.session.establish import make_hello
 from mpc.session.hello import session_id
@@ -222,9 +222,10 @@ def shares_of(
 
 
 def run_of(
-    members: Federation, asked: Study | None = None, totals: Sequence[int] | None = None
-) -> Run:
-    """A fresh run: new nonces, new keys, new session."""
+    members: Federation, asked: Study | None = None, totals: Sequence[int] | None = None,
+    phase: Phase = Phase.WHOLE,
+) -> Run:  # fmt: skip
+    """A fresh run: new nonces, new keys, new session, of ``phase``."""
     asked = asked or study(members.parties)
     plan = plan_study(asked, members.roster_of(asked))
     started_at = SystemClock().unix_s()
@@ -239,12 +240,12 @@ def run_of(
         )
         for member in plan.roster.parties
     )
-    agreement = Agreement.of(plan, approvals, started_at)
+    agreement = Agreement.of(plan, approvals, started_at, phase=phase)
     hellos = tuple(
         make_hello(
             agreement, member.id, members.identities[member.id].sign, SystemRandomness()
         ).data
-        for member in plan.roster
+        for member in phase.present(plan.roster)
     )
     released = list(totals) if totals is not None else totals_of(plan)
     shares = shares_of(members, plan, approvals, hellos, released)

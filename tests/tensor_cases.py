@@ -41,8 +41,14 @@ INPUTS: dict[str, Any] = {
     "scores": np.array([-1000.0, -50.0, -10.0, 0.0, 10.0, 50.0, 1000.0]),
     "divisors": np.array([1.0, 100.0, 400.0, 1000.0, 5000.0, -8.0]),
     "deviations": np.array([-3.0, -1.0, 0.5, 20.0]),
+    # N02: squares that stock CrypTen gives as 1.41e9, -7.3e8 and -1.8e9 but for the first.
+    "incomes": np.array([1000, 100000, 1000000, 30000000]),
+    "income_reals": np.array([1000.0, 100000.0, 1000000.0, 30000000.0]),
 }  # fmt: skip
-"""Shared by the parties in turn; ``bits`` at scale 1, the rest at CrypTen's 16 bits."""
+"""Shared by the parties in turn; :data:`WHOLE` at scale 1, the rest at CrypTen's 16 bits."""
+WHOLE = {"bits", "incomes"}
+FITTING = 2**15 - ULP
+"""Numbers up to here have products that fit."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,7 @@ ARITHMETIC: Mapping[str, Case] = {
     "matrix times vector": Case(lambda i: i.x.matmul(i.v), ULP),
     "product of a transposed view": Case(lambda i: i.x.t() * i.y.t(), ULP),
     "square": Case(lambda i: i.x.square(), ULP),
+    "N02: squares of whole numbers": Case(lambda i: i.incomes * i.incomes, 0, 0),
     "square of bits": Case(lambda i: i.bits.square(), 0, 0),
     "convolution in one direction": Case(
         lambda i: i.row.conv1d(i.row_kernel, stride=2, padding=1), ULP,
@@ -157,6 +164,17 @@ COMPARISONS: Mapping[str, Case] = {
     "unequal": Case(lambda i: i.ties != 0, 0, 0),
     "far apart": Case(lambda i: i.large * 100000000 > i.larger * -400, 0, 0),
     "bits compared with a fraction": Case(lambda i: i.bits > 0.5, 0, 0),
+    "within a range": Case(
+        lambda i: i.x.within(-3, 2.5), 0, 0, reference=lambda i: (i.x >= -3) & (i.x <= 2.5)),
+    "zero outside a range": Case(
+        lambda i: i.x.zeroed_outside(-3, 2.5),
+        reference=lambda i: i.x * ((i.x >= -3) & (i.x <= 2.5))),
+    "N02: which numbers have squares that fit": Case(
+        lambda i: i.income_reals.within(-FITTING, FITTING), 0, 0,
+        reference=lambda i: i.income_reals < 2**15),
+    "N02: squares of the numbers that fit": Case(
+        lambda i: i.income_reals.zeroed_outside(-FITTING, FITTING).square(), ULP,
+        reference=lambda i: (i.income_reals * (i.income_reals < 2**15)).square()),
     "relu": Case(lambda i: i.x.relu()),
     "absolute": Case(lambda i: i.x.abs()),
     "sign": Case(

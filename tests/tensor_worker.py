@@ -11,24 +11,29 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from types import SimpleNamespace
 from typing import Any
 
 import backend_worker
 import numpy as np
 import torch
-from kernel_parties import SCOPE, stream_of
-from tensor_cases import ARITHMETIC, COMPARISONS, FUNCTIONS, GRADIENTS, INPUTS, Case
+from kernel_contract import on_words, programs
+from kernel_parties import SCOPE, ring, shares_of, stream_of
+from tensor_cases import ARITHMETIC, COMPARISONS, FUNCTIONS, GRADIENTS, INPUTS, WHOLE, Case
 from tensor_training import FEATURES, TRAININGS, trained
 
 from mpc.backend.crypten_engine import CryptenEngine
 from mpc.backend.hardened import harden
-from mpc.backend.kernel import Kernel
+from mpc.backend.kernel import Kernel, words_of, wrapped
+from mpc.backend.kernel import arithmetic as shared
 from mpc.backend.products import TorchProducts
 from mpc.backend.rehearsal import rehearse_tensors
 from mpc.dealing.dealer import Dealer
 from mpc.dealing.supply import PlannedSupply
 from mpc.ports import Channel
+from mpc.protocols.opening import Cost
+from mpc.protocols.shares import SharedWords
 from mpc.session.session import Session
 
 crypten = harden()
@@ -43,7 +48,7 @@ def secret_inputs() -> SimpleNamespace:
     for at, (name, values) in enumerate(INPUTS.items()):
         src = at % parties
         given = torch.from_numpy(values if own == src else np.zeros_like(values))
-        precision = 0 if name == "bits" else None
+        precision = 0 if name in WHOLE else None
         inputs[name] = crypten.cryptensor(given, src=src, precision=precision)
     return SimpleNamespace(**inputs, lib=crypten, public=public, torch=torch)
 
@@ -127,6 +132,7 @@ def refused() -> Results:
     x, bits = crypten.cryptensor([1.5, -2.0]), crypten.cryptensor(torch.tensor([1]), precision=0)
     grown = crypten.cryptensor([1.5, -2.0], requires_grad=True)
     one = crypten.cryptensor([1.0])
+    fine = crypten.cryptensor([1.5, -2.0], precision=32)
     tries: dict[str, Callable[[], object]] = {
         "truth value": lambda: bool(x > 0),
         "public zero": lambda: x / torch.tensor([1.0, 0.0]),
@@ -137,6 +143,11 @@ def refused() -> Results:
         "random choice": lambda: x.weighted_index(0),
         "convolution with a bias": lambda: x.view(1, 1, 2).conv1d(x.view(1, 1, 2), bias=one),
         "finer into coarser": lambda: bits.__setitem__(0, x[0]),
+        "product at 32 bits": lambda: fine * fine,
+        "square at 32 bits": fine.square,
+        "third at 33 bits": lambda: crypten.cryptensor([1.0], precision=33) * 0.3,
+        "product at 32 and 17 bits": lambda: fine * crypten.cryptensor([1.0], precision=17),
+        "endless range": lambda: x.within(0, float("inf")),
         "NaN": lambda: x * float("nan"),
         "largest of none": x[:0].max,
         "opened": x.get_plain_text,
@@ -144,11 +155,53 @@ def refused() -> Results:
     return {name: backend_worker.refusal(act) for name, act in tries.items()}
 
 
-EVERY = (arithmetic, comparisons, functions, gradients, training, refused)
+def contract() -> Results:
+    """Every program of the kernel's contract on this session's computation, and what it cost."""
+    kernel: Any = Kernel.computation()
+    results: dict[str, Any] = {}
+    for name, program in programs().items():
+        own = [
+            SharedWords(shares_of(ring(secret), kernel.parties, f"{name} {at}")[kernel.place])
+            for at, secret in enumerate(program.case.secrets)
+        ]
+        before = kernel.cost
+        if program.tensors is None:
+            output = on_words(program)(kernel, *own)
+        else:
+            tensors = program.tensors(*(wrapped(shared(each, program.bits)) for each in own))
+            several = isinstance(tensors, tuple)
+            output = [words_of(each) for each in tensors] if several else words_of(tensors)
+        results[f"cost of {name}"] = [
+            getattr(kernel.cost, each.name) - getattr(before, each.name) for each in fields(Cost)
+        ]
+        parts = output if isinstance(output, list) else [output]
+        results |= {f"{name}, {at}": wrapped(shared(part, 0)) for at, part in enumerate(parts)}
+        results[f"parts of {name}"] = len(parts)
+        results[f"is one of {name}"] = parts is not output
+    return results
+
+
+EVERY = (arithmetic, comparisons, functions, gradients, training, refused, contract)
+RECORD = "record of openings"
 PROGRAMS: dict[str, Program] = {each.__name__: each for each in EVERY}
 
 
-def at_a_party(program: Program) -> Callable[[Session, Channel], object]:
+def nothing(_session: Session) -> Results:
+    return {}
+
+
+def records(session: Session) -> Results:
+    """What this party has a record of, and what a product that is not planned raises."""
+    spare = wrapped(shared(SharedWords(np.zeros(3, np.uint64)), 0))
+    return {
+        "refused": backend_worker.refusal(lambda: spare * spare),
+        RECORD: session.transcript.digest,
+    }
+
+
+def at_a_party(
+    program: Program, afterwards: Callable[[Session], Results]
+) -> Callable[[Session, Channel], object]:
     def act(session: Session, channel: Channel) -> object:
         parties = session.agreement.parties
         place, last = parties.index(session.own), len(parties) - 1
@@ -163,7 +216,8 @@ def at_a_party(program: Program) -> Callable[[Session, Channel], object]:
         results = program()
         kernel: Any = Kernel.computation()
         assert kernel.cost == rehearsed.cost or place > 0
-        return {name: _told(result) for name, result in results.items()}
+        told = {name: _told(result) for name, result in results.items()}
+        return {**told, **afterwards(session)}
 
     return act
 
@@ -184,7 +238,10 @@ def added_up(parties: list[dict[str, Any]]) -> dict[str, Any]:
             continue
         total = sum(np.array(party[name]["share"], np.int64).view(np.uint64) for party in parties)
         words = np.asarray(total, np.uint64).view(np.int64).reshape(first["shape"])
-        results[name] = {"value": (words / 2.0 ** first["bits"]).tolist(), "bits": first["bits"]}
+        exact = words / 2.0 ** first["bits"] if first["bits"] else words
+        results[name] = {"value": exact.tolist(), "bits": first["bits"]}
+    if RECORD in parties[0]:
+        results[RECORD] = sorted({party[RECORD] for party in parties})
     return results
 
 
@@ -195,7 +252,10 @@ def expected(cases: Mapping[str, Case]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    backend_worker.SCENARIOS = {name: at_a_party(each) for name, each in PROGRAMS.items()}
+    backend_worker.SCENARIOS = {
+        name: at_a_party(each, records if each is contract else nothing)
+        for name, each in PROGRAMS.items()
+    }
     told = {}
     for asked in sys.argv[1:]:
         name, _, count = asked.partition(":")

@@ -3,7 +3,9 @@
 A shared number is a word at scale 2^bits; CrypTen's default is 2^16. A product of two has the sum
 of the bits and is truncated back, in one round, to the larger of the two; whole numbers (scale 1)
 and whole public factors are multiplied exactly and never truncated. Domain: |xy| < 2^30 and
-|x| < 2^46 at 16 bits; results are then within one unit in the last place.
+|x| < 2^46 at 16 bits; results are then within one unit in the last place. Beyond it a product is
+some number, and nothing tells: what a program cannot prove of its factors it checks by
+:mod:`mpc.backend.ranging`. Scales that leave a product no room are refused.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import torch
 
 from mpc.backend.encoding import as_tensor, encode_at, whole_numbers
 from mpc.backend.kernel import PRODUCTS, Kernel, arithmetic, bits_of, words_of, words_to_tensor
+from mpc.backend.ranging import check_scales
 from mpc.backend.settings import PRECISION_BITS
 from mpc.backend.shim import import_crypten
 from mpc.errors import SecretMisuseError
@@ -74,8 +77,9 @@ def multiplied_in_place(self: Any, y: Any) -> Any:
 
 def squared(self: Any) -> Any:
     """Opens: the tensor under a fresh mask. Cost: 1 round, 8 bytes an element, then truncation."""
-    result = square(Kernel.computation(), words_of(self))
     bits = bits_of(self)
+    check_scales(bits, bits)
+    result = square(Kernel.computation(), words_of(self))
     return arithmetic(truncated(result, bits), bits)
 
 
@@ -160,10 +164,11 @@ def _sum(self: Any, y: Any, op: str) -> Any:
 
 
 def _product_of_shares(self: Any, y: Any, kind: ProductKind) -> Any:
+    own, others = bits_of(self), bits_of(y)
+    check_scales(own, others)
     left, right = words_of(self), words_of(y)
     computation = Kernel.computation()
     (product,) = multiply_each(computation, [(left, right)], kind, PRODUCTS)
-    own, others = bits_of(self), bits_of(y)
     return arithmetic(truncated(product, min(own, others)), max(own, others))
 
 
@@ -173,6 +178,7 @@ def _product_with_public(self: Any, values: torch.Tensor, kind: ProductKind) -> 
     whole = whole_numbers(values)
     bits, cut = bits_of(self), 0
     if whole is None:
+        check_scales(bits, PRECISION_BITS)
         largest = float(values.double().abs().max())
         more = max(0, -math.floor(math.log2(largest))) if 0 < largest < math.inf else 0
         fraction = PRECISION_BITS + min(more, 40)

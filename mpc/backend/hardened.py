@@ -19,6 +19,7 @@ from mpc.backend.joining import replace_joining
 from mpc.backend.kernel import Kernel, NoSupply
 from mpc.backend.prg import Masks, replace_randomness, use_masks
 from mpc.backend.provider import replace_provider
+from mpc.backend.ranging import replace_ranging
 from mpc.backend.refusal import refusing
 from mpc.backend.settings import SETTINGS_DIGEST, fix_settings
 from mpc.backend.shim import import_crypten
@@ -50,6 +51,7 @@ def harden() -> Any:
     replace_joining()
     replace_tensor()
     replace_comparing()
+    replace_ranging()
     replace_functions()
     replace_gradients()
     _close_shared_tensors(crypten)

@@ -31,9 +31,11 @@ def study_cost(parties: int, size: int, computed: Rehearsed | None) -> Cost:
     cost = computed.cost
     opened = cost.bytes_to_each * (parties - 1) + cost.rounds * HEADER_BYTES * (parties - 1)
     with_dealer = HELLO_BYTES_MAX + CONFIRMATION_BYTES + 2 * HEADER_BYTES
-    agreed = parties * (AGREE_BYTES + HEADER_BYTES)
+    agreed = parties * (AGREE_BYTES + HEADER_BYTES) + (parties - 1) * (
+        READY_BYTES_MAX + HEADER_BYTES
+    )
     return Cost(
-        rounds=ROUNDS + 1 + cost.rounds,
+        rounds=ROUNDS + 2 + cost.rounds,
         peer_bytes_max=linear.peer_bytes_max + with_dealer + agreed + opened,
         share_bytes=linear.share_bytes,
         dealt_bytes=computed.correction_bytes,

@@ -10,9 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mpc.dealing.dealer import Dealer
-from mpc.dealing.delivery import DeliveredCorrections, deliver, recipes_digest
-from mpc.dealing.recipe import Recipe
-from mpc.dealing.supply import PlannedSupply, Supply
+from mpc.dealing.delivery import (
+    DeliveredCorrections,
+    KeptCorrections,
+    deliver,
+    delivered_parts,
+    recipes_digest,
+)
+from mpc.dealing.recipe import Recipe, correction_bytes
+from mpc.dealing.supply import Corrections, PlannedSupply, Supply
 from mpc.errors import IntegrityError
 from mpc.guarded import Guarded
 from mpc.naming import operation_id
@@ -29,6 +35,8 @@ from mpc.units import PartyId, SessionId
 PURPOSE = b"parley/dealing/v1"
 OPERATION = b"kernel"
 DIGEST_SIZE = 32
+AHEAD_BYTES_MAX = 64 << 20
+"""Corrections that the last party takes before it computes; of more, those that are due."""
 
 
 class DealingSession(Guarded):
@@ -71,9 +79,11 @@ class DealingSession(Guarded):
 def dealt_supply(session: Session, channel: Channel, recipes: Sequence[Recipe]) -> PlannedSupply:
     """A party's shares of ``recipes``, to be taken in that sequence. Once a session.
 
-    ``channel`` leads to every other party and the dealer. Opens: nothing. Cost: 1 round of 32
-    bytes to everyone. Raises IntegrityError if nobody deals in this session, or naming who deals,
-    or is dealt, something else than ``recipes``; and what ``channel`` raises.
+    ``channel`` leads to every other party and the dealer. The last party has all corrections when
+    this returns, up to :data:`AHEAD_BYTES_MAX`: then the dealer is not needed any more. Opens:
+    nothing. Cost: 1 round of 32 bytes to everyone. Raises IntegrityError if nobody deals in this
+    session, or naming who deals, or is dealt, something else than ``recipes``; and what ``channel``
+    raises.
     """
     agreement = session.agreement
     agreement.check_links(channel, session.own)
@@ -82,15 +92,15 @@ def dealt_supply(session: Session, channel: Channel, recipes: Sequence[Recipe]) 
         raise IntegrityError("the session has no dealer, and its recipes need one")
     digest = recipes_digest(recipes)
     agree_recipes(session.id, channel, digest)
-    place = agreement.parties.index(session.own)
-    is_last = place == len(agreement.parties) - 1
-    return PlannedSupply(
-        place,
-        _stream(session.keys, member.id, session.own),
-        recipes,
-        dealing_scope(session.id, digest),
-        DeliveredCorrections(channel, member.id, recipes) if is_last else None,
-    )
+    place, scope = agreement.parties.index(session.own), dealing_scope(session.id, digest)
+    corrections: Corrections | None = None
+    if place == len(agreement.parties) - 1:
+        corrections = DeliveredCorrections(channel, member.id, recipes)
+        if sum(map(correction_bytes, recipes)) <= AHEAD_BYTES_MAX:
+            parts = list(delivered_parts(channel, member.id, recipes, scope))
+            corrections = KeptCorrections(iter(parts))
+    stream = _stream(session.keys, member.id, session.own)
+    return PlannedSupply(place, stream, recipes, scope, corrections)
 
 
 def computation_with(

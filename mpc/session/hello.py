@@ -15,7 +15,7 @@ from mpc.canonical import Record
 from mpc.errors import IntegrityError
 from mpc.naming import joined
 from mpc.plan.cost import HELLO_BYTES_MAX
-from mpc.session.agreement import Agreement, hello_context
+from mpc.session.agreement import Agreement, Phase, hello_context
 from mpc.session.keys import PUBLIC_SIZE
 from mpc.session.signed import Signed
 from mpc.session.signer import Signer
@@ -120,6 +120,19 @@ def check_hellos(agreement: Agreement, hellos: Sequence[bytes]) -> tuple[Hello, 
                 )
         read.append(hello)
     return tuple(read)
+
+
+def released_phase(hellos: Sequence[bytes]) -> Phase:
+    """The phase for which :func:`check_hellos` has to take ``hellos`` if they released anything.
+
+    It is PREPARED if the first one says so, and else WHOLE. Everyone signed a phase, so the check
+    refuses Hellos that say another one, and any number that is not those present in this one.
+    """
+    try:
+        named = Hello.from_bytes(hellos[0]).protocol if hellos else ""
+    except IntegrityError:
+        named = ""  # the check says whose it is
+    return Phase.PREPARED if named == Phase.PREPARED.value else Phase.WHOLE
 
 
 def session_id(hellos: Sequence[bytes]) -> SessionId:

@@ -55,6 +55,11 @@ class Session(Guarded):
         """The id of the release, the one opening of a linear study."""
         return opening_id(self.id)
 
+    @property
+    def gathering(self) -> bytes:
+        """The id of the READY for what is computed on shares, before any of them leaves."""
+        return opening_id(self.id, b"gather")
+
     def operation(self, *parts: bytes) -> bytes:
         """The 16-byte id of a step; ``parts`` are what all parties must agree on."""
         return operation_id(self.id, *parts)

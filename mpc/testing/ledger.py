@@ -15,6 +15,7 @@ class _Charge:
     state: ChargeState
     message: bytes | None = None
     computed: bool = False
+    shared: bool = False
 
 
 class MemoryLedger:
@@ -54,8 +55,9 @@ class MemoryLedger:
         self._charges[run].state = ChargeState.COMMITTED
 
     def release(self, run: RunId) -> bool:
-        """reserved → released. False if the run was not reserved."""
-        return self._settle(run, ChargeState.RELEASED)
+        """reserved → released, or → forfeited if shared. False if the run was not reserved."""
+        shared = run in self._charges and self._charges[run].shared
+        return self._settle(run, ChargeState.FORFEITED if shared else ChargeState.RELEASED)
 
     def mark_computed(self, run: RunId) -> None:
         """No row can be why the run ends. Raises LedgerError if ``run`` is not reserved."""
@@ -63,10 +65,22 @@ class MemoryLedger:
             raise LedgerError(f"run {run} was not computed: it is not reserved")
         self._charges[run].computed = True
 
+    def mark_shared(self, run: RunId) -> None:
+        """Charged however it ends. Raises LedgerError if ``run`` is not reserved and computed."""
+        charge = self._charges.get(run)
+        if charge is None or charge.state is not ChargeState.RESERVED or not charge.computed:
+            raise LedgerError(f"run {run} was not to be shared: it is not reserved and computed")
+        if charge.shared:
+            raise LedgerError(f"run {run} was shared before")
+        charge.shared = True
+
     def fail(self, run: RunId) -> bool:
-        """reserved → released if computed, else → forfeited. False if the run was not reserved."""
-        computed = run in self._charges and self._charges[run].computed
-        return self._settle(run, ChargeState.RELEASED if computed else ChargeState.FORFEITED)
+        """reserved → released if computed and not shared, else → forfeited.
+
+        False if the run was not reserved."""
+        if run in self._charges and self._charges[run].computed:
+            return self.release(run)
+        return self._settle(run, ChargeState.FORFEITED)
 
     def _settle(self, run: RunId, state: ChargeState) -> bool:
         if self.state(run) is not ChargeState.RESERVED:

@@ -150,6 +150,7 @@ class InProcessParties:
             ledger=ledger,
             source=source,
             settle=lambda: None,
+            gather=lambda: session.exchange_ready(among, session.gathering),
             computation=self._computation(session, channel),
             agree=lambda: session.exchange_ready(among, session.opening),
             seal=lambda masked: session.seal(

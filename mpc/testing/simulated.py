@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mpc.errors import ContractError
 from mpc.units import PartyId
 
 
@@ -72,10 +73,12 @@ class SimulatedTime:
     """:class:`Time` that passes while all of ``running`` wait, and then to what comes first.
 
     ``running``: participants whose threads run, each of which must be told of as ``ended``. At one
-    time, what arrives comes before who gives up, and that in the sequence of ``running``.
+    time, what arrives comes before who gives up, and that in the sequence of ``running``. Raises
+    ContractError at who waits if for ``stuck_s`` on the wall nothing comes and somebody runs.
     """
 
     running: Sequence[PartyId]
+    stuck_s: float = 60.0
     now_s: float = 0.0
     _waits: list[_Wait] = field(default_factory=list)
     _due: list[_Due] = field(default_factory=list)
@@ -86,12 +89,14 @@ class SimulatedTime:
     ) -> None:
         wait = _Wait(own, self.now_s + wait_s, ready)
         self._waits.append(wait)
-        while not ready() and not wait.is_over:
-            if self._nobody_runs():
-                self._pass(changed)
-            else:
-                changed.wait()
-        self._waits.remove(wait)
+        try:
+            while not ready() and not wait.is_over:
+                if self._nobody_runs():
+                    self._pass(changed)
+                elif not changed.wait(self.stuck_s):
+                    raise ContractError("somebody neither waits nor sends nor is told of as ended")
+        finally:
+            self._waits.remove(wait)
 
     def later(self, changed: threading.Condition, delay_s: float, act: Callable[[], None]) -> None:
         self._due.append(_Due(self.now_s + delay_s, act))

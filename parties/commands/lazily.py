@@ -13,8 +13,9 @@ from typer.core import TyperGroup
 COMMANDS = {
     "simulate": "parties.commands.simulation:simulate",
     "plan": "parties.commands.studies:plan",
+    "prepare": "parties.commands.preparing:prepare",
     "run": "parties.commands.studies:run",
-    "status": "parties.commands.studies:status",
+    "status": "parties.commands.status:status",
     "verify": "parties.commands.studies:verify",
     "schema": "parties.commands.studies:schema",
     "pki": "parties.commands.pki:app",

@@ -13,7 +13,7 @@ from mpc.units import PartyId
 from parties.commands.output import err
 
 STAGES = ("started", "compute", "agree", "committed")
-DEALT = "dealt"  # a dealer's last stage
+LAST = ("dealt", "prepared")  # a dealer's last stage, and a party's in a run that is prepared
 
 
 class StudyProgress:
@@ -45,7 +45,7 @@ class StudyProgress:
     def entered(self, member: PartyId, stage: str) -> None:
         """A party or the dealer entered a stage."""
         with self._lock:
-            self._stages[member] = stage if stage in (*STAGES, DEALT) else "…"
+            self._stages[member] = stage if stage in (*STAGES, *LAST) else "…"
 
     def waiting(self, parties: tuple[PartyId, ...]) -> None:
         """A person at each of ``parties`` has yet to decide."""
@@ -57,7 +57,7 @@ class StudyProgress:
         with self._lock:
             for member, stage in self._stages.items():
                 done = STAGES.index(stage) + 1 if stage in STAGES else 0
-                done = len(STAGES) if stage == DEALT else done
+                done = len(STAGES) if stage in LAST else done
                 bar = "█" * done + "░" * (len(STAGES) - done)
                 table.add_row(Text(member), Text(bar, style="green"), Text(stage))
             if self._note:

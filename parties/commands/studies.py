@@ -1,25 +1,23 @@
-"""``parley plan``, ``run``, ``status``, ``verify``, ``schema``: studies."""
+"""``parley plan``, ``run``, ``verify``, ``schema``: studies."""
 
 from __future__ import annotations
 
 import json as json_text
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from rich.text import Text
 
-from mpc.errors import IntegrityError, ParleyError, PeerError, UsageError
+from mpc.errors import IntegrityError, PeerError, UsageError
 from mpc.plan.model import Plan
+from mpc.session.agreement import Phase
 from mpc.study.jsonschema import study_json_schema
 from mpc.units import PlanDigest, RunId
-from parties.commands.output import Interrupted, answering, emit_json, fail, out
+from parties.commands.output import Interrupted, answering, emit_json, err, fail, out
 from parties.commands.progress import StudyProgress
 from parties.commands.results import check_folder, check_repeat, write_results
 from parties.coordinator.asking import ask_all, raise_if_refused, refusal
@@ -30,10 +28,10 @@ from parties.coordinator.office import (
     plan_file_bytes,
     read_scenario,
 )
+from parties.coordinator.prepared_runs import PreparedRecord, PreparedState
 from parties.coordinator.state import (
     Charged,
     CoordinatorState,
-    RunRecord,
     RunState,
 )
 from parties.file_reading import read_bounded
@@ -51,7 +49,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 NOT_PINNED = "the receipt is consistent; whose keys these are was not checked"
 
 
-def _planned(office: Office, scenario: Path) -> Plan:
+def planned_for(office: Office, scenario: Path) -> Plan:
+    """The plan of a scenario or plan file. Raises IntegrityError if the file's digest differs."""
     study, expected = read_scenario(scenario)
     planned = office.plan(study)
     if expected is not None and expected != planned.digest:
@@ -79,15 +78,18 @@ def plan(
     """
     with answering(as_json=json):
         office = Office.open(config)
-        planned = _planned(office, scenario)
+        planned = planned_for(office, scenario)
         verdicts = office.verdicts(planned)
         if output is not None:
             output.write_bytes(plan_file_bytes(planned))
         against = refusal(verdicts)
-        document, no_dealer = plan_document(planned, verdicts), office.dealer_silence(planned)
+        held = office.state.prepared.holding(planned.digest)
+        no_dealer = None if held is not None else office.dealer_silence(planned)
+        document = plan_document(planned, verdicts)
         document["runnable"] = bool(document["runnable"]) and no_dealer is None
         proposal = office.state.proposal(planned.digest)
         document["proposal"] = None if proposal is None else proposal.to_plain()
+        document["prepared"] = None if held is None else held.to_plain()
         silent = [each.party for each in verdicts if each.decision is Decision.NO_ANSWER]
         if no_dealer is not None and planned.roster.dealer is not None:
             silent.append(planned.roster.dealer.id)
@@ -98,7 +100,7 @@ def plan(
                 out.print(plain_text(line), soft_wrap=True)
             asks = any(each.decision is Decision.ASK for each in verdicts)
             line = _standing(office.state, planned.digest, runnable=bool(document["runnable"]))
-            if line and (asks or proposal is not None):
+            if line and (asks or proposal is not None or held is not None):
                 out.print(plain_text(line), soft_wrap=True)
         elif against or not silent:
             emit_json(document, status="refused" if against else "ok")
@@ -112,6 +114,10 @@ def plan(
 def _standing(state: CoordinatorState, digest: PlanDigest, *, runnable: bool) -> str:
     """How far a plan came here, by the coordinator's own record: a dry run asks no person."""
     proposal, runs = state.proposal(digest), state.runs(digest)
+    held = state.prepared.holding(digest)
+    if held is not None:
+        until = time_text(held.expires_unix_s)
+        return f"prepared as run {held.run[:12]} until {until}; parley run uses it"
     if proposal is not None:
         said = proposal.said.replace("\n", "; ")
         line = f"proposed before; when last asked, {time_text(proposal.asked_at)}: {said}"
@@ -133,18 +139,43 @@ def run(
 ) -> None:
     """Run a study: propose, wait for approvals, compute, release. Writes results and a receipt.
 
+    What parley prepare prepared for it is used as long as it holds: nobody is asked again then, and
+    no dealer takes part.
+
     Example: parley run scenario.yaml --config coordinator.yaml --out results
     """
     with answering(as_json=json):
         office = Office.open(config)
-        planned = _planned(office, scenario)
+        planned = planned_for(office, scenario)
         _check_out(office, planned, to)
-        linked = tuple(member.id for member in planned.roster.linked)
+        held = office.state.prepared.holding(planned.digest)
+        if not json:
+            _tell_prepared(held, office.state.prepared.latest(planned.digest))
+        roster = planned.roster if held is None else Phase.PREPARED.present(planned.roster)
+        linked = tuple(member.id for member in roster.linked)
         with _interruptible(office.state, planned.digest, config):
             with StudyProgress(linked, quiet=json) as progress:
-                finished = office.run(planned, wait_s, progress.entered, progress.waiting)
-            document = write_results(to, finished, _again(finished.verified.run, config))
+                if held is None:
+                    finished = office.run(planned, wait_s, progress.entered, progress.waiting)
+                else:
+                    finished = office.run_prepared(planned, held, progress.entered)
+            document = write_results(to, finished, again_hint(finished.verified.run, config))
         show(finished, to, document, as_json=json)
+
+
+def _tell_prepared(held: PreparedRecord | None, latest: PreparedRecord | None) -> None:
+    """Say first whether a dealer takes part, if something was prepared for the plan."""
+    if held is not None:
+        at = time_text(held.prepared_unix_s)
+        line = (
+            f"uses the material prepared at {at} for run {held.run[:12]}; the dealer takes no part"
+        )
+    elif latest is not None and latest.state is PreparedState.EXPIRED:
+        at = time_text(latest.expires_unix_s)
+        line = f"what was prepared for run {latest.run[:12]} expired at {at}; the dealer takes part"
+    else:
+        return
+    err.print(plain_text(line), soft_wrap=True)
 
 
 def _check_out(office: Office, planned: Plan, to: Path) -> None:
@@ -174,7 +205,7 @@ def _interruptible(state: CoordinatorState, digest: PlanDigest, config: Path) ->
             ) from None
         record = begun[0]
         if record.state is RunState.RELEASED:
-            raise Interrupted("interrupted", hint=_again(record.run, config)) from None
+            raise Interrupted("interrupted", hint=again_hint(record.run, config)) from None
         run, over = record.run[:12], record.state is not RunState.STARTED
         free = over and record.charged is Charged.NO
         how = "and nothing was charged" if free else "wherever it was not over"
@@ -184,7 +215,8 @@ def _interruptible(state: CoordinatorState, digest: PlanDigest, config: Path) ->
         ) from None
 
 
-def _again(run: RunId, config: Path) -> str:
+def again_hint(run: RunId, config: Path) -> str:
+    """How to get the results of a released run."""
     return (
         "the study was released and charged;"
         f" parley status {run[:12]} --config {config} --out DIR writes its results"
@@ -200,101 +232,6 @@ def show(finished: Finished, to: Path, document: dict[str, object], *, as_json: 
     if finished.repeated:
         out.print("released before: the stored receipt, charged only then")
     out.print(Text(f"report and receipt in {to}"), soft_wrap=True)
-
-
-def status(
-    config: Config,
-    run_prefix: Annotated[str, typer.Argument(help="A run, or its first letters.")] = "",
-    out_directory: Annotated[
-        Path | None, typer.Option("--out", "-o", help="With a run: write its results again.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Say what became of each study, and which wait or were refused; settle open runs.
-
-    Example: parley status --config coordinator.yaml
-    """
-    with answering(as_json=json):
-        if out_directory is not None and not run_prefix:
-            raise UsageError(
-                "--out needs a run to write",
-                hint=f"parley status RUN --config {config} --out {out_directory}",
-            )
-        office = Office.open(config)
-        records = [office.state.run(run_prefix)] if run_prefix else list(office.state.runs())
-        if out_directory is not None:
-            check_folder(out_directory, [records[0].run])
-        settled = [_settled(office, record) for record in records]
-        if out_directory is not None:
-            _write_again(office, settled[0], out_directory, _again(settled[0].run, config))
-        open_ = () if run_prefix else office.state.proposals()
-        if json:
-            runs = [_record_plain(record) for record in settled]
-            emit_json({"runs": runs, "proposals": [each.to_plain() for each in open_]})
-            return
-        if not settled and not open_:
-            out.print("no study was proposed or run from here")
-        if settled:
-            rows = [
-                (each.run, each.study, each.state, each.started_at, each.charged)
-                for each in settled
-            ]
-            out.print(_table(("run", "study", "state", "began", "charged"), rows))
-        for record in settled:
-            if record.problem:
-                out.print(plain_text(f"{record.run[:12]}  {record.problem}"), soft_wrap=True)
-        if open_:
-            asked = [(each.plan_digest, each.study, each.state, each.asked_at) for each in open_]
-            out.print(_table(("plan", "study", "state", "asked"), asked))
-        for proposal in open_:
-            said = proposal.said.replace("\n", "; ")
-            out.print(plain_text(f"{proposal.plan_digest[:12]}  {said}"), soft_wrap=True)
-
-
-def _table(
-    heads: Sequence[str], rows: Sequence[tuple[str, str, StrEnum, int, *tuple[str, ...]]]
-) -> Table:
-    """Runs or proposals: the first letters of each id, its study, state and time, and more."""
-    table = Table(box=SIMPLE_HEAD)
-    for heading in heads:
-        table.add_column(heading, overflow="fold")
-    for each, study, state, unix_s, *more in rows:
-        table.add_row(each[:12], plain_text(study), state.value, time_text(unix_s), *more)
-    return table
-
-
-def _settled(office: Office, record: RunRecord) -> RunRecord:
-    """``record``, asked about again if it is open or nobody knows yet what it cost."""
-    if record.state is not RunState.STARTED and record.charged is not Charged.UNKNOWN:
-        return record
-    try:
-        return office.settle(record)
-    except ParleyError:
-        return record  # still open: a party cannot be reached
-
-
-def _write_again(office: Office, record: RunRecord, directory: Path, again: str) -> None:
-    receipt = record.receipt
-    if receipt is None:
-        raise UsageError(
-            f"run {record.run[:12]} was not released: there are no results to write",
-            hint="without --out, parley status says what became of it",
-        )
-    finished = Finished(receipt, office.verify(receipt), None, repeated=True)
-    write_results(directory, finished, again)
-
-
-def _record_plain(record: RunRecord) -> dict[str, object]:
-    return {
-        "run": record.run,
-        "plan_digest": record.plan_digest,
-        "study": record.study,
-        "state": record.state.value,
-        "started_at": record.started_at,
-        "ended_at": record.ended_at,
-        "problem": record.problem,
-        "charged": record.charged.value,
-    }
 
 
 def verify(

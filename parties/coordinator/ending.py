@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mpc.errors import ParleyError, StudyAborted
+from mpc.session.agreement import Phase
 from mpc.units import PartyId, RunId
 from parties.coordinator.charging import Charges, charges_of, charges_text, together
 from parties.coordinator.client import Clients
+from parties.coordinator.gathering import Gathering
 from parties.coordinator.state import Charged, CoordinatorState
 
 CHARGES_S = 2.0
 INTERRUPTED = "interrupted by whoever ran it"
-USED = "approvals are used: parley run proposes the study anew"
+ANEW: Mapping[Phase, str] = {
+    Phase.WHOLE: "approvals are used: parley run proposes the study anew",
+    Phase.PREPARED: (
+        "approvals and what was prepared are used up: the same command proposes the study anew,"
+        " with its dealer, and people whose approval was used are asked again"
+    ),
+}
+"""What whoever ran a phase to no result can do: approvals, and material, are good for one run."""
+NOT_USED = "no approval was used: the same command goes on from there, with the dealer"
 
 
-def ended_before_workers_met(state: CoordinatorState, run: RunId, error: BaseException) -> None:
+def not_prepared(state: CoordinatorState, run: RunId, error: BaseException) -> None:
+    """Preparing ended early; it charges nobody. ``error``, one of ours, then says so too."""
+    problem = f"unexpected {type(error).__name__}"
+    if isinstance(error, ParleyError):
+        problem = error.message
+        _add(error, f"run {run[:12]} was not prepared; nothing was charged", NOT_USED)
+    elif isinstance(error, KeyboardInterrupt):
+        problem = INTERRUPTED
+    state.prepared.failed(run, problem)
+
+
+def ended_before_workers_met(
+    state: CoordinatorState, run: RunId, phase: Phase, error: BaseException
+) -> None:
     """Nobody has reserved anything. ``error``, one of ours, then says so too."""
     if isinstance(error, ParleyError):
         state.failed(run, error.message)
-        _add(error, f"run {run[:12]} ended before any party read a row; nothing was charged", USED)
+        told = f"run {run[:12]} ended before any party read a row; nothing was charged"
+        _add(error, told, ANEW[phase])
     elif isinstance(error, KeyboardInterrupt):
         state.cancelled(run, INTERRUPTED)
     else:
@@ -36,10 +62,11 @@ def interrupted(state: CoordinatorState, clients: Clients, run: RunId) -> None:
 
 
 def failed(
-    state: CoordinatorState, clients: Clients, lost: set[PartyId], run: RunId, error: ParleyError
+    state: CoordinatorState, clients: Clients, gathering: Gathering, error: ParleyError
 ) -> None:
     """There is no result, for good. ``error`` then says what it cost, as far as that is known."""
-    reached = {party: client for party, client in clients.items() if party not in lost}
+    run, used = gathering.run, ANEW[gathering.phase]
+    reached = {party: client for party, client in clients.items() if party not in gathering.lost}
     charges: Charges = {
         **dict.fromkeys(clients, Charged.UNKNOWN),
         **charges_of(reached, run, wait_s=CHARGES_S),
@@ -47,7 +74,7 @@ def failed(
     state.failed(run, error.message)
     state.charged(run, together(charges))
     unknown = Charged.UNKNOWN in charges.values()
-    hint = f"parley status {run[:12]} asks again; {USED}" if unknown else USED
+    hint = f"parley status {run[:12]} asks again; {used}" if unknown else used
     _add(error, f"run {run[:12]} has no result: {charges_text(charges)}", hint)
 
 

@@ -15,7 +15,8 @@ from mpc.errors import IntegrityError, NotCommitted, ParleyError, UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.roster import Member, Roster
-from mpc.session.agreement import BUILD
+from mpc.session.agreement import BUILD, Phase
+from mpc.session.approval import Approval
 from mpc.study.canonical import study_from_plain, study_to_plain
 from mpc.study.model import Study
 from mpc.study.parse import parse_study
@@ -25,8 +26,11 @@ from parties.coordinator.agreement import RunAgreement
 from parties.coordinator.asking import verdict, verdicts_of, wait_for_all
 from parties.coordinator.charging import charges_of, together
 from parties.coordinator.client import LinkedClients, PartyClient, RunClient
-from parties.coordinator.driving import Drive, Outcome, Progress
+from parties.coordinator.driving import Drive, Outcome
 from parties.coordinator.ending import INTERRUPTED
+from parties.coordinator.gathering import Progress, approvals_of
+from parties.coordinator.prepared_runs import PreparedRecord
+from parties.coordinator.preparing import Preparation, dealer_of, prepare
 from parties.coordinator.reaching import reach_all, silence
 from parties.coordinator.state import Charged, CoordinatorState, RunRecord, RunState
 from parties.file_reading import read_bounded
@@ -148,23 +152,74 @@ class Office:
         """Run ``plan``, or return its stored receipt if every party released it before.
 
         Raises what refuses or fails, naming who; see :mod:`parties.coordinator.driving`. Proposes
-        to nobody unless all can be reached.
+        to nobody unless all can be reached. What is prepared for the plan is for
+        :meth:`run_prepared`: proposing replaces its approvals.
         """
         with self.linked_clients(plan) as linked:
-            reach_all(linked)
-            with self.state.remembering(plan.digest, plan.study.id, waiting) as said:
-                judgements = wait_for_all(plan, linked.parties, approval_s, said)
-                stored = self._stored(plan, judgements)
-                released = any(
-                    each.verdict == wire.Judgement.RELEASED for each in judgements.values()
-                )
-                if released and stored is None:
-                    judgements = wait_for_all(plan, linked.parties, approval_s, said, fresh=True)
-            if stored is not None:
+            agreed = self._agreed(plan, linked, approval_s, waiting)
+            if isinstance(agreed, Finished):
                 self.state.answered(plan.digest)
-                return stored
+                return agreed
+            return self._finish(self._drive(linked, progress).run(plan, agreed))
+
+    def run_prepared(self, plan: Plan, prepared: PreparedRecord, progress: Progress) -> Finished:
+        """Run ``plan`` as it was ``prepared``: by its approvals, with no connection to the dealer.
+
+        Proposes to nobody. ``prepared`` is used up unless a party cannot be reached before the run
+        begins. Raises as :meth:`run` does, and if a party has not kept its material, naming it.
+        """
+        with self.clients(plan) as clients:
+            linked = LinkedClients(clients)
+            reach_all(linked)
+            approvals = prepared.read_approvals()
             drive = self._drive(linked, progress)
-            return self._finish(drive.run(plan, judgements))
+            return self._finish(drive.run(plan, approvals, Phase.PREPARED))
+
+    def prepare(
+        self,
+        plan: Plan,
+        approval_s: float,
+        progress: Progress,
+        waiting: Callable[[tuple[PartyId, ...]], None],
+    ) -> Preparation:
+        """Have the dealer of ``plan`` deal for a run of it, which then needs no dealer.
+
+        Asks for approvals as :meth:`run` does. If a prepared run holds, nothing is done. Raises
+        UsageError if there is nothing to prepare: no dealer, or a result that is there already;
+        else what refuses or fails, naming who.
+        """
+        dealer_of(plan)
+        held = self.state.prepared.holding(plan.digest)
+        if held is not None:
+            return Preparation.of(plan, held, already=True)
+        with self.linked_clients(plan) as linked:
+            agreed = self._agreed(plan, linked, approval_s, waiting)
+            if isinstance(agreed, Finished):
+                self.state.answered(plan.digest)
+                raise UsageError(
+                    "nothing to prepare: this study was released before",
+                    hint="parley run gives its results again, and costs nothing",
+                )
+            record = prepare(self._drive(linked, progress), self.state, plan, agreed)
+            return Preparation.of(plan, record, already=False)
+
+    def _agreed(
+        self,
+        plan: Plan,
+        linked: LinkedClients,
+        approval_s: float,
+        waiting: Callable[[tuple[PartyId, ...]], None],
+    ) -> tuple[Approval, ...] | Finished:
+        """Every party's approval of ``plan``; or its result, if all released it and it is here."""
+        reach_all(linked)
+        with self.state.remembering(plan.digest, plan.study.id, waiting) as said:
+            judgements = wait_for_all(plan, linked.parties, approval_s, said)
+            stored = self._stored(plan, judgements)
+            if stored is not None:
+                return stored
+            if any(each.verdict == wire.Judgement.RELEASED for each in judgements.values()):
+                judgements = wait_for_all(plan, linked.parties, approval_s, said, fresh=True)
+        return approvals_of(plan, judgements)
 
     def _drive(self, linked: LinkedClients, progress: Progress) -> Drive:
         randomness = SystemRandomness()

@@ -25,6 +25,8 @@ from mpc.errors import (
 )
 from mpc.ports import Clock
 from mpc.units import PartyId, PlanDigest, RunId
+from parties.coordinator import prepared_runs
+from parties.coordinator.prepared_runs import PreparedRuns
 from parties.database import Database
 
 Waiting = Callable[[tuple[PartyId, ...]], None]
@@ -120,15 +122,17 @@ class CoordinatorState:
     """The coordinator's database (WAL, synchronous=FULL), mode 0600."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        self._database = Database(path, _TABLES)
+        self._database = Database(path, _TABLES + prepared_runs.TABLES)
         self._clock = clock
+        self.prepared = PreparedRuns(self._database, clock)
 
     def begin(
         self, run: RunId, plan_digest: PlanDigest, study: str, agreement: bytes = b""
     ) -> None:
         """Write a run down before any party starts it; its plan is no open proposal any more.
 
-        Raises UsageError if the run is known.
+        If it was prepared, that is used from now on, whatever becomes of the run. Raises UsageError
+        if the run is known.
         """
         with self._database.transaction() as database:
             try:
@@ -139,6 +143,7 @@ class CoordinatorState:
                 )
             except sqlite3.IntegrityError:
                 raise UsageError(f"run {run[:12]} was begun before") from None
+            prepared_runs.mark_used(database, run)
             database.execute("DELETE FROM proposal WHERE plan_digest = ?", (plan_digest,))
 
     def agreed(self, run: RunId, agreement: bytes) -> None:

@@ -9,7 +9,8 @@ from mpc.units import PartyId
 from parties.dealer.dealings import Dealings
 from parties.identity.trust import Trust
 from parties.node.proposals import Proposed
-from parties.node.run_calls import RunCalls, phase_of
+from parties.node.run_calls import RunCalls
+from parties.phases import phase_of
 from parties.problems import unary
 from protos import control_pb2 as wire
 

@@ -34,7 +34,8 @@ def balance_of(connection: sqlite3.Connection, domain: str, now: int) -> Balance
         for held, rho, delta in connection.execute(
             "SELECT state = 'reserved' AND expires_unix_s > ? AS held, sum(rho), sum(delta)"
             " FROM charge WHERE domain = ? AND (state IN ('committed', 'forfeited')"
-            " OR (state = 'reserved' AND (expires_unix_s > ? OR computed_unix_s IS NULL)))"
+            " OR (state = 'reserved' AND (expires_unix_s > ? OR computed_unix_s IS NULL"
+            " OR shared_unix_s IS NOT NULL)))"
             " GROUP BY held",
             (now, domain, now),
         )
@@ -74,8 +75,11 @@ def charged_rho(connection: sqlite3.Connection, request: ChargeRequest) -> RhoPi
     return RhoPico(request.rho * factor)
 
 
-FAILED = "CASE WHEN computed_unix_s IS NULL THEN 'forfeited' ELSE 'released' END"
-"""What a reservation becomes if its run ends without anybody's order."""
+CALLED_OFF = "CASE WHEN shared_unix_s IS NULL THEN 'released' ELSE 'forfeited' END"
+"""What a reservation becomes if somebody orders its run's end."""
+
+FAILED = f"CASE WHEN computed_unix_s IS NULL THEN 'forfeited' ELSE {CALLED_OFF} END"
+"""What it becomes if its run ends without anybody's order."""
 
 
 def fail_expired(connection: sqlite3.Connection, now: int) -> None:
@@ -94,7 +98,8 @@ def partners_of(
     rows = connection.execute(
         "SELECT partner, count(*) FILTER (WHERE state = 'reserved' AND expires_unix_s > ?),"
         " count(*) FILTER (WHERE (state = 'released' AND settled_unix_s > ?)"
-        " OR (state = 'reserved' AND expires_unix_s <= ? AND computed_unix_s IS NOT NULL))"
+        " OR (state = 'reserved' AND expires_unix_s <= ? AND computed_unix_s IS NOT NULL"
+        " AND shared_unix_s IS NULL))"
         " FROM charge GROUP BY partner ORDER BY partner",
         (now, now - limits.aborts_window_s, now),
     )

@@ -16,6 +16,7 @@ from mpc.ports import Balance, ChargeRequest, ChargeState, Clock
 from mpc.units import DELTA_UNIT, Adjacency, DeltaAtto, ProtectedUnit, RhoPico, RunId, rho_text
 from parties.database import Database
 from parties.ledger.queries import (
+    CALLED_OFF,
     FAILED,
     balance_of,
     charged_rho,
@@ -163,7 +164,7 @@ class SqliteLedger:
                 )
             connection.execute(
                 "INSERT INTO charge VALUES"
-                " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, NULL, NULL)",
+                " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, NULL, NULL, NULL)",
                 (
                     terms.run,
                     terms.domain,
@@ -217,15 +218,33 @@ class SqliteLedger:
             if marked.rowcount != 1:
                 raise LedgerError(f"run {run} was not computed while its reservation lasted")
 
+    def mark_shared(self, run: RunId) -> None:
+        """Masked shares of what was noised leave from now on: however the run ends, it is charged.
+
+        Raises LedgerError if the run's part is not computed, or it is not reserved any more.
+        """
+        now = self._clock.unix_s()
+        with self._database.transaction() as connection:
+            marked = connection.execute(
+                "UPDATE charge SET shared_unix_s = ? WHERE run = ? AND state = 'reserved'"
+                " AND computed_unix_s IS NOT NULL AND shared_unix_s IS NULL"
+                " AND expires_unix_s > ?",
+                (now, run, now),
+            )
+            if marked.rowcount != 1:
+                raise LedgerError(f"run {run} was not to be shared while its reservation lasted")
+
     def release(self, run: RunId) -> bool:
-        """Somebody ordered the run's end: reserved → released. False if it was not reserved.
+        """Somebody ordered the run's end: reserved → released, if nothing of it was shared, else →
+        forfeited. False if it was not reserved.
 
         It comes too late for a reservation that expired: that is settled as a failure.
         """
-        return self._settle(run, "'released'")
+        return self._settle(run, CALLED_OFF)
 
     def fail(self, run: RunId) -> bool:
-        """Nobody ordered the run's end: reserved → released if computed, else → forfeited.
+        """Nobody ordered the run's end: reserved → released if computed and nothing of it shared,
+        else → forfeited.
 
         Forfeited is spent, as if a share had left. False if the run was not reserved.
         """

@@ -1,6 +1,8 @@
 """The ledger's tables. Triggers keep history: charges move once, and what left stays as it was.
 
 ``computed_unix_s`` is when the party's part was done: before, a run's end may be its rows' doing.
+``shared_unix_s``, if ever, is when masked shares of what it noised began to leave: after that the
+charge is kept, however the run ends.
 
 ``rho`` is in 10^-12 and ``delta`` in 10^-18, as charged in the domain's own unit.
 """
@@ -42,6 +44,7 @@ CREATE TABLE IF NOT EXISTS charge (
     reserved_unix_s INTEGER NOT NULL,
     expires_unix_s INTEGER NOT NULL,
     computed_unix_s INTEGER,
+    shared_unix_s INTEGER,
     settled_unix_s INTEGER
 ) STRICT;
 CREATE INDEX IF NOT EXISTS charge_by_domain ON charge (domain, state);
@@ -65,8 +68,12 @@ BEGIN SELECT RAISE(ABORT, 'history is never deleted'); END;
 
 CREATE TRIGGER IF NOT EXISTS charge_moves_once BEFORE UPDATE ON charge
 WHEN OLD.state <> 'reserved'
-    OR (NEW.state = 'reserved'
-        AND (OLD.computed_unix_s IS NOT NULL OR NEW.computed_unix_s IS NULL))
+    OR (NEW.state = 'released' AND OLD.shared_unix_s IS NOT NULL)
+    OR (NEW.state = 'reserved' AND NOT (
+        (OLD.computed_unix_s IS NULL AND NEW.computed_unix_s IS NOT NULL
+            AND NEW.shared_unix_s IS NULL)
+        OR (OLD.computed_unix_s = NEW.computed_unix_s
+            AND OLD.shared_unix_s IS NULL AND NEW.shared_unix_s IS NOT NULL)))
 BEGIN SELECT RAISE(ABORT, 'only a reservation moves, once'); END;
 CREATE TRIGGER IF NOT EXISTS charge_terms_stay
 BEFORE UPDATE OF run, domain, plan_digest, study, partner, purpose, approved_by, event, rho, delta,

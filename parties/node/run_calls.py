@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 import grpc
 
-from mpc.errors import IntegrityError
 from mpc.roster import Member
-from mpc.session.agreement import Phase
 from mpc.units import PartyId
 from parties.identity.credentials import peer_member
 from parties.identity.trust import Trust
@@ -19,21 +17,6 @@ from protos import control_pb2 as wire
 from protos.control_pb2_grpc import PartyServicer
 
 WATCH_S = 24 * 3600.0  # a watcher that saw no stage for this long is let go
-
-
-_PHASES = {
-    wire.WHOLE: Phase.WHOLE,
-    wire.PREPARING: Phase.PREPARING,
-    wire.PREPARED: Phase.PREPARED,
-}
-
-
-def phase_of(request: wire.StartRequest) -> Phase:
-    """Which phase of its run a start is for. Raises IntegrityError if it is none."""
-    phase = _PHASES.get(request.phase)
-    if phase is None:
-        raise IntegrityError("the start names no phase of a run")
-    return phase
 
 
 class RunCalls(PartyServicer):

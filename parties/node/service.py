@@ -9,8 +9,9 @@ from mpc.units import PartyId, RunId
 from parties.identity.trust import Trust
 from parties.node.desk import Desk
 from parties.node.proposals import Proposed
-from parties.node.run_calls import RunCalls, phase_of
+from parties.node.run_calls import RunCalls
 from parties.node.studies import Studies
+from parties.phases import phase_of
 from parties.problems import unary
 from parties.system import SOFTWARE_VERSION
 from protos import control_pb2 as wire

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-from mpc.errors import IntegrityError, ParleyError
+from mpc.errors import IntegrityError, ParleyError, StorageError
 from mpc.plan.model import Plan
 from mpc.ports import ChargeState
 from mpc.session.agreement import Phase
@@ -126,15 +127,24 @@ class Studies(Following):
         """What is left of ``problem`` once the worker is gone: nothing, if it had committed."""
         run.worker.kill()
         if run.phase is Phase.PREPARING:
-            self._prepared.discard(run.id)
+            self._deleted(run, self._prepared.discard)
             return problem
         shutil.rmtree(self._folder(run.id), ignore_errors=True)  # what it spilled or recoded
         if ordered:
             self._ledger.release(run.id)
         else:
             self._ledger.fail(run.id)
+        self._deleted(run, self._prepared.end)
         state = self._ledger.state(run.id)
         if state is ChargeState.FORFEITED:
             _log.warning("run %s: its charge is kept: its rows may be why it ended", run.id[:12])
         # However the worker ended, a committed share is in the outbox.
         return None if state is ChargeState.COMMITTED else problem
+
+    @staticmethod
+    def _deleted(run: Run, delete: Callable[[RunId], None]) -> None:
+        """What ``delete`` cannot delete is in the node's log, and no part of how the run ended."""
+        try:
+            delete(run.id)
+        except StorageError as failure:
+            _log.error("run %s: %s", run.id[:12], failure.message)

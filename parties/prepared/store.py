@@ -155,7 +155,15 @@ class PreparedStore:
 
     def discard(self, run: RunId) -> None:
         """What the end of a preparing run leaves half stored is deleted; stored material stays."""
-        self._path(run, _PARTIAL).unlink(missing_ok=True)
+        with _named_failures(self._path(run, _PARTIAL)):
+            self._path(run, _PARTIAL).unlink(missing_ok=True)
+
+    def end(self, run: RunId) -> None:
+        """The run is over, whatever became of it: what is still stored for it is consumed."""
+        with self._database.transaction() as connection:
+            _mark_consumed(connection, "run = ?", run, self._clock.unix_s())
+        with _named_failures(self._path(run)):
+            self._path(run).unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Consume what expired, and delete every file that nobody may read any more.

@@ -18,9 +18,9 @@ from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.questions.answer import Answer
 from mpc.roster import Member, Roster
-from mpc.session.agreement import BUILD, Agreement
+from mpc.session.agreement import BUILD, Agreement, Phase
 from mpc.session.approval import Approval, check_approvals
-from mpc.session.hello import check_hellos, session_id
+from mpc.session.hello import check_hellos, released_phase, session_id
 from mpc.session.share import ReleasedShare, check_shares, opening_id
 from mpc.study.canonical import study_from_plain
 from mpc.units import PartyId, RunId, SessionId
@@ -294,12 +294,15 @@ def _approvals(receipt: Receipt, plan: Plan) -> tuple[str, RunId]:
 
 
 def _handshake(receipt: Receipt, plan: Plan, build: str) -> tuple[str, SessionId]:
-    agreement = Agreement(plan.digest, plan.roster, receipt.run, build)
-    check_hellos(agreement, receipt.hellos)
+    phase = released_phase(receipt.hellos)
+    check_hellos(Agreement(plan.digest, plan.roster, receipt.run, build, phase), receipt.hellos)
     session = session_id(receipt.hellos)
     if session != receipt.session:
         raise IntegrityError("the session is not the one that these Hellos make")
-    return f"every Hello is signed; together they make session {session.hex()[:12]}…", session
+    detail = f"every Hello is signed; together they make session {session.hex()[:12]}…"
+    if phase is Phase.PREPARED:
+        detail = f"{detail}, prepared beforehand and run without the dealer"
+    return detail, session
 
 
 def _shares(receipt: Receipt, plan: Plan) -> tuple[str, int]:

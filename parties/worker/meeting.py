@@ -37,6 +37,9 @@ from parties.worker.pipe import Pipe, exit_when_closed, show_life
 CONNECT_S = 60.0  # from the Hello until the coordinator hands over everybody's
 MEET_S = 10.0  # until every peer is met
 SESSION_TAG_SIZE = 8
+DEALER_SHARE = 0.75
+"""Of ``wait_s``, how long a dealer is waited for: others wait meanwhile for the party that waits
+for it, and are to hear whose fault it is before they give up and name that party."""
 
 
 def report_end(pipe: Pipe, run: Callable[[dict[str, Plain]], None]) -> None:
@@ -130,11 +133,14 @@ class Meeting:
     def _listener(self, port: Port, *, direct: bool) -> LaneListener:
         """On the lane that all of the run take, since each was told what all announced."""
         order = self._order
-        settings = LaneSettings(
-            order.keepalive_s, order.timeout_s, ChannelLimits(wait_s=float(order.wait_s))
-        )
+        settings = LaneSettings(order.keepalive_s, order.timeout_s, self._limits())
         lane = DirectListener if direct and order.direct else Listener
         return lane(self.identity.member, self.identity.tls_key_pem(), port, settings)
+
+    def _limits(self) -> ChannelLimits:
+        wait_s, dealer = float(self._order.wait_s), self.plan.roster.dealer
+        sooner = {} if dealer is None else {dealer.id: DEALER_SHARE * wait_s}
+        return ChannelLimits(wait_s=wait_s, waits_s=sooner)
 
     def _address(self, port: Port) -> str:
         host = f"[{self._order.host}]" if ":" in self._order.host else self._order.host

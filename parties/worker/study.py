@@ -139,6 +139,7 @@ class _Study:
             ledger=self._ledger,
             source=self._ports.source,
             settle=self._settle,
+            gather=lambda: session.exchange_ready(among, session.gathering),
             computation=self._computation(session, channel),
             agree=lambda: self._agree(session, among),
             seal=lambda masked: session.seal(

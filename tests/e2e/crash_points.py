@@ -29,6 +29,8 @@ class Point(StrEnum):
     HELLO = "hello"  # approved and started, nothing said to anybody
     RESERVE = "reserve"  # met its peers and computed; about to reserve
     RESERVED = "reserved"  # the reservation is on disk, noise not drawn yet
+    SHARE = "share"  # all parties came to the computation; about to note that shares leave
+    SHARED = "shared"  # that is on disk, and nothing left yet
     COMMIT = "commit"  # all parties are READY; about to commit
     COMMITTED = "committed"  # the commit is on disk; nobody was told
     DEAL = "deal"  # a dealer met everyone; nothing is dealt

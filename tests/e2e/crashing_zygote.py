@@ -44,6 +44,11 @@ class CrashingLedger:
     def mark_computed(self, run: RunId) -> None:
         self._ledger.mark_computed(run)
 
+    def mark_shared(self, run: RunId) -> None:
+        reach(Point.SHARE, self._folder)
+        self._ledger.mark_shared(run)
+        reach(Point.SHARED, self._folder)
+
     def fail(self, run: RunId) -> bool:
         return self._ledger.fail(run)
 

@@ -182,6 +182,35 @@ def test_dealer_lost_before_it_dealt_everything_is_named_and_costs_nobody(
         assert dealt.runs_under_way(party) == 0
 
 
+@pytest.mark.parametrize(
+    ("point", "own"),
+    [(Point.SHARE, ChargeState.RELEASED), (Point.SHARED, ChargeState.FORFEITED)],
+)
+def test_party_lost_while_secrets_are_compared_is_charged_once_its_shares_may_have_left(
+    dealt: Consortium, point: Point, own: ChargeState
+) -> None:
+    plan, before = dealt.plan(), dealt.ledgers()
+    dealt.crash("bravo", point, Fate.WORKER_KILLED)
+    with pytest.raises(ParleyError) as failed:
+        dealt.run(plan)
+    assert failed.value.party == "bravo", failed.value.message
+    record, charges = dealt.record(plan), dealt.charges(plan)
+    assert record.state is RunState.FAILED
+    assert record.receipt is None
+    assert charges["bravo"] == (own,)
+    spent = {
+        party: after.balance.rho_spent - before[party].balance.rho_spent
+        for party, after in dealt.ledgers().items()
+    }
+    for party in dealt.parties:
+        assert charges[party] in ((ChargeState.RELEASED,), (ChargeState.FORFEITED,))
+        kept = charges[party] == (ChargeState.FORFEITED,)
+        assert spent[party] == (plan.rho_total if kept else 0)
+        assert dealt.outbox(party, record.run) is None
+    if own is ChargeState.FORFEITED:
+        assert record.charged is Charged.YES
+
+
 def test_dealer_lost_when_all_parties_committed_does_not_lose_the_result(
     dealt: Consortium,
 ) -> None:

@@ -26,17 +26,13 @@ from mpc.session.share import ReleasedShare, check_shares, opening_id
 from mpc.study.canonical import study_to_plain
 from mpc.units import PartyId, RunId
 from parties.coordinator.client import RunClient
+from parties.phases import NAMED
 from parties.prepared.store import FOLDER
 from parties.system import SystemClock, SystemRandomness
 from protos import control_pb2 as wire
 
 HOUSE = "dealing-house"
 PARTIES = ("alpha", "bravo", "charlie")
-NAMED = {
-    Phase.WHOLE: wire.WHOLE,
-    Phase.PREPARING: wire.PREPARING,
-    Phase.PREPARED: wire.PREPARED,
-}
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +191,22 @@ def test_party_that_lost_its_file_is_named_and_the_others_keep_theirs(dealt: Con
         run.go(Phase.PREPARED)
     assert lost.value.party == "alpha"
     assert run.holders() == ["bravo", "charlie"]
+    assert dealt.ledgers() == before
+
+
+def test_prepared_run_that_is_called_off_leaves_no_material_and_never_starts_again(
+    dealt: Consortium,
+) -> None:
+    run, before = Run(dealt), dealt.ledgers()
+    assert run.go(Phase.PREPARING) == {}
+    for party in PARTIES:
+        run.start(Phase.PREPARED, PartyId(party))
+        with dealt.client(party) as client:
+            client.cancel(run.id, "called off")
+    assert run.holders() == []
+    for party in PARTIES:
+        with pytest.raises(IntegrityError, match="this run was started before"):
+            run.start(Phase.PREPARED, PartyId(party))
     assert dealt.ledgers() == before
 
 

@@ -87,9 +87,86 @@ def test_a_dealer_that_fails_is_named_by_everyone_and_nothing_is_opened_afterwar
         assert end["party"] == DEALER, end["message"]
         assert end["rounds"] < REHEARSED.cost.rounds
         assert end["at"] - begun < 30
-    assert any(words in end["message"] for end in ends.values())
-    assert not list(dealt.root.glob("*.npy"))
     assert dealt.stages[-1].HasField("problem")
+    told = [end["message"] for end in ends.values()] + [dealt.stages[-1].problem.message]
+    assert any(words in message for message in told), told
+    assert not list(dealt.root.glob("*.npy"))
+
+
+# --- how long one waits for the other --------------------------------------------------------
+
+PINGS = {"keepalive_s": 1, "timeout_s": 2}
+PAUSE_S = 6.0
+
+
+def waiting(folder: Path, direct: bool, dealer_s: int, party_s: int) -> Dealt:
+    """A federation that notices a frozen peer after 3 s and waits so long for all others."""
+    lines = (*(f"{name}: {value}" for name, value in PINGS.items()), f"wait_s: {dealer_s}")
+    exchange = {**PINGS, "wait_s": party_s}
+    return Dealt(folder, direct=direct, dealer_exchange=lines, exchange=exchange).build()
+
+
+@pytest.mark.parametrize(
+    ("direct", "who"), [(True, "everyone"), (False, "everyone"), (True, "the last party alone")]
+)
+def test_parties_compute_between_two_draws_for_longer_than_a_frozen_peer_is_borne(
+    tmp_path: Path, direct: bool, who: str
+) -> None:
+    dealt = waiting(tmp_path, direct, dealer_s=3600, party_s=30)
+    try:
+        parties = list(dealt.study.parties)
+        slow = parties if who == "everyone" else parties[-1:]
+        dealt.pauses_s = dict.fromkeys(slow, PAUSE_S)
+        dealt.start_dealer()
+
+        ends = dealt.run(COUNT)
+
+        left, right = values_of(COUNT)
+        assert [end["message"] for end in ends.values()] == [""] * 3
+        assert (dealt.answer() == (left < right)).all()
+        assert not dealt.stages[-1].HasField("problem")
+    finally:
+        dealt.close()
+
+
+@BOTH_LANES
+def test_a_dealer_waits_for_the_last_party_as_long_as_its_file_says_and_names_it(
+    tmp_path: Path, direct: bool
+) -> None:
+    dealt = waiting(tmp_path, direct, dealer_s=3, party_s=30)
+    try:
+        *others, last = dealt.study.parties
+        dealt.pauses_s = dict.fromkeys(dealt.study.parties, PAUSE_S)
+        dealt.start_dealer()
+
+        ends = dealt.run(COUNT)
+
+        assert dealt.stages[-1].problem.party == last
+        assert dealt.stages[-1].problem.message == "sent nothing for 3 s"
+        assert {ends[party]["party"] for party in others} == {last}
+        assert ends[PartyId(last)]["party"]
+        assert not list(dealt.root.glob("*.npy"))
+    finally:
+        dealt.close()
+
+
+@BOTH_LANES
+def test_a_dealer_that_lives_and_deals_nothing_is_named_by_all_before_they_lose_patience(
+    tmp_path: Path, direct: bool
+) -> None:
+    """Others wait for the last party, which waits for the dealer: three quarters of their time."""
+    dealt = waiting(tmp_path, direct, dealer_s=3600, party_s=8)
+    try:
+        dealt.start_dealer("thinks")
+
+        ends = dealt.run(COUNT)
+
+        assert {end["party"] for end in ends.values()} == {DEALER}
+        last = list(ends.values())[-1]
+        assert last["message"].endswith("dealing-house: sent nothing for 6 s")
+        assert not list(dealt.root.glob("*.npy"))
+    finally:
+        dealt.close()
 
 
 # --- its health ---------------------------------------------------------------------------

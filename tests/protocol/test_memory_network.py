@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from channel_contract import STEP, ChannelContract
 
-from mpc.errors import IntegrityError, ParleyError, PeerError
+from mpc.errors import ContractError, IntegrityError, ParleyError, PeerError
 from mpc.testing.network import (
     Ends,
     Fault,
@@ -171,6 +171,12 @@ def test_in_simulated_time_of_all_that_wait_the_first_in_the_roster_gives_up_in_
         ends = receiving(simulated(), (0, B), (1, C), (2, A))
         assert "b: sent nothing for 3600 s" in str(ends.errors[A])
         assert {own: error.party for own, error in ends.errors.items()} == {A: B, B: A, C: B}  # type: ignore[attr-defined]
+
+
+def test_simulated_time_does_not_wait_for_ever_for_one_that_nobody_told_of_as_ended() -> None:
+    net = Network(PARTIES, wait_s=3600.0, time=SimulatedTime(PARTIES, stuck_s=0.05))
+    with pytest.raises(ContractError, match="neither waits nor sends"):
+        net.channels[1].receive(A, STEP, 3)
 
 
 def test_seeded_faults_repeat_and_reach_every_kind_and_link() -> None:

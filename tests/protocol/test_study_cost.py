@@ -51,7 +51,7 @@ def test_a_search_takes_the_rounds_and_bytes_that_its_plan_says(parties: int) ->
     sources = {name: DiscreteGaussian(SeededRandomness(name)) for name in run.ledgers}
     released = run.run({**sources})
     cost = run.plan.cost
-    assert cost.rounds == 2 + 1 + (3 + 7) + (3 + 4)  # 91 points, then 14
+    assert cost.rounds == 2 + 2 + (3 + 7) + (3 + 4)  # agree, READY, then 91 points, then 14
     for sender in run.ledgers:
         sent = [message for message in released.network.seen if message.sender == sender]
         to_one = [message for message in sent if message.receiver != study.dealer]

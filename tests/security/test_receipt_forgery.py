@@ -13,13 +13,23 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from receipts import PARTIES, Federation, Run, federation, run_of, shares_of, study
+from receipts import (
+    DEALER,
+    PARTIES,
+    Federation,
+    Run,
+    dealt_study,
+    federation,
+    run_of,
+    shares_of,
+    study,
+)
 
 from mpc.canonical import canonical_bytes
 from mpc.errors import IntegrityError
 from mpc.plan.build import plan_study
 from mpc.ring.words import to_bytes
-from mpc.session.agreement import Agreement
+from mpc.session.agreement import Agreement, Phase
 from mpc.session.approval import Approval
 from mpc.session.hello import Hello
 from mpc.session.share import ReleasedShare
@@ -408,3 +418,59 @@ def test_words_beyond_the_proven_range_are_refused_and_the_question_named(run: R
     assert "people: a total of n lies outside" in refused(
         signed_again(run.members, plain), run.members
     )
+
+
+# --- phases ----------------------------------------------------------------------------------
+
+
+def prepared_run(members: Federation) -> Run:
+    return run_of(members, dealt_study(members.parties), phase=Phase.PREPARED)
+
+
+def test_receipt_of_a_prepared_run_holds_and_says_so(members: Federation) -> None:
+    verified = prepared_run(members).verified()
+    (said,) = [check.detail for check in verified.checks if check.name == "handshake"]
+    assert said.endswith("prepared beforehand and run without the dealer")
+    whole = run_of(members, dealt_study(members.parties)).verified()
+    assert not any("prepared" in check.detail for check in whole.checks)
+
+
+def test_receipt_of_a_prepared_run_is_refused_without_its_dealer_in_the_roster_file(
+    members: Federation,
+) -> None:
+    pins = {party: pin for party, pin in members.pins.items() if party != DEALER}
+    with pytest.raises(ReceiptRefused, match=f"{DEALER}"):
+        verify_receipt(prepared_run(members).receipt(), pins)
+
+
+def test_hellos_of_two_phases_are_refused_whoever_says_which(members: Federation) -> None:
+    run, whole = prepared_run(members), run_of(members, dealt_study(members.parties))
+    told = "Hellos where the session has"
+    assert told in by_the_coordinator(run, hellos=run.plain()["hellos"][:-1])
+    plain: Any = run.plain()
+    foreign: Any = whole.plain()
+    mixed = [foreign["hellos"][0], *plain["hellos"][1:]]
+    assert told in by_the_coordinator(run, hellos=mixed)  # the dealer's is missing in the whole
+    mixed = [plain["hellos"][0], foreign["hellos"][1], *plain["hellos"][2:]]
+    said = by_the_coordinator(run, hellos=mixed)
+    assert "south: its Hello is refused: it has another protocol" in said
+
+
+def test_preparing_session_is_no_receipt_whatever_was_signed(members: Federation) -> None:
+    run = run_of(members, dealt_study(members.parties), phase=Phase.PREPARING)
+    said = refused(run.plain(), members)
+    assert "north: its Hello is refused: it has another protocol" in said
+
+
+def test_dealer_cannot_be_left_out_of_a_run_that_was_not_prepared(members: Federation) -> None:
+    run = run_of(members, dealt_study(members.parties))
+    hellos = [hello for hello in run.plain()["hellos"] if hello["participant"] != DEALER]
+    assert "Hellos where the session has" in by_the_coordinator(run, hellos=hellos)
+
+
+def test_run_without_a_dealer_cannot_pass_for_a_prepared_one(members: Federation) -> None:
+    run = run_of(members)
+    plain: Any = run.plain()
+    hello = {**plain["hellos"][0], "protocol": Phase.PREPARED.value}
+    said = by_the_coordinator(run, hellos=[hello, *plain["hellos"][1:]])
+    assert "the plan's roster has no dealer, so nothing is prepared for it" in said

@@ -115,6 +115,28 @@ def test_silence_past_the_deadline_names_the_silent_party(mesh: Mesh) -> None:
     assert "sent nothing for 1 s" in failure(mesh.channels[ALPHA], BRAVO).message
 
 
+def test_who_waits_for_a_peer_with_a_shorter_wait_names_it_before_others_name_who_waits() -> None:
+    running = Mesh(ChannelLimits(wait_s=4, close_s=1, waits_s={CHARLIE: 0.5}))
+    try:
+        told: list[PeerError] = []
+        waiting = threading.Thread(
+            target=lambda: told.append(failure(running.channels[ALPHA], BRAVO))
+        )
+        waiting.start()
+        assert (
+            "charlie: sent nothing for 0.5 s" in failure(running.channels[BRAVO], CHARLIE).message
+        )
+        waiting.join()
+        assert told[0].party == CHARLIE
+    finally:
+        running.close()
+
+
+def test_a_wait_of_nothing_is_no_limit() -> None:
+    with pytest.raises(ContractError, match="positive"):
+        ChannelLimits(waits_s={CHARLIE: 0.0})
+
+
 def test_the_first_failure_is_the_one_that_counts(mesh: Mesh) -> None:
     mesh.channels[ALPHA].end(CHARLIE, "")
     mesh.channels[ALPHA].end(BRAVO, "")

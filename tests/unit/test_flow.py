@@ -39,6 +39,7 @@ def test_no_row_is_read_before_its_price_is_reserved(tmp_path: Path) -> None:
         ledger=poor,
         source=never,
         settle=never,
+        gather=never,
         computation=None,
         agree=never,
         seal=never,

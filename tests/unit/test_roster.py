@@ -39,6 +39,8 @@ def test_a_dealer_stands_between_parties_and_coordinator_and_is_no_party() -> No
     assert DEALT.dealer is not None
     assert DEALT.ids == ("party-1", "party-2", "party-3", "dealer", "office")
     assert DEALT.linked == (*DEALT.parties, DEALT.dealer)
+    assert DEALT.without_dealer.members == (*DEALT.parties, DEALT.coordinator)
+    assert ROSTER.without_dealer == ROSTER
     assert [member.id for member in DEALT.parties] == ["party-1", "party-2", "party-3"]
     assert Roster.from_plain(from_canonical(canonical_bytes(DEALT.to_plain()))) == DEALT
 

@@ -206,6 +206,34 @@ def test_the_next_reservation_releases_stale_ones_and_leaves_fresh_ones(
     assert [ledger.state(run_id(n)) for n in (1, 2, 3)] == ["released", "reserved", "committed"]
 
 
+def test_a_reservation_that_expired_after_its_shares_left_is_spent(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    ledger.reserve(asking(1, 300))
+    ledger.mark_computed(run_id(1))
+    ledger.mark_shared(run_id(1))
+    clock.now += 10_000
+    assert ledger.balance("members").rho_spent == 300
+    ledger.reserve(asking(2, 10, expires_unix_s=clock.now + 5))
+    assert ledger.state(run_id(1)) is ChargeState.FORFEITED
+    assert ledger.partners()[0].aborts == 0
+
+
+def test_the_database_itself_gives_nothing_back_once_shares_left(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    ledger = opened(tmp_path / "ledger.db", clock)
+    ledger.reserve(asking(1, 300))
+    ledger.mark_computed(run_id(1))
+    ledger.mark_shared(run_id(1))
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        for change in ("state = 'released'", "shared_unix_s = NULL", "computed_unix_s = NULL"):
+            with pytest.raises(sqlite3.IntegrityError, match="moves, once"):
+                connection.execute(f"UPDATE charge SET {change}")
+    assert ledger.state(run_id(1)) is ChargeState.RESERVED
+
+
 @pytest.mark.parametrize("expires", [NOW - 1, NOW, NOW + 901, 2**62])
 def test_a_reservation_has_a_bounded_life(tmp_path: Path, clock: SetClock, expires: int) -> None:
     ledger = opened(tmp_path / "ledger.db", clock, LIMITS)

@@ -10,9 +10,9 @@ from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.session.agreement import Phase
 from mpc.units import PartyId, RunId
-from parties.node.run_calls import phase_of
 from parties.node.runs import WATCHERS_MAX, Run, Runs, share_of
 from parties.node.workers import Worker
+from parties.phases import phase_of
 from protos import control_pb2 as wire
 
 ONE, OTHER = PartyId("one"), PartyId("other")

@@ -274,6 +274,19 @@ def test_a_row_that_claims_this_boot_does_not_make_a_file_of_another_readable(
     assert consumed(tmp_path)
 
 
+def test_material_of_a_run_that_is_over_is_gone_and_that_of_others_stays(
+    store: PreparedStore, tmp_path: Path
+) -> None:
+    store.keep(prepared_of(), EXPIRES)
+    store.keep(prepared_of(OTHER_RUN), EXPIRES)
+    store.end(RUN)
+    store.end(RunId("ef" * 32))
+    assert consumed(tmp_path)
+    with pytest.raises(IntegrityError, match=USED):
+        store.take(RUN)
+    assert read(store.take(OTHER_RUN))[1] == PARTS
+
+
 def test_a_start_deletes_every_file_that_nobody_may_read(
     store: PreparedStore, clock: SetClock, tmp_path: Path
 ) -> None:
