@@ -41,10 +41,7 @@ def dealer_losses(plan: Plan) -> str:
         return ""
     ends = losses[:1] + losses[1:][-1:]
     figures = [f"{epsilon_text(loss.epsilon)} with {_parties(loss.parties)}" for loss in ends]
-    return (
-        f"Noise is in it before it is compared: to the dealer ε is {' and '.join(figures)}, for each"
-        " run that begins, charged or not."
-    )
+    return f"Noise is in it before it is compared: to the dealer ε is {' and '.join(figures)}."
 
 
 def _parties(count: int) -> str:
