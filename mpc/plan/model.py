@@ -41,8 +41,8 @@ class PlannedBlock:
 
     ``variance`` is V* = sensitivity_squared / (2 rho), which must survive when the coalition
     takes its own noise away; ``noise`` says who makes it, and so what each party and the dealer add
-    and what the released sum carries (:class:`mpc.accounting.event.Noise`). ``sum_max`` bounds the sum over all parties
-    without noise, ``noise_max`` is 12 standard deviations of the noise; together they stay below
+    and what the released sum carries (:class:`mpc.accounting.event.Noise`). ``sum_max`` bounds the
+    sum over all parties without noise, ``noise_max`` is 12 standard deviations of the noise; together they stay below
     2^62. All in steps, to the block's power.
     """
 
@@ -147,20 +147,21 @@ class CoalitionLoss:
 
     0 is the coordinator or a reader of the result alone. ``promised`` holds up to the study's t.
     With the ``dealer`` in it, who knows every mask, they read all that is compared: every noised
-    sum of a search, also those that it never looks at. That is never promised.
+    sum of a search, also those that it never looks at. That is never promised. None where no noise
+    is left: then they read sums as they are.
     """
 
     parties: int
-    rho: RhoPico
-    epsilon: Decimal
+    rho: RhoPico | None
+    epsilon: Decimal | None
     promised: bool
     dealer: bool = False
 
     def to_plain(self) -> Plain:
         plain: dict[str, Plain] = {
             "parties": self.parties,
-            "rho_pico": str(self.rho),
-            "epsilon": f"{self.epsilon:f}",
+            "rho_pico": None if self.rho is None else str(self.rho),
+            "epsilon": None if self.epsilon is None else f"{self.epsilon:f}",
             "promised": self.promised,
         }
         return {**plain, "dealer": True} if self.dealer else plain

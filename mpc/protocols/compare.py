@@ -21,7 +21,7 @@ from mpc.dealing.bits import CHUNK_BITS, CHUNKS, MONOMIALS, Gate, GateMasks, Mas
 from mpc.errors import ContractError
 from mpc.protocols.opening import Computation, Correlation
 from mpc.protocols.shares import SharedBits, SharedWords, as_ring
-from mpc.ring.planes import FULL, Planes, Ring, from_plane, to_planes
+from mpc.ring.planes import FULL, Planes, Ring, from_plane, to_plane, to_planes
 
 _ONE = np.uint64(1)
 _BLOCK_ELEMENTS = 1 << 20
