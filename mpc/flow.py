@@ -1,10 +1,10 @@
 """A study at one party, stage by stage. A newcomer starts here.
 
-reservation on disk → bounded sums of the registered table (the owner's engine) → shares of the
-total → own noise on the own share, for the charge → what a search finds in that, on shares → READY
-of all → commit and masked share into the outbox. Only the sum of all parties' masked shares means
-anything, and that is the noised result; adding up and decoding is :mod:`mpc.outcome`, at the
-recipients.
+reservation on disk → own noise, drawn before any row is read → bounded sums of the registered table
+(the owner's engine) → shares of the total → that noise on the own share, for the charge → what a
+search finds in that, on shares → READY of all → commit and masked share into the outbox. Only the
+sum of all parties' masked shares means anything, and that is the noised result; adding up and
+decoding is :mod:`mpc.outcome`, at the recipients.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mpc.plan.model import Plan
 from mpc.ports import ChargeTerms, Ledger
 from mpc.privacy.budget import Budget
 from mpc.privacy.derivation import derive_released
+from mpc.privacy.drawn import DrawnNoise
 from mpc.privacy.noise import add_noise
 from mpc.privacy.sampler import NoiseSource
 from mpc.protocols.opening import Computation
@@ -79,13 +80,14 @@ def run_study(
     """
     entered(Stage.RESERVE)
     tools.budget.reserve(plan.event, terms)
+    source = DrawnNoise(plan.event, tools.source)
     entered(Stage.BOUND)
     local = BoundedStatistic.of(local_sums(plan.questions, table), plan.event)
     entered(Stage.SHARE)
     secret = tools.engine.share_sum(local)
     charge = tools.budget.charge(secret, terms)
     entered(Stage.NOISE)
-    noised = add_noise(secret, charge, tools.source, tools.engine)
+    noised = add_noise(secret, charge, source, tools.engine)
     tools.ledger.mark_computed(terms.run)
     entered(Stage.DERIVE)
     tools.settle()

@@ -6,12 +6,20 @@ such noises, together the variance that the event promises.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+from mpc.accounting.event import NoiseEvent
 from mpc.errors import SecretMisuseError
 from mpc.privacy.charge import BudgetCharge
 from mpc.privacy.sampler import NoiseSource
 from mpc.ring.words import encode
 from mpc.secret.engine import Engine
 from mpc.secret.sealed import NoisedStatistic, OwnNoise, SecretStatistic
+
+
+def draws_of(event: NoiseEvent) -> list[tuple[int, Fraction]]:
+    """What each party draws for ``event``: how many samples of which variance, block by block."""
+    return [(block.size, event.party_variance(block)) for block in event.blocks]
 
 
 def add_noise(
@@ -25,9 +33,9 @@ def add_noise(
     """
     event = charge.spend_on(statistic)
     drawn: list[int] = []
-    for block in event.blocks:
-        samples = source.draw(block.size, event.party_variance(block))
-        if len(samples) != block.size:
+    for count, variance in draws_of(event):
+        samples = source.draw(count, variance)
+        if len(samples) != count:
             raise SecretMisuseError("a noise source drew another number of samples than asked")
         drawn.extend(samples)
     noise = OwnNoise._create(statistic, encode(drawn), charge.run)

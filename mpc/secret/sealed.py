@@ -66,7 +66,7 @@ class SecretStatistic(Sealed):
 
 @final
 class OwnNoise(Sealed):
-    """This party's noise for one statistic, drawn after its charge was spent. Used once."""
+    """This party's noise for one statistic, for a charge that is spent. Used once."""
 
     __slots__ = ("_run", "_statistic", "_unused", "_words")
     _run: RunId
