@@ -1,10 +1,10 @@
 """A study at one party, stage by stage. A newcomer starts here.
 
-noise that all make together → reservation on disk → bounded sums of the registered table (the
-owner's engine) → shares of the total → noise on the own share, for the charge → what a search finds
-in that, on shares → READY of all → commit and masked share into the outbox. Only the sum of all parties' masked shares means
-anything, and that is the noised result; adding up and decoding is :mod:`mpc.outcome`, at the
-recipients.
+noise that all make together → reservation on disk → own noise, drawn before any row is read →
+bounded sums of the registered table (the owner's engine) → shares of the total → all that noise on
+the own share, for the charge → what a search finds in that, on shares → READY of all → commit and
+masked share into the outbox. Only the sum of all parties' masked shares means anything, and that is
+the noised result; adding up and decoding is :mod:`mpc.outcome`, at the recipients.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mpc.plan.model import Plan
 from mpc.ports import ChargeTerms, Ledger, Randomness
 from mpc.privacy.budget import Budget
 from mpc.privacy.derivation import derive_released
+from mpc.privacy.drawn import DrawnNoise
 from mpc.privacy.noise import add_noise, make_shared_noise
 from mpc.privacy.sampler import NoiseSource
 from mpc.protocols.opening import Computation
@@ -84,13 +85,14 @@ def run_study(
     shared = make_shared_noise(plan.event, tools.randomness, tools.computation)
     entered(Stage.RESERVE)
     tools.budget.reserve(plan.event, terms)
+    source = DrawnNoise(plan.event, tools.source)
     entered(Stage.BOUND)
     local = BoundedStatistic.of(local_sums(plan.questions, table), plan.event)
     entered(Stage.SHARE)
     secret = tools.engine.share_sum(local)
     charge = tools.budget.charge(secret, terms)
     entered(Stage.NOISE)
-    noised = add_noise(secret, charge, tools.source, tools.engine, shared)
+    noised = add_noise(secret, charge, source, tools.engine, shared)
     tools.ledger.mark_computed(terms.run)
     entered(Stage.DERIVE)
     tools.settle()

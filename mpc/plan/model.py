@@ -42,8 +42,8 @@ class PlannedBlock:
     ``variance`` is V* = sensitivity_squared / (2 rho), which must survive when the coalition
     takes its own noise away; ``noise`` says who makes it, and so what each party and the dealer add
     and what the released sum carries (:class:`mpc.accounting.event.Noise`). ``sum_max`` bounds the
-    sum over all parties without noise, ``noise_max`` is 12 standard deviations of the noise; together they stay below
-    2^62. All in steps, to the block's power.
+    sum over all parties without noise, ``noise_max`` is 12 standard deviations of the noise;
+    together they stay below 2^62. All in steps, to the block's power.
     """
 
     block: Block

@@ -7,6 +7,8 @@ all together, when no row has been read (:func:`make_shared_noise`); it rests on
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from mpc.accounting.event import NoiseEvent
@@ -43,6 +45,13 @@ def make_shared_noise(
         return SharedWords(words.astype(np.uint64))
 
     return SharedNoise._create(event, make_noise(computation, event, uniform))
+
+
+def draws_of(event: NoiseEvent) -> list[tuple[int, Fraction]]:
+    """What each party draws for ``event``: how many samples of which variance, block by block but
+    for those of joint noise."""
+    each = [(block.size, event.party_variance(block)) for block in event.blocks]
+    return [(count, variance) for count, variance in each if variance]
 
 
 def add_noise(
