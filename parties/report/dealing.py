@@ -37,9 +37,9 @@ def dealer_plain(plan: Plan) -> dict[str, object] | None:
 
 
 def dealt_for(plan: Plan) -> tuple[str, ...]:
-    """What the dealer is there for: questions by name, and ``noise`` where it takes part in that."""
-    shared = [noise for noise in plan.noises if noise is not Noise.OWN]
-    return (*plan.study.dealt_questions, *(("noise",) if shared else ()))
+    """What the dealer is there for: questions by name, and ``noise`` where it has a part in it."""
+    has_noise = any(noise is not Noise.OWN for noise in plan.noises)
+    return (*plan.study.dealt_questions, *(("noise",) if has_noise else ()))
 
 
 def dealer_losses(plan: Plan) -> str:
