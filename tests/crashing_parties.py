@@ -18,7 +18,7 @@ from seeded_randomness import SeededRandomness
 
 from mpc.accounting.event import price
 from mpc.errors import ParleyError
-from mpc.plan.programs import needs_computation, released_plainly
+from mpc.plan.programs import needs_search, released_plainly
 from mpc.ports import Balance, ChargeRequest, ChargeState, Ledger
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.testing.ledger import MemoryLedger
@@ -138,7 +138,7 @@ def scenario(count: int, searches: bool) -> Scenario:
     tables = tables_of(study, 5)
     parties = InProcessParties(study, tables, SeededRandomness(f"crashes {count} {searches}"))
     layouts = [question.layout for question in parties.plan.questions]
-    assert needs_computation(layouts) is searches
+    assert needs_search(layouts) is searches
     # To each other party a Hello, a confirmation, a hash of what is dealt, and a READY.
     unpaid = (3 + searches) * (count - 1)
     return Scenario(parties, true_sums(parties.plan, tables), searches, unpaid)

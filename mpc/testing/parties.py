@@ -22,6 +22,7 @@ from mpc.privacy.sampler import NoiseSource
 from mpc.protocols.opening import Computation
 from mpc.questions.answer import Answer
 from mpc.ring.words import from_bytes
+from mpc.sampling import discrete_gaussian
 from mpc.secret.engine import Engine
 from mpc.secret.reference import ReferenceEngine, ZeroMasks
 from mpc.session.agreement import BUILD, Agreement
@@ -197,7 +198,8 @@ class InProcessParties:
         channel: Channel,
     ) -> bytes:
         pairing = hello.agree_as_dealer(said, coordinator.confirmations[hello.own])
-        pairing.confirm(channel).deal(channel, recipes_of(self.plan))
+        sampler = partial(discrete_gaussian, self._randomness)
+        pairing.confirm(channel).deal(channel, recipes_of(self.plan), sampler)
         return b""
 
     def _hello(
@@ -214,6 +216,7 @@ class InProcessParties:
             budget=Budget(ledger),
             ledger=ledger,
             source=source,
+            randomness=self._randomness,
             settle=lambda: None,
             gather=lambda: session.exchange_ready(among, session.gathering),
             computation=self._computation(session, channel),

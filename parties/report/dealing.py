@@ -39,9 +39,15 @@ def dealer_losses(plan: Plan) -> str:
     losses = [loss for loss in plan.coalitions if loss.dealer]
     if not losses:
         return ""
+    if any(loss.epsilon is None for loss in losses):
+        return "Together they know the joint noise, and read the results without it."
     ends = losses[:1] + losses[1:][-1:]
-    figures = [f"{epsilon_text(loss.epsilon)} with {_parties(loss.parties)}" for loss in ends]
-    return f"Noise is in it before it is compared: to the dealer ε is {' and '.join(figures)}."
+    figures = [
+        f"{epsilon_text(loss.epsilon)} with {_parties(loss.parties)}"
+        for loss in ends
+        if loss.epsilon is not None
+    ]
+    return f"Noise is in what they read: to the dealer ε is {' and '.join(figures)}."
 
 
 def _parties(count: int) -> str:

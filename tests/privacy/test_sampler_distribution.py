@@ -19,7 +19,8 @@ from scipy import stats
 from seeded_randomness import SeededRandomness
 
 from mpc.errors import SecretMisuseError
-from mpc.privacy.sampler import DiscreteGaussian, _Bits
+from mpc.privacy.sampler import DiscreteGaussian
+from mpc.sampling import _Bits
 from parties.system import SystemRandomness
 
 ALPHA = 1e-6

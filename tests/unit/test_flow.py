@@ -40,6 +40,7 @@ def test_no_row_is_read_before_its_price_is_reserved(tmp_path: Path) -> None:
         budget=Budget(poor),
         ledger=poor,
         source=never,
+        randomness=never,
         settle=never,
         gather=never,
         computation=None,
@@ -49,7 +50,7 @@ def test_no_row_is_read_before_its_price_is_reserved(tmp_path: Path) -> None:
     )
     with pytest.raises(BudgetRefusal):
         run_study(plan, UnreadTable(), terms(), tools, entered.append)
-    assert entered == [Stage.RESERVE]
+    assert entered == [Stage.SAMPLE, Stage.RESERVE]
     assert poor.balance("members") == before
 
 
