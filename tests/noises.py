@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from seeded_randomness import SeededRandomness
 
 from mpc.accounting.event import NoiseBlock, NoiseEvent
+from mpc.ports import Ledger
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
+from mpc.units import sha256_hex
 
 COORDINATES = 20_000
 SMALL = Fraction(10**12, 2 * 24_355_970_359)
@@ -53,9 +55,17 @@ class Noise(Protocol):
         ...
 
     def release(
-        self, event: NoiseEvent, sums: Sequence[Sequence[int]], seed: str, plant: Plant
+        self,
+        event: NoiseEvent,
+        sums: Sequence[Sequence[int]],
+        seed: str,
+        plant: Plant,
+        ledgers: Sequence[Ledger] | None = None,
     ) -> Trial:
-        """A release of the parties' ``sums``; ``plant`` replaces sources of some of them."""
+        """A release of the parties' ``sums``; ``plant`` replaces sources of some of them.
+
+        ``ledgers`` are charged for a run named by ``seed``; without any it is paid for.
+        """
         ...
 
     def left(self, event: NoiseEvent, block: NoiseBlock, pooled: int) -> tuple[Fraction, ...]:
@@ -72,12 +82,18 @@ class OwnNoise:
         return NoiseEvent(blocks, parties, coalition)
 
     def release(
-        self, event: NoiseEvent, sums: Sequence[Sequence[int]], seed: str, plant: Plant
+        self,
+        event: NoiseEvent,
+        sums: Sequence[Sequence[int]],
+        seed: str,
+        plant: Plant,
+        ledgers: Sequence[Ledger] | None = None,
     ) -> Trial:
         sources = gaussian_sources(event.parties, SeededRandomness(f"noise {seed}"))
         for party, source in plant.items():
             sources[party] = WatchedSource(source)
-        totals, _ = release(event, sums, sources, SeededRandomness(f"keys {seed}"))
+        run = sha256_hex(seed.encode())
+        totals, _ = release(event, sums, sources, SeededRandomness(f"keys {seed}"), ledgers, run)
         return Trial(event, totals, [sum(column) for column in zip(*sums, strict=True)], sources)
 
     def left(self, event: NoiseEvent, block: NoiseBlock, pooled: int) -> tuple[Fraction, ...]:

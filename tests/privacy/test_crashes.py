@@ -48,7 +48,7 @@ def run_seeds(seeds: range) -> Counter[str]:
         except AssertionError as error:
             error.add_note(f"seed {seed}: {crashed.points}, {crashed.faults}")
             raise
-        ended["released" if crashed.released else "not released"] += 1
+        ended["result" if crashed.released else "no result"] += 1
         ended.update(f"{point.step} {point.after}" for point in crashed.points.values())
         ended.update(str(ledger.state(crashed.attempt.run)) for ledger in crashed.ledgers.values())
     return ended
@@ -59,8 +59,8 @@ def test_whoever_crashes_wherever_is_charged_once_for_what_left_and_for_nothing_
     block: int,
 ) -> None:
     ended = run_seeds(range(block * SEEDS_EACH, (block + 1) * SEEDS_EACH))
-    assert ended["released"]
-    assert ended["not released"]
+    assert ended["result"]
+    assert ended["no result"]
     assert all(ended[state] for state in ("None", "committed", "released", "forfeited"))
 
 
@@ -69,7 +69,7 @@ def test_whoever_crashes_wherever_is_charged_once_for_what_left_and_for_nothing_
 def test_ten_thousand_seeded_crashes_leave_budgets_and_outboxes_right() -> None:
     ended = run_seeds(range(10**6, 10**6 + AUDITED))
     print(dict(ended))
-    assert ended["released"] + ended["not released"] == AUDITED
+    assert ended["result"] + ended["no result"] == AUDITED
     assert min(ended[f"{step} {after}"] for _, step, after in ALL) > AUDITED // 50
 
 

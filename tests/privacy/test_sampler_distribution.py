@@ -7,11 +7,13 @@ the choice of the seed.
 from __future__ import annotations
 
 import os
+import random
 from fractions import Fraction
 from math import exp, sqrt
 
 import numpy as np
 import pytest
+import torch
 from exact_laws import chi_square_p, gaussian, inside, low_bits_p
 from scipy import stats
 from seeded_randomness import SeededRandomness
@@ -182,10 +184,13 @@ def test_a_tie_of_a_whole_word_is_decided_by_the_next() -> None:
 
 
 def test_the_same_seed_elsewhere_does_not_repeat_the_products_noise() -> None:
+    """Of python, numpy and torch, whose generator CrypTen's are, too."""
     source = DiscreteGaussian(SystemRandomness())
     draws = []
     for _ in range(2):
+        random.seed(1)
         np.random.seed(1)
+        torch.manual_seed(1)
         draws.append(source.draw(50, Fraction(10**12)))
     assert draws[0] != draws[1]
 
