@@ -109,7 +109,7 @@ approval: manual
 #adjacencies: [add_or_remove_one]
 
 # The most that one study may cost one unit, and what all studies together may, for ever. Losses
-# add up in the ledger (parley node budget shows it); the cap may be raised later, what was spent
+# add up in the ledger (parley budget show tells it); the cap may be raised later, what was spent
 # never comes back. delta lies far below one over the population.
 #study_budget: {{epsilon: 1, delta: 0.000001}}
 # A domain is a population with one budget. Its unit is so many rows (rows_max) at most, under its

@@ -30,6 +30,7 @@ from mpc.session.establish import OwnHello, make_hello
 from mpc.session.hello import session_id
 from mpc.session.session import Session
 from mpc.session.share import COMMITMENT_SIZE, ReleasedShare, check_shares, opening_id
+from mpc.session.witnessing import Witnessing
 from mpc.study.model import Study
 from mpc.table.model import BoundedTable
 from mpc.testing.ledger import MemoryLedger
@@ -144,15 +145,16 @@ class InProcessParties:
     def _compute(self, session: Session, channel: Channel, source: NoiseSource) -> bytes:
         ledger = self.ledgers[session.own]
         among = session.among_parties(channel)
+        witnessing = Witnessing(ledger)
         tools = Tools(
             engine=ReferenceEngine(session.zero_sharing),
             budget=Budget(ledger),
             ledger=ledger,
             source=source,
             settle=lambda: None,
-            gather=lambda: session.exchange_ready(among, session.gathering),
+            gather=lambda: session.exchange_ready(among, session.gathering, witnessing),
             computation=self._computation(session, channel),
-            agree=lambda: session.exchange_ready(among, session.opening),
+            agree=lambda: session.exchange_ready(among, session.opening, witnessing),
             seal=lambda masked: session.seal(
                 session.opening, from_bytes(masked), _COMMITMENT, SOFTWARE
             ),

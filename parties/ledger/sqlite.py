@@ -12,9 +12,28 @@ import sqlite3
 from pathlib import Path
 
 from mpc.errors import BudgetRefusal, LedgerError
-from mpc.ports import Balance, ChargeRequest, ChargeState, Clock
-from mpc.units import DELTA_UNIT, Adjacency, DeltaAtto, ProtectedUnit, RhoPico, RunId, rho_text
+from mpc.ports import Balance, ChainHead, ChargeRequest, ChargeState, Clock, Witness
+from mpc.units import (
+    DELTA_UNIT,
+    Adjacency,
+    DeltaAtto,
+    PartyId,
+    ProtectedUnit,
+    RhoPico,
+    RunId,
+    rho_text,
+)
 from parties.database import Database
+from parties.ledger.chain import (
+    advance,
+    check_latest,
+    condemn,
+    evidence_of,
+    head_of,
+    holds,
+    keep_witnesses,
+    witnesses_of,
+)
 from parties.ledger.queries import (
     CALLED_OFF,
     FAILED,
@@ -23,9 +42,11 @@ from parties.ledger.queries import (
     check_partner,
     fail_expired,
     partners_of,
+    settle,
     state_of,
 )
 from parties.ledger.records import CapEntry, ChargeEntry, History, PartnerEntry, PartnerLimits
+from parties.ledger.recovery import accept_loss
 from parties.ledger.tables import TABLES
 
 CURRENCY = "zcdp"
@@ -142,13 +163,15 @@ class SqliteLedger:
     def reserve(self, request: ChargeRequest) -> None:
         """Hold ``request``, converted to its domain's unit, until it expires.
 
-        Raises BudgetRefusal if the cap, or a limit on the partner, does not allow it; LedgerError
-        if the run was charged before or the reservation would last too long. Nothing changed then.
+        Raises BudgetRefusal if the cap, or a limit on the partner, does not allow it;
+        LedgerOutdated if this file is an older copy; LedgerError if the run was charged before or
+        the reservation would last too long. Nothing changed then.
         """
         now, terms = self._clock.unix_s(), request.terms
         if not now < terms.expires_unix_s <= now + self._limits.reserve_s:
             raise LedgerError(f"a reservation lasts at most {self._limits.reserve_s} s from now")
         with self._database.transaction() as connection:
+            check_latest(connection)
             if state_of(connection, terms.run) is not None:
                 raise LedgerError(f"run {terms.run} was charged before")
             fail_expired(connection, now)
@@ -180,9 +203,11 @@ class SqliteLedger:
                     terms.expires_unix_s,
                 ),
             )
+            advance(connection, terms.run, ChargeState.RESERVED, now)
 
-    def commit(self, run: RunId, message: bytes) -> None:
-        """In one transaction: reserved → committed, and ``message`` into the outbox for ever.
+    def commit(self, run: RunId, message: bytes, shown: tuple[Witness, ...] = ()) -> None:
+        """In one transaction: reserved → committed, ``message`` into the outbox for ever, and what
+        peers have ``shown`` of their ledgers kept.
 
         Raises LedgerError if the run is not reserved any more: the message must not leave.
         """
@@ -201,7 +226,9 @@ class SqliteLedger:
                     f"run {run} cannot be committed: it is "
                     + ("unknown" if state is None else "expired" if state == "reserved" else state)
                 )
+            advance(connection, run, ChargeState.COMMITTED, now)
             connection.execute("INSERT INTO outbox VALUES (?, ?)", (run, message))
+            keep_witnesses(connection, run, shown)
 
     def mark_computed(self, run: RunId) -> None:
         """This party's part is computed: from now on no row can be why the run ends.
@@ -217,11 +244,13 @@ class SqliteLedger:
             )
             if marked.rowcount != 1:
                 raise LedgerError(f"run {run} was not computed while its reservation lasted")
+            advance(connection, run, "computed", now)
 
-    def mark_shared(self, run: RunId) -> None:
+    def mark_shared(self, run: RunId, shown: tuple[Witness, ...] = ()) -> None:
         """Masked shares of what was noised leave from now on: however the run ends, it is charged.
 
-        Raises LedgerError if the run's part is not computed, or it is not reserved any more.
+        What peers have ``shown`` of their ledgers is kept with it. Raises LedgerError if the run's
+        part is not computed, or it is not reserved any more.
         """
         now = self._clock.unix_s()
         with self._database.transaction() as connection:
@@ -233,6 +262,8 @@ class SqliteLedger:
             )
             if marked.rowcount != 1:
                 raise LedgerError(f"run {run} was not to be shared while its reservation lasted")
+            advance(connection, run, "shared", now)
+            keep_witnesses(connection, run, shown)
 
     def release(self, run: RunId) -> bool:
         """Somebody ordered the run's end: reserved → released, if nothing of it was shared, else →
@@ -254,12 +285,7 @@ class SqliteLedger:
         now = self._clock.unix_s()
         with self._database.transaction() as connection:
             fail_expired(connection, now)
-            moved = connection.execute(
-                f"UPDATE charge SET state = {state}, settled_unix_s = ?"  # noqa: S608 - constants
-                " WHERE run = ? AND state = 'reserved'",
-                (now, run),
-            )
-            return moved.rowcount == 1
+            return settle(connection, run, state, now)
 
     def reserved(self) -> tuple[RunId, ...]:
         """Every run that holds a reservation now."""
@@ -277,6 +303,42 @@ class SqliteLedger:
         """Where the charge of ``run`` stands; None if it was never reserved."""
         with self._database.transaction() as connection:
             return state_of(connection, run)
+
+    def head(self) -> ChainHead:
+        """Where the hash chain over every step of every charge stands."""
+        with self._database.transaction() as connection:
+            return head_of(connection)
+
+    def holds(self, head: ChainHead) -> bool:
+        """Whether this ledger once stood at ``head``, or its owner accepted the loss of it."""
+        with self._database.transaction() as connection:
+            return holds(connection, head)
+
+    def witnessed(self) -> dict[PartyId, Witness]:
+        """The highest mark that each peer ever showed, as kept with a commit."""
+        with self._database.transaction() as connection:
+            return witnesses_of(connection)
+
+    def condemn(self, witness: Witness) -> None:
+        """A peer showed that this file is an older copy: it reserves nothing from now on.
+
+        Raises LedgerError if it holds what was shown.
+        """
+        with self._database.transaction() as connection:
+            condemn(connection, witness, self._clock.unix_s())
+
+    def accept_loss(self, accepted_by: str, reason: str) -> None:
+        """Count all that is left as spent, since this file is an older copy and the latest is lost.
+
+        Raises UsageError if no peer showed so: then nothing changed.
+        """
+        with self._database.transaction() as connection:
+            accept_loss(connection, accepted_by, reason, self._clock.unix_s())
+
+    def evidence(self) -> tuple[Witness, ...]:
+        """Who showed that this file is an older copy; () if nobody did."""
+        with self._database.transaction() as connection:
+            return evidence_of(connection)
 
     def _record_cap(
         self,

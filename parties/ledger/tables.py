@@ -4,6 +4,10 @@
 ``shared_unix_s``, if ever, is when masked shares of what it noised began to leave: after that the
 charge is kept, however the run ends.
 
+``chain`` has a head for every step of every charge, ``witness`` the highest mark that each peer
+showed, ``evidence`` what peers showed of this ledger that is not in its chain
+(:mod:`parties.ledger.chain`).
+
 ``rho`` is in 10^-12 and ``delta`` in 10^-18, as charged in the domain's own unit.
 """
 
@@ -54,6 +58,50 @@ CREATE TABLE IF NOT EXISTS outbox (
     run TEXT PRIMARY KEY REFERENCES charge (run),
     message BLOB NOT NULL
 ) STRICT;
+
+CREATE TABLE IF NOT EXISTS chain (
+    counter INTEGER PRIMARY KEY,
+    head BLOB NOT NULL,
+    run TEXT NOT NULL REFERENCES charge (run),
+    step TEXT NOT NULL,
+    unix_s INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS witness (
+    party TEXT PRIMARY KEY,
+    counter INTEGER NOT NULL,
+    head BLOB NOT NULL,
+    mark BLOB NOT NULL,
+    ready BLOB NOT NULL,
+    run TEXT NOT NULL REFERENCES charge (run)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS evidence (
+    party TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    head BLOB NOT NULL,
+    mark BLOB NOT NULL,
+    ready BLOB NOT NULL,
+    unix_s INTEGER NOT NULL,
+    PRIMARY KEY (party, counter, head)
+) STRICT;
+
+CREATE TRIGGER IF NOT EXISTS chain_only_grows BEFORE INSERT ON chain
+WHEN NEW.counter <= (SELECT coalesce(max(counter), 0) FROM chain)
+BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
+CREATE TRIGGER IF NOT EXISTS chain_is_final BEFORE UPDATE ON chain
+BEGIN SELECT RAISE(ABORT, 'a chain is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS chain_stays BEFORE DELETE ON chain
+BEGIN SELECT RAISE(ABORT, 'a chain is never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS witness_only_grows BEFORE UPDATE ON witness
+WHEN NEW.counter <= OLD.counter OR NEW.party <> OLD.party
+BEGIN SELECT RAISE(ABORT, 'what a peer showed is only followed by more'); END;
+CREATE TRIGGER IF NOT EXISTS witness_stays BEFORE DELETE ON witness
+BEGIN SELECT RAISE(ABORT, 'what a peer showed is never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS evidence_is_final BEFORE UPDATE ON evidence
+BEGIN SELECT RAISE(ABORT, 'evidence is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS evidence_stays BEFORE DELETE ON evidence
+BEGIN SELECT RAISE(ABORT, 'evidence is never deleted'); END;
 
 CREATE TRIGGER IF NOT EXISTS domain_terms_stay
 BEFORE UPDATE OF name, currency, unit_rows_max, unit_adjacency ON domain

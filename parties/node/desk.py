@@ -41,6 +41,10 @@ SCHEMA = "PLY-R032"
 PERSON = "PLY-R033"
 UNPLANNABLE = "PLY-R034"
 
+OUTDATED = "PLY-R035"
+CHARGED = frozenset({LIFETIME_BUDGET, OUTDATED})
+"""What speaks only against a plan that would be charged."""
+
 PLANS_KEPT_MAX = 100  # of one coordinator, the latest approved
 
 _log = logging.getLogger("parley.node")
@@ -131,8 +135,12 @@ class Desk:
             table=table,
             balance=self._balance(table.domain) if table else None,
         )
-        against = (*self._own_reasons(plan), *evaluate(plan, self._policy, standing))
-        return tuple(each for each in against if charged or each.code != LIFETIME_BUDGET)
+        against = (
+            *self._own_reasons(plan),
+            *self._ledger_reasons(),
+            *evaluate(plan, self._policy, standing),
+        )
+        return tuple(each for each in against if charged or each.code not in CHARGED)
 
     def _own_reasons(self, plan: Plan) -> Iterator[Reason]:
         stranger = self._stranger(plan.roster)
@@ -150,6 +158,11 @@ class Desk:
             yield Reason(VERSION, what, allowed)
         for misfit in self._catalogue.misfits(plan.study.table):
             yield Reason(SCHEMA, misfit, "what parley coordinator tables shows of this party")
+
+    def _ledger_reasons(self) -> Iterator[Reason]:
+        if self._ledger.evidence():
+            what = "this party's ledger is an older copy than what its peers have seen"
+            yield Reason(OUTDATED, what, "once its owner put the latest back, or accepted the loss")
 
     def _log_offline(self, table: str) -> None:
         """Tell the owner in the node's log, once, why studies find no version of ``table``."""

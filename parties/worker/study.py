@@ -17,7 +17,7 @@ from mpc.canonical import Plain
 from mpc.errors import StudyAborted, TransportError
 from mpc.flow import Stage, Tools, run_study
 from mpc.plan.programs import recipes_of
-from mpc.ports import Channel, ChargeTerms, Clock, Ledger, Randomness
+from mpc.ports import Channel, ChargeTerms, Clock, Ledger, Randomness, Witness
 from mpc.privacy.budget import Budget
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.protocols.opening import Computation
@@ -26,6 +26,7 @@ from mpc.session.agreement import Phase
 from mpc.session.dealing import computation_with, dealt_supply
 from mpc.session.preparing import prepared_supply
 from mpc.session.session import Session
+from mpc.session.witnessing import Witnessing
 from mpc.units import ProtectedUnit
 from parties.data.table import DuckTable, EngineLimits
 from parties.data.versions import RegisteredVersion, VersionStore
@@ -93,6 +94,7 @@ class _Study:
         self._meeting = Meeting(order, ports.clock, ports.randomness, ports.source.build)
         self._plan = self._meeting.plan
         self._ledger = ports.ledger(order)
+        self._witnessing = Witnessing(self._ledger)
         self._met_s = 0.0
         self._expires_unix_s = 0
 
@@ -116,10 +118,11 @@ class _Study:
         time.sleep(TICK_S - waited_s % TICK_S)
         self._pipe.send(Entered("agree"))
 
-    def _agree(self, session: Session, channel: Channel) -> None:
-        session.exchange_ready(channel, session.opening)
+    def _agree(self, session: Session, channel: Channel) -> tuple[Witness, ...]:
+        shown = session.exchange_ready(channel, session.opening, self._witnessing)
         if self._ports.clock.unix_s() >= self._expires_unix_s:
             raise TransportError("its peers were READY only when its reservation had ended")
+        return shown
 
     def _compute(self, session: Session, channel: Channel) -> None:
         self._met_s = self._ports.clock.monotonic_s()
@@ -139,7 +142,7 @@ class _Study:
             ledger=self._ledger,
             source=self._ports.source,
             settle=self._settle,
-            gather=lambda: session.exchange_ready(among, session.gathering),
+            gather=lambda: session.exchange_ready(among, session.gathering, self._witnessing),
             computation=self._computation(session, channel),
             agree=lambda: self._agree(session, among),
             seal=lambda masked: session.seal(

@@ -361,7 +361,7 @@ def test_list_of_all_shows_what_the_policy_allowed_by_itself(
 
 
 def budget(config: Path, *options: str) -> Result:
-    return CliRunner().invoke(app, ["node", "budget", "--config", str(config), *options])
+    return CliRunner().invoke(app, ["budget", "show", "--config", str(config), *options])
 
 
 def test_owner_reads_its_budget_and_every_charge_without_a_node(
