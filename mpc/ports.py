@@ -92,7 +92,10 @@ class ChargeTerms:
     domain: str
     plan_digest: PlanDigest
     study: str
-    partner: str  # organization that asked
+    partner: str  # organization of the coordinator, by certificate
+    coordinator: PartyId
+    lead: str  # who leads the study, by the coordinator's word
+    lead_organization: str
     purpose: str
     approved_by: str  # "policy" or the person's name
     unit: ProtectedUnit

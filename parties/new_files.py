@@ -120,6 +120,11 @@ approval: manual
 #    delta: 0.000001
 #    rows_max: 1
 #    adjacency: add_or_remove_one
+#    # Beside that, if you like: the most of any 30 days, and of one partner's studies for ever,
+#    # which its coordinator asks or its people lead.
+#    monthly: {{epsilon: 1, delta: 0.000001}}
+#    partners:
+#      Northern University: {{epsilon: 2, delta: 0.000001}}
 
 # Whether coordinators are told what is left.
 #budget_published: true

@@ -10,6 +10,17 @@ from mpc.units import Adjacency, DeltaAtto, ProtectedUnit, RhoPico, RunId
 from parties.ledger.chain import advance
 from parties.ledger.records import PartnerEntry, PartnerLimits
 
+COUNTED = (
+    "(state IN ('committed', 'forfeited') OR (state = 'reserved' AND (expires_unix_s > ?"
+    " OR computed_unix_s IS NULL OR shared_unix_s IS NOT NULL)))"
+)
+"""What counts against a cap at the time that is its one parameter: spent or held."""
+
+_BALANCE = (
+    "SELECT state = 'reserved' AND expires_unix_s > ? AS held, sum(rho), sum(delta)"  # noqa: S608
+    f" FROM charge WHERE domain = ? AND {COUNTED} GROUP BY held"
+)
+
 
 def state_of(connection: sqlite3.Connection, run: RunId) -> ChargeState | None:
     """The state of ``run``'s charge, or None."""
@@ -31,15 +42,7 @@ def balance_of(connection: sqlite3.Connection, domain: str, now: int) -> Balance
             hint="its owner creates it, with a cap",
         )
     sums = {
-        held: (rho, delta)
-        for held, rho, delta in connection.execute(
-            "SELECT state = 'reserved' AND expires_unix_s > ? AS held, sum(rho), sum(delta)"
-            " FROM charge WHERE domain = ? AND (state IN ('committed', 'forfeited')"
-            " OR (state = 'reserved' AND (expires_unix_s > ? OR computed_unix_s IS NULL"
-            " OR shared_unix_s IS NOT NULL)))"
-            " GROUP BY held",
-            (now, domain, now),
-        )
+        held: (rho, delta) for held, rho, delta in connection.execute(_BALANCE, (now, domain, now))
     }
     spent, reserved = sums.get(0, (0, 0)), sums.get(1, (0, 0))
     return Balance(

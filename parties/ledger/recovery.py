@@ -48,8 +48,8 @@ def _forfeit(
     run = RunId(sha256_hex(step.encode()))
     connection.execute(
         "INSERT INTO charge VALUES"
-        " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'forfeited', ?, ?, NULL, NULL, ?)",
-        (run, domain, _NOTHING, LOSS, "", reason, accepted_by, b"{}", left.rho_left,
+        " (?, ?, ?, ?, '', '', '', '', ?, ?, ?, ?, ?, 'forfeited', ?, ?, NULL, NULL, ?)",
+        (run, domain, _NOTHING, LOSS, reason, accepted_by, b"{}", left.rho_left,
          left.delta_left, now, now, now),
     )  # fmt: skip
     leap(connection, run, now)

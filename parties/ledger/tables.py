@@ -8,6 +8,8 @@ charge is kept, however the run ends.
 showed, ``evidence`` what peers showed of this ledger that is not in its chain
 (:mod:`parties.ledger.chain`).
 
+``bounds`` has what binds beside the caps, the last row of a domain counting.
+
 ``rho`` is in 10^-12 and ``delta`` in 10^-18, as charged in the domain's own unit.
 """
 
@@ -33,12 +35,24 @@ CREATE TABLE IF NOT EXISTS cap (
     reason TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS bounds (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    domain TEXT NOT NULL REFERENCES domain (name),
+    unix_s INTEGER NOT NULL,
+    monthly_rho INTEGER CHECK (monthly_rho >= 0),
+    partners TEXT NOT NULL,
+    set_by TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS charge (
     run TEXT PRIMARY KEY,
     domain TEXT NOT NULL REFERENCES domain (name),
     plan_digest TEXT NOT NULL,
     study TEXT NOT NULL,
     partner TEXT NOT NULL,
+    coordinator TEXT NOT NULL,
+    lead TEXT NOT NULL,
+    lead_organization TEXT NOT NULL,
     purpose TEXT NOT NULL,
     approved_by TEXT NOT NULL,
     event BLOB NOT NULL,
@@ -114,6 +128,11 @@ BEGIN SELECT RAISE(ABORT, 'history is never changed'); END;
 CREATE TRIGGER IF NOT EXISTS cap_stays BEFORE DELETE ON cap
 BEGIN SELECT RAISE(ABORT, 'history is never deleted'); END;
 
+CREATE TRIGGER IF NOT EXISTS bounds_are_final BEFORE UPDATE ON bounds
+BEGIN SELECT RAISE(ABORT, 'history is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS bounds_stay BEFORE DELETE ON bounds
+BEGIN SELECT RAISE(ABORT, 'history is never deleted'); END;
+
 CREATE TRIGGER IF NOT EXISTS charge_moves_once BEFORE UPDATE ON charge
 WHEN OLD.state <> 'reserved'
     OR (NEW.state = 'released' AND OLD.shared_unix_s IS NOT NULL)
@@ -124,7 +143,8 @@ WHEN OLD.state <> 'reserved'
             AND OLD.shared_unix_s IS NULL AND NEW.shared_unix_s IS NOT NULL)))
 BEGIN SELECT RAISE(ABORT, 'only a reservation moves, once'); END;
 CREATE TRIGGER IF NOT EXISTS charge_terms_stay
-BEFORE UPDATE OF run, domain, plan_digest, study, partner, purpose, approved_by, event, rho, delta,
+BEFORE UPDATE OF run, domain, plan_digest, study, partner, coordinator, lead, lead_organization,
+    purpose, approved_by, event, rho, delta,
     reserved_unix_s, expires_unix_s ON charge
 BEGIN SELECT RAISE(ABORT, 'the terms of a charge never change'); END;
 CREATE TRIGGER IF NOT EXISTS charge_stays BEFORE DELETE ON charge

@@ -28,11 +28,12 @@ from mpc.ports import Balance, ChargeState
 from mpc.roster import Roster
 from mpc.session.approval import NONCE_SIZE, Approval
 from mpc.units import PartyId, PlanDigest, RunId
+from parties.ledger.records import DomainUsage
 from parties.node.parts import NodeParts
 from parties.node.proposals import Planner, Proposed
 from parties.node.requests import POLICY, RequestState
 from parties.node.summary import request_summary
-from parties.policy.evaluate import LIFETIME_BUDGET, Reason, Standing, evaluate
+from parties.policy.evaluate import BUDGETS, Reason, Standing, evaluate
 from protos import control_pb2 as wire
 
 ROSTER = "PLY-R030"
@@ -42,7 +43,7 @@ PERSON = "PLY-R033"
 UNPLANNABLE = "PLY-R034"
 
 OUTDATED = "PLY-R035"
-CHARGED = frozenset({LIFETIME_BUDGET, OUTDATED})
+CHARGED = BUDGETS | {OUTDATED}
 """What speaks only against a plan that would be charged."""
 
 PLANS_KEPT_MAX = 100  # of one coordinator, the latest approved
@@ -134,6 +135,7 @@ class Desk:
             party=self._config.party,
             table=table,
             balance=self._balance(table.domain) if table else None,
+            usage=self._usage(table.domain) if table else None,
         )
         against = (
             *self._own_reasons(plan),
@@ -255,6 +257,9 @@ class Desk:
 
     def _balance(self, domain: str) -> Balance | None:
         return self._ledger.balance(domain) if domain in self._policy.value.domains else None
+
+    def _usage(self, domain: str) -> DomainUsage | None:
+        return self._ledger.usage(domain) if domain in self._policy.value.domains else None
 
     def _budget(self, plan: Plan) -> wire.Budget:
         table = self._config.tables.get(plan.study.table.name)
