@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.errors import IntegrityError, SecretMisuseError
+from mpc.errors import SecretMisuseError
 from mpc.guarded import Guarded
 from mpc.naming import operation_id
 from mpc.plan.cost import READY_BYTES_MAX
@@ -98,10 +98,7 @@ class Session(Guarded):
         shown = []
         for peer in channel.peers:
             data = channel.receive_upto(peer, step, READY_BYTES_MAX)
-            try:
-                ready = Ready.from_bytes(data)
-            except IntegrityError as fault:
-                raise IntegrityError(fault.what, party=peer) from None
+            ready = Ready.from_sender(data, peer)
             roster = self.agreement.roster
             ready.check(self._ready_of(peer, opening, ready.ledger, ready.seen), roster)
             witnessing.check_own(ready.seen, peer, self.own, roster, data)
