@@ -1,0 +1,121 @@
+"""How many more studies like one fit into an owner's budgets, and which of them ends first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mpc.accounting.conversion import epsilon_from_rho
+from mpc.errors import UsageError
+from mpc.plan.build import plan_study
+from mpc.plan.model import Plan
+from mpc.roster import Roster
+from mpc.study.model import Study
+from mpc.units import PartyId, RhoPico, rho_text
+from parties.config import NodeConfig
+from parties.identity.store import load_identity
+from parties.identity.trust import load_trust
+from parties.ledger.sqlite import SqliteLedger
+from parties.node.account import CapAccount, caps_of, ledger_file, ledger_limits
+from parties.policy.charge import charge
+from parties.policy.model import Domain, load_policy
+from parties.system import SystemClock
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What ``study`` costs a person of ``domain``, and the caps that it would count against.
+
+    ``study_cap`` is the policy's for one study; None if it allows none.
+    """
+
+    study: str
+    domain: str
+    cost: RhoPico
+    terms: Domain
+    study_cap: RhoPico | None
+    caps: tuple[CapAccount, ...]
+
+    def fits(self, cap: CapAccount) -> int:
+        """How many more such studies ``cap`` has room for."""
+        return cap.left // max(1, self.cost)
+
+    @property
+    def binding(self) -> CapAccount:
+        """The cap that ends first."""
+        return min(self.caps, key=self.fits)
+
+    @property
+    def count(self) -> int:
+        """How many more such studies fit as things stand: none if one is too dear by itself."""
+        if self.study_cap is None or self.cost > self.study_cap:
+            return 0
+        return self.fits(self.binding)
+
+    def to_plain(self) -> dict[str, object]:
+        """For ``--json``."""
+        dear = self.study_cap is None or self.cost > self.study_cap
+        return {
+            "study": self.study,
+            "domain": self.domain,
+            "cost": {
+                "rho": rho_text(self.cost),
+                "epsilon": f"{epsilon_from_rho(self.cost, self.terms.delta):f}",
+                "delta": f"{self.terms.delta:f}",
+            },
+            "fits": self.count,
+            "binding": "one study" if dear else self.binding.what,
+            "caps": [{**each.to_plain(), "fits": self.fits(each)} for each in self.caps],
+        }
+
+
+def forecast(config: NodeConfig, study: Study, coordinator: str | None) -> Forecast:
+    """The forecast of ``study``, asked by ``coordinator`` or by the only one that is accepted.
+
+    Reads the ledger as it stands, and changes nothing. Raises UsageError if the node has no ledger,
+    offers no such table, or the policy gives its domain no budget; IdentityError if somebody in the
+    study is not pinned here; PlanRefusal if it cannot be planned.
+    """
+    policy = load_policy(config.policy)
+    table = config.tables.get(study.table.name)
+    if table is None:
+        raise UsageError(f"{config.file} offers no table {study.table.name}")
+    terms = policy.value.domains.get(table.domain)
+    if terms is None:
+        raise UsageError(f"{config.policy} gives privacy domain {table.domain} no budget")
+    plan = _plan(config, study, _asking(config, coordinator))
+    ledger = SqliteLedger(ledger_file(config), SystemClock(), ledger_limits(policy))
+    balance, usage = ledger.balance(table.domain), ledger.usage(table.domain)
+    bounds = ledger.bounds(table.domain)
+    asking = (plan.roster.coordinator.organization, study.lead.organization)
+    others = set(bounds.partners) - set(bounds.binding(*asking))
+    cap = policy.value.study_budget
+    return Forecast(
+        study=study.id,
+        domain=table.domain,
+        cost=charge(plan, terms),
+        terms=terms,
+        study_cap=None if cap is None else cap.rho,
+        caps=tuple(caps_of(balance, bounds.without(others), usage)),
+    )
+
+
+def _asking(config: NodeConfig, named: str | None) -> PartyId:
+    known = config.coordinators
+    if named is None and len(known) == 1:
+        return known[0]
+    if named not in known:
+        raise UsageError(
+            f"{config.file} lists {len(known)} coordinators: say who asks",
+            hint=f"--coordinator {' or '.join(known)}",
+        )
+    return PartyId(named)
+
+
+def _plan(config: NodeConfig, study: Study, coordinator: PartyId) -> Plan:
+    """``study`` as this node would plan it if ``coordinator`` proposed it."""
+    own = load_identity(config.identity)
+    trust = load_trust(config.identity, own, config.peers)
+    dealers = () if study.dealer is None else (PartyId(study.dealer),)
+    linked = (PartyId(party) for party in (*study.parties, *dealers))
+    members = (own.member if each == config.party else trust.member(each) for each in linked)
+    return plan_study(study, Roster((*members, trust.member(coordinator))))
