@@ -8,9 +8,9 @@ from mpc.accounting.conversion import epsilon_from_rho
 from mpc.errors import UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
-from mpc.roster import Roster
+from mpc.roster import Member, Roster
 from mpc.study.model import Study
-from mpc.units import PartyId, RhoPico, rho_text
+from mpc.units import PartyId, RhoPico, Role, rho_text
 from parties.config import NodeConfig
 from parties.identity.store import load_identity
 from parties.identity.trust import load_trust
@@ -72,8 +72,8 @@ def forecast(config: NodeConfig, study: Study, coordinator: str | None) -> Forec
     """The forecast of ``study``, asked by ``coordinator`` or by the only one that is accepted.
 
     Reads the ledger as it stands, and changes nothing. Raises UsageError if the node has no ledger,
-    offers no such table, or the policy gives its domain no budget; IdentityError if somebody in the
-    study is not pinned here; PlanRefusal if it cannot be planned.
+    offers no such table, or the policy gives its domain no budget; IdentityError if the coordinator
+    is not pinned here; PlanRefusal if the study cannot be planned.
     """
     policy = load_policy(config.policy)
     table = config.tables.get(study.table.name)
@@ -112,10 +112,17 @@ def _asking(config: NodeConfig, named: str | None) -> PartyId:
 
 
 def _plan(config: NodeConfig, study: Study, coordinator: PartyId) -> Plan:
-    """``study`` as this node would plan it if ``coordinator`` proposed it."""
-    own = load_identity(config.identity)
-    trust = load_trust(config.identity, own, config.peers)
-    dealers = () if study.dealer is None else (PartyId(study.dealer),)
-    linked = (PartyId(party) for party in (*study.parties, *dealers))
-    members = (own.member if each == config.party else trust.member(each) for each in linked)
+    """``study`` as ``coordinator`` would have it priced here.
+
+    No price hangs on certificates, and those of other parties come with their first proposal only.
+    """
+    trust = load_trust(config.identity, load_identity(config.identity), config.peers)
+    roles = dict.fromkeys(study.parties, Role.PARTY)
+    if study.dealer is not None:
+        roles[study.dealer] = Role.DEALER
+    members = [_without_certificates(name, role) for name, role in roles.items()]
     return plan_study(study, Roster((*members, trust.member(coordinator))))
+
+
+def _without_certificates(name: str, role: Role) -> Member:
+    return Member(PartyId(name), role, name, f"tls {name}".encode(), f"sign {name}".encode())
