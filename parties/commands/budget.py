@@ -239,8 +239,7 @@ def _forecast_lines(found: Forecast) -> Iterator[Text]:
     for cap in found.caps:
         left = f"ρ {rho_left_figure(cap.left)} of {rho_left_figure(cap.cap)} left"
         yield plain_text(f"  {cap.what}: {left}, room for {found.fits(cap)}", "dim")
-    said = found.to_plain()
-    yield plain_text(f"{found.count} more like it fit; what ends first: {said['binding']}", "bold")
+    yield plain_text(f"{found.count} more like it fit; what ends first: {found.ends_first}", "bold")
 
 
 def _partners(account: Account) -> RenderableType:

@@ -14,7 +14,7 @@ from pathlib import Path
 from mpc.accounting.conversion import epsilon_from_rho, epsilon_within
 from mpc.errors import UsageError
 from mpc.ports import Balance, ChargeState, Witness
-from mpc.units import ProtectedUnit, RhoPico, rho_text
+from mpc.units import DELTA_UNIT, ProtectedUnit, RhoPico, rho_text
 from parties.config import NodeConfig
 from parties.ledger.records import (
     ChargeEntry,
@@ -197,6 +197,7 @@ def charge_plain(charge: ChargeEntry) -> dict[str, object]:
         "approved_by": charge.approved_by,
         "mechanism": event_text(charge.event),
         "rho": rho_text(charge.rho),
+        "delta": f"{Decimal(charge.delta) / DELTA_UNIT:f}",
         "state": charge.state.value,
         "settled": None if settled is None else iso_time(settled),
         "expires": iso_time(charge.expires_unix_s),

@@ -15,7 +15,7 @@ OTHER_MECHANISM = "of another version of Parley"
 
 
 def event_text(event: bytes) -> str:
-    """``discrete Gaussian noise of sd 4.531 on 2 integers …``: what was drawn, and against whom.
+    """``discrete Gaussian noise, own of sd 4.531 on 2 integers …``: what was drawn, against whom.
 
     The deviations are of the noise that stays when the coalition subtracts its own.
     """
@@ -28,10 +28,10 @@ def event_text(event: bytes) -> str:
         return OTHER_MECHANISM
     sizes: Counter[str] = Counter()
     for block in said.blocks:
-        sizes[f"{sqrt(block.variance):.4g}"] += block.size
-    groups = [f"sd {sd} on {_integers(size)}" for sd, size in sizes.items()]
+        sizes[f"{block.noise.value} of sd {sqrt(block.variance):.4g}"] += block.size
+    groups = [f"{noise} on {_integers(size)}" for noise, size in sizes.items()]
     more = len(groups) - GROUPS_SHOWN_MAX
-    listed = ", ".join(groups[:GROUPS_SHOWN_MAX]) + (f" and {more} other sds" if more > 0 else "")
+    listed = ", ".join(groups[:GROUPS_SHOWN_MAX]) + (f" and {more} others" if more > 0 else "")
     return (
         f"discrete Gaussian noise, {listed}; {said.parties} parties,"
         f" {said.coalition} of which may pool what they know"

@@ -8,6 +8,7 @@ from mpc.accounting.conversion import epsilon_from_rho
 from mpc.errors import UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
+from mpc.plan.noises import sampling_affordable
 from mpc.roster import Member, Roster
 from mpc.study.model import Study
 from mpc.units import PartyId, RhoPico, Role, rho_text
@@ -17,7 +18,7 @@ from parties.identity.trust import load_trust
 from parties.ledger.sqlite import SqliteLedger
 from parties.node.account import CapAccount, caps_of, ledger_file, ledger_limits
 from parties.policy.charge import charge
-from parties.policy.model import Domain, load_policy
+from parties.policy.model import Cap, Domain, load_policy
 from parties.system import SystemClock
 
 
@@ -25,14 +26,16 @@ from parties.system import SystemClock
 class Forecast:
     """What ``study`` costs a person of ``domain``, and the caps that it would count against.
 
-    ``study_cap`` is the policy's for one study; None if it allows none.
+    ``affordable`` is whether the policy's cap of one study allows it, ``delta_fits`` for how many
+    there is delta left; None if it charges none.
     """
 
     study: str
     domain: str
     cost: RhoPico
     terms: Domain
-    study_cap: RhoPico | None
+    affordable: bool
+    delta_fits: int | None
     caps: tuple[CapAccount, ...]
 
     def fits(self, cap: CapAccount) -> int:
@@ -47,13 +50,21 @@ class Forecast:
     @property
     def count(self) -> int:
         """How many more such studies fit as things stand: none if one is too dear by itself."""
-        if self.study_cap is None or self.cost > self.study_cap:
+        if not self.affordable:
             return 0
-        return self.fits(self.binding)
+        room = self.fits(self.binding)
+        return room if self.delta_fits is None else min(room, self.delta_fits)
+
+    @property
+    def ends_first(self) -> str:
+        """What the next study after those would exceed."""
+        if not self.affordable:
+            return "one study"
+        short = self.delta_fits is not None and self.delta_fits < self.fits(self.binding)
+        return "δ charged beside ρ, for ever" if short else self.binding.what
 
     def to_plain(self) -> dict[str, object]:
         """For ``--json``."""
-        dear = self.study_cap is None or self.cost > self.study_cap
         return {
             "study": self.study,
             "domain": self.domain,
@@ -63,7 +74,7 @@ class Forecast:
                 "delta": f"{self.terms.delta:f}",
             },
             "fits": self.count,
-            "binding": "one study" if dear else self.binding.what,
+            "binding": self.ends_first,
             "caps": [{**each.to_plain(), "fits": self.fits(each)} for each in self.caps],
         }
 
@@ -88,15 +99,21 @@ def forecast(config: NodeConfig, study: Study, coordinator: str | None) -> Forec
     bounds = ledger.bounds(table.domain)
     asking = (plan.roster.coordinator.organization, study.lead.organization)
     others = set(bounds.partners) - set(bounds.binding(*asking))
-    cap = policy.value.study_budget
     return Forecast(
         study=study.id,
         domain=table.domain,
         cost=charge(plan, terms),
         terms=terms,
-        study_cap=None if cap is None else cap.rho,
+        affordable=_affordable(plan, terms, policy.value.study_budget),
+        delta_fits=balance.delta_left // plan.delta_charged if plan.delta_charged else None,
         caps=tuple(caps_of(balance, bounds.without(others), usage)),
     )
+
+
+def _affordable(plan: Plan, terms: Domain, cap: Cap | None) -> bool:
+    if cap is None or charge(plan, terms) > cap.rho:
+        return False
+    return sampling_affordable(plan.delta_charged, cap.epsilon, cap.delta)
 
 
 def _asking(config: NodeConfig, named: str | None) -> PartyId:

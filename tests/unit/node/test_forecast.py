@@ -21,14 +21,15 @@ def forecast(
     cost: int,
     bounds: DomainBounds | None = None,
     usage: DomainUsage = NOTHING,
-    study_cap: int | None = 1000,
+    *,
+    affordable: bool = True,
+    delta_fits: int | None = None,
 ) -> Forecast:
     """Of a domain with 1000 for ever, of which 100 are spent and 50 reserved."""
     none = DeltaAtto(0)
     amounts = (RhoPico(1000), none, RhoPico(100), none, RhoPico(50), none)
     caps = caps_of(Balance("members", *amounts), bounds or DomainBounds(), usage)
-    cap = None if study_cap is None else RhoPico(study_cap)
-    return Forecast("visits", "members", RhoPico(cost), TERMS, cap, tuple(caps))
+    return Forecast("visits", "members", RhoPico(cost), TERMS, affordable, delta_fits, tuple(caps))
 
 
 @pytest.mark.parametrize(("cost", "fits"), [(85, 10), (86, 9), (850, 1), (851, 0)])
@@ -54,8 +55,14 @@ def test_a_cap_below_what_is_used_has_room_for_none() -> None:
     assert (found.count, found.binding.left) == (0, 0)
 
 
-@pytest.mark.parametrize("study_cap", [None, 39])
-def test_a_study_that_is_too_dear_by_itself_never_fits(study_cap: int | None) -> None:
-    found = forecast(40, study_cap=study_cap)
+def test_a_study_that_is_too_dear_by_itself_never_fits() -> None:
+    found = forecast(40, affordable=False)
     assert found.count == 0
     assert found.to_plain()["binding"] == "one study"
+
+
+@pytest.mark.parametrize(("delta_fits", "fits"), [(20, 20), (21, 21), (22, 21), (0, 0)])
+def test_delta_that_ends_before_rho_does_is_what_binds(delta_fits: int, fits: int) -> None:
+    found = forecast(40, delta_fits=delta_fits)
+    assert found.count == fits
+    assert (found.ends_first == "all studies for ever") == (delta_fits >= 21)

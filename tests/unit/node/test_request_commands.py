@@ -15,7 +15,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from mpc.accounting.conversion import epsilon_from_rho, rho_from_epsilon
-from mpc.accounting.event import NoiseBlock, NoiseEvent
+from mpc.accounting.event import Noise, NoiseBlock, NoiseEvent
 from mpc.errors import UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
@@ -460,10 +460,10 @@ def test_ledger_that_a_peer_saw_further_is_told_to_its_owner(
 
 
 def test_event_of_a_charge_is_told_in_words() -> None:
-    blocks = (NoiseBlock(2, 1, Fraction(25)), NoiseBlock(1, 4, Fraction(100)))
+    blocks = (NoiseBlock(2, 1, Fraction(25)), NoiseBlock(1, 4, Fraction(100), Noise.JOINT))
     assert event_text(NoiseEvent(blocks, 3, 2).canonical()) == (
-        "discrete Gaussian noise, sd 5 on 2 integers, sd 10 on 1 integer; 3 parties,"
-        " 2 of which may pool what they know"
+        "discrete Gaussian noise, own of sd 5 on 2 integers, joint of sd 10 on 1 integer;"
+        " 3 parties, 2 of which may pool what they know"
     )
     assert event_text(b'{"parties":3}') == "of another version of Parley"
 
