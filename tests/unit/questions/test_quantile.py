@@ -19,7 +19,7 @@ from mpc.questions.answer import ReleasedCell
 from mpc.questions.local import local_sums
 from mpc.questions.quantile.declare import POINTS_MAX, Quantile
 from mpc.questions.quantile.decode import decode
-from mpc.study.model import Table, Unit
+from mpc.study.model import RowUnit, Table
 from mpc.testing.table import MemoryTable
 
 COLUMNS: dict[str, Column] = {
@@ -44,7 +44,7 @@ def released(question: Quantile, *parties: Sequence[tuple[float | None, str]]) -
     asked = Asked(question)
     totals = [0] * asked.layout.size
     for rows in parties:
-        declared = Table(name="t", unit=Unit(kind="row"), columns=COLUMNS)
+        declared = Table(name="t", unit=RowUnit(kind="row"), columns=COLUMNS)
         table = MemoryTable([{"pay": pay, "wide": pay, "sex": sex} for pay, sex in rows], declared)
         totals = [a + b for a, b in zip(totals, local_sums([asked], table), strict=True)]
     return released_plainly(totals, [asked.layout])

@@ -14,7 +14,7 @@ from receipts import Federation, Run, run_of, study
 from mpc.columns.model import CategoryColumn
 from mpc.outcome import decode_totals
 from mpc.questions.count.declare import Count
-from mpc.study.model import Lead, Privacy, Table, Unit
+from mpc.study.model import Lead, Privacy, RowUnit, Table
 from mpc.units import Adjacency, PartyId, RhoPico
 from parties.report.figures import number_text
 from parties.report.html import render_report
@@ -149,7 +149,7 @@ def test_statement_follows_adjacency_unit_and_coalition(members: Federation) -> 
         epsilon=Decimal(2), delta=Decimal("0.00001"), adjacency=Adjacency.REPLACE_ONE, coalition=1
     )
     asked = study(privacy=privacy)
-    table = asked.table.model_copy(update={"unit": Unit(kind="row", rows_max=4)})
+    table = asked.table.model_copy(update={"unit": RowUnit(kind="row", rows_max=4)})
     words = Page(
         render_report(run_of(members, study(privacy=privacy, table=table)).verified())
     ).words
@@ -162,7 +162,7 @@ def test_statement_follows_adjacency_unit_and_coalition(members: Federation) -> 
 def test_text_from_outside_is_escaped_everywhere(members: Federation) -> None:
     table = Table(
         name="stays",
-        unit=Unit(kind="row"),
+        unit=RowUnit(kind="row"),
         columns={"group": CategoryColumn(type="category", levels=(EVIL, "[red]b[/red]"))},
     )
     asked = study(
