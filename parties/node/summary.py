@@ -15,7 +15,7 @@ from mpc.units import Adjacency, ProtectedUnit, RhoPico, rho_text
 from parties.policy.charge import charge, charge_factor
 from parties.policy.model import Domain
 from parties.report.dealing import dealer_plain
-from parties.report.wording import person_rows_text, quantile_text
+from parties.report.wording import person_rule_text, quantile_text
 
 LEVELS_SHOWN_MAX = 12
 REPLACE = Adjacency.REPLACE_ONE
@@ -114,7 +114,7 @@ def protected_text(unit: ProtectedUnit) -> str:
 def study_protects_text(study: Study) -> str:
     """The same of a study, and how many rows of a person count."""
     text, unit = protected_text(study.protected), study.table.unit
-    return f"{text}; {person_rows_text(unit)}" if isinstance(unit, PersonUnit) else text
+    return f"{text}; {person_rule_text(unit)}" if isinstance(unit, PersonUnit) else text
 
 
 def promise_text(plan: Plan) -> str:

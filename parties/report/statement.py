@@ -23,6 +23,7 @@ from parties.report.dealing import (
     dealer_warning,
 )
 from parties.report.figures import count_text, epsilon_text, significant_text, small_text
+from parties.report.wording import person_rule_text
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,10 @@ def _rows_counted(unit: RowUnit | PersonUnit) -> Iterator[str]:
     """How a person unit is kept to."""
     if not isinstance(unit, PersonUnit):
         return
-    rows = "one row" if unit.rows_max == 1 else f"{unit.rows_max} rows"
     yield (
         f"The unit is one person, as column {unit.column} of each owner’s table says. However many "
-        f"rows a person has, each owner counted at most {rows} of it and left the others out, by a "
-        "rule that looks at that person’s rows alone."
+        f"rows a person has, {person_rule_text(unit)}: a rule that looks at that person’s rows "
+        "alone."
     )
 
 

@@ -145,16 +145,25 @@ def unit_text(plan: Plan) -> str:
     """Whom the promise protects: ``one row``."""
     unit = plan.study.table.unit
     if isinstance(unit, PersonUnit):
-        return f"one person, {person_rows_text(unit)}"
+        return f"one person, of whose rows {person_rows_text(unit)}"
     rows = unit.rows_max
     return "one row" if rows == 1 else f"one unit of at most {rows} rows"
 
 
 def person_rows_text(unit: PersonUnit) -> str:
-    """``at most 3 rows of it count at each owner, the first by day``."""
+    """``at most 3 count at each owner``."""
+    verb = "counts" if unit.rows_max == 1 else "count"
+    return f"at most {unit.rows_max} {verb}{' at each owner' if unit.across_parties else ''}"
+
+
+def person_rule_text(unit: PersonUnit) -> str:
+    """``at most 3 of its rows count at each owner, 1 of them in one group, the first by day``.
+
+    Which rows count, in full.
+    """
     rows, group = unit.rows_max, unit.group_rows
-    text = f"at most {rows} row{'' if rows == 1 else 's'} of it count{'s' if rows == 1 else ''}"
-    text += " at each owner" if unit.across_parties else " at its one owner"
+    verb = "counts" if rows == 1 else "count"
+    text = f"at most {rows} of its rows {verb}{' at each owner' if unit.across_parties else ''}"
     if group < rows:
         text += f", {group} of them in one group of a question"
     first = f"the first by {unit.keep.first_by}" if isinstance(unit.keep, FirstBy) else "by lot"

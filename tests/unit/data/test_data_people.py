@@ -6,6 +6,7 @@ The rule is written out row by row in mpc.testing.table. Ids stand in a column o
 from __future__ import annotations
 
 import csv
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,11 +20,13 @@ from hypothesis import strategies as st
 from owner_tables import TABLE, write_owner
 
 from mpc.columns.model import IdColumn
+from mpc.errors import DataFaults
 from mpc.study.model import FirstBy, PersonUnit, Table
 from mpc.table.model import CellSums
 from mpc.testing.table import MemoryTable, bound_cell
 from parties.data.people import KEY_SIZE
 from parties.data.register import register_table
+from parties.data.schema import load_schema
 from parties.data.table import DuckTable, EngineLimits
 
 WHO = "level"
@@ -172,6 +175,37 @@ def test_another_key_keeps_other_rows_of_the_same_person(tmp_path: Path) -> None
     other = DuckTable(first._version, table, EngineLimits(2, 512, tmp_path), KEY[::-1])
     assert np.array_equal(answers(first, asked)[1][0], answers(other, asked)[1][0])  # as many rows
     assert answers(first, asked) != answers(other, asked)
+
+
+def schema_of(folder: Path, **said: str) -> Path:
+    config = write_owner(folder, Dialect().fields(), Dialect().write([]))
+    file = config.tables[TABLE].schema_file
+    file.write_text(json.dumps({**json.loads(file.read_text()), **said}))
+    return file
+
+
+def test_a_study_takes_the_person_by_the_owners_column_and_no_other(tmp_path: Path) -> None:
+    table = study_table(UNITS[0])
+    assert list(load_schema(schema_of(tmp_path, person=WHO)).value.misfits(table)) == []
+    for said, where in (({}, "no column"), ({"person": "known"}, "column known")):
+        (misfit,) = load_schema(schema_of(tmp_path, **said)).value.misfits(table)
+        assert misfit == f"whose row it is, {where} says here, not {WHO}"
+
+
+def test_an_owners_person_column_is_published_and_makes_another_version(tmp_path: Path) -> None:
+    without = load_schema(schema_of(tmp_path)).value
+    said = load_schema(schema_of(tmp_path, person=WHO)).value
+    assert said.published()[WHO] == {**without.published()[WHO], "person": True}
+    assert said.published() | {WHO: without.published()[WHO]} == without.published()
+    assert said.digest != without.digest
+
+
+@pytest.mark.parametrize(
+    ("person", "what"), [("nobody", "no column"), ("day", "a column of type date")]
+)
+def test_a_person_column_must_be_declared_text(person: str, what: str, tmp_path: Path) -> None:
+    with pytest.raises(DataFaults, match=f"PLY-D106 person: {person} is {what}"):
+        load_schema(schema_of(tmp_path, person=person))
 
 
 def test_rows_are_not_kept_by_hash_without_a_key(tmp_path: Path) -> None:
