@@ -14,19 +14,30 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mpc.accounting.conversion import rho_from_epsilon
+from mpc.accounting.event import Noise
 from mpc.columns.model import Frozen
 from mpc.plan.model import ColumnUse
 from mpc.questions.registry import QUESTION_KINDS
 from mpc.study.model import Identifier, Name, Text
 from mpc.study.spelling import listed, nearest
-from mpc.units import PARTIES_MAX, PARTIES_MIN, Adjacency, DeltaAtto, ProtectedUnit, RhoPico
+from mpc.units import (
+    DELTA_UNIT,
+    PARTIES_MAX,
+    PARTIES_MIN,
+    Adjacency,
+    DeltaAtto,
+    ProtectedUnit,
+    RhoPico,
+)
+from parties.ledger.records import DomainBounds
 from parties.yaml_files import Misfit, Written, read_yaml
 
 DAY_S = 86_400
 KIND = "111"
 TWICE = "112"
 NO_DOMAIN = "113"
-BOUNDED_PERSON = "114"
+NO_PARTNER = "114"
+BOUNDED_PERSON = "115"
 
 Epsilon = Annotated[Decimal, Field(gt=0, le=100)]
 Delta = Annotated[Decimal, Field(gt=0, le=Decimal("0.01"))]
@@ -59,8 +70,8 @@ class TablePolicy(Frozen):
     ] = Field(default_factory=dict)
 
 
-class StudyCap(Frozen):
-    """The most that one study may cost one unit."""
+class Cap(Frozen):
+    """The most that one study, any 30 days, or one partner's studies may cost one unit."""
 
     epsilon: Epsilon
     delta: Delta
@@ -78,6 +89,10 @@ class Domain(Frozen):
     ``adjacency`` says what the promise compares. Studies that protect less than that are charged
     more (:mod:`parties.policy.charge`). ``unit: person`` sets no bound on a person's rows: then no
     charge is enough for a study whose unit is a row, and it is refused.
+
+    ``monthly`` bounds any 30 days, ``partners`` what each organization's studies cost for ever:
+    those that its coordinator asks or its people lead. What is not bounded so has the domain's cap
+    alone.
     """
 
     epsilon: Epsilon
@@ -85,6 +100,8 @@ class Domain(Frozen):
     adjacency: Adjacency = Adjacency.ADD_OR_REMOVE_ONE
     unit: Literal["rows", "person"] = "rows"
     rows_max: Annotated[int, Field(ge=1, le=1000)] | None = None
+    monthly: Cap | None = None
+    partners: Annotated[dict[Text, Cap], Field(max_length=1000)] = Field(default_factory=dict)
 
     @property
     def protected(self) -> ProtectedUnit:
@@ -99,9 +116,20 @@ class Domain(Frozen):
         return rho_from_epsilon(self.epsilon, self.delta)
 
     @property
+    def bounds(self) -> DomainBounds:
+        """What binds beside the cap, in zCDP."""
+        monthly = None if self.monthly is None else self.monthly.rho
+        return DomainBounds(monthly, {name: cap.rho for name, cap in self.partners.items()})
+
+    @property
     def delta_charges(self) -> DeltaAtto:
-        """The cap on delta charged beside rho: none, since exact sampling charges none."""
-        return DeltaAtto(0)
+        """The cap on delta charged beside rho, for joint samples that are not quite exact.
+
+        With it (1 + e^epsilon) times that much is added to delta: a thousandth of it at most. Own
+        and dealt noise charges none.
+        """
+        allowed = self.delta / (1000 * (1 + self.epsilon.exp()))
+        return DeltaAtto(int(allowed * DELTA_UNIT))
 
 
 class Limits(Frozen):
@@ -138,9 +166,9 @@ class Policy(Frozen):
     tables: Annotated[dict[Name, TablePolicy], Field(max_length=100)] = Field(default_factory=dict)
     parties_min: Annotated[int, Field(ge=PARTIES_MIN, le=PARTIES_MAX)] | None = None
     coalition_min: Annotated[int, Field(ge=1, le=PARTIES_MAX - 1)] | None = None
-    noises: Annotated[tuple[Literal["own"], ...], Field(max_length=1)] = ()
+    noises: Annotated[tuple[Noise, ...], Field(max_length=len(Noise))] = ()
     adjacencies: Annotated[tuple[Adjacency, ...], Field(max_length=2)] = ()
-    study_budget: StudyCap | None = None
+    study_budget: Cap | None = None
     domains: Annotated[dict[Name, Domain], Field(max_length=100)] = Field(default_factory=dict)
     budget_published: bool = False
     limits: Limits = Limits()
@@ -157,6 +185,7 @@ _HINTS = {
     "delta": "a number above 0, far below one over the population",
     "recipients": "[coordinator], or ids of parties",
     "partners": "organizations of those who lead studies",
+    "monthly": "{epsilon: ..., delta: ...}: the most of any 30 days",
     "dealers": "ids of dealers, as [dealing-house]",
     "dealer_organization_shared": "false, unless a participant's organization may deal",
 }
@@ -183,10 +212,7 @@ def _misfits(policy: Policy) -> Iterator[Misfit]:
                 place = ("tables", table, "columns", column)
                 yield Misfit(TWICE, place, "a use twice", "each use once")
     for name, domain in policy.domains.items():
-        if domain.unit == "person" and domain.rows_max is not None:
-            what = "a bound on the rows of a person, where the unit is the person"
-            allowed = "no rows_max, or unit: rows"
-            yield Misfit(BOUNDED_PERSON, ("domains", name, "rows_max"), what, allowed)
+        yield from _domain_misfits(policy, name, domain)
     if policy.tables and not policy.domains:
         yield Misfit(
             NO_DOMAIN,
@@ -194,3 +220,18 @@ def _misfits(policy: Policy) -> Iterator[Misfit]:
             "tables are granted, but no domain has a budget to pay with",
             "domains: a block of names, each with epsilon and delta",
         )
+
+
+def _domain_misfits(policy: Policy, name: str, domain: Domain) -> Iterator[Misfit]:
+    place = ("domains", name)
+    if domain.unit == "person" and domain.rows_max is not None:
+        what = "a bound on the rows of a person, where the unit is the person"
+        yield Misfit(BOUNDED_PERSON, (*place, "rows_max"), what, "no rows_max, or unit: rows")
+    for partner in domain.partners:
+        if partner not in policy.partners:
+            yield Misfit(
+                NO_PARTNER,
+                (*place, "partners", partner),
+                f"{partner} is no partner{nearest(partner, policy.partners)}",
+                f"one of partners: {listed(policy.partners) or 'none'}",
+            )

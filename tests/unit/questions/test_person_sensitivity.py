@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from recorded_release import looked_at_squared
 
 from mpc.columns.model import CategoryColumn, Column, DateColumn, IdColumn, NumberColumn
 from mpc.layout import Block, Layout
@@ -92,11 +93,6 @@ def parts_of(layout: Layout) -> list[tuple[Block, slice]]:
     return parts
 
 
-def looked_at(change: NDArray[np.object_], nodes: int) -> int:
-    """Squared L2 norm of a block's change, at the node of each cell that changes most."""
-    return int((change.reshape(-1, nodes) ** 2).max(axis=1).sum())
-
-
 CELLS = {
     "pay": st.one_of(st.integers(-6, 6), st.sampled_from(["", None, 4, -4])),
     "sex": st.sampled_from(["f", "m", "?", None]),
@@ -124,8 +120,8 @@ def test_one_person_never_moves_a_sum_by_more_than_the_sensitivity(
         )
         layout = question.layout(COLUMNS)
         for block, part in parts_of(layout):
-            added = looked_at((with_one - base)[part], block.nodes)
-            replaced = looked_at((with_one - with_other)[part], block.nodes)
+            added = looked_at_squared((with_one - base)[part], block.nodes)
+            replaced = looked_at_squared((with_one - with_other)[part], block.nodes)
             assert added <= sensitivity_squared(block, layout.cells, unit, 3, ADD)
             assert replaced <= sensitivity_squared(block, layout.cells, unit, 3, REPLACE)
 
@@ -153,8 +149,8 @@ def test_a_person_at_three_owners_never_moves_the_joint_sum_by_more_than_the_sen
         )
         layout = question.layout(COLUMNS)
         for block, part in parts_of(layout):
-            added = looked_at((with_one - base)[part], block.nodes)
-            replaced = looked_at((with_one - with_other)[part], block.nodes)
+            added = looked_at_squared((with_one - base)[part], block.nodes)
+            replaced = looked_at_squared((with_one - with_other)[part], block.nodes)
             assert added <= sensitivity_squared(block, layout.cells, unit, 3, ADD)
             assert replaced <= sensitivity_squared(block, layout.cells, unit, 3, REPLACE)
 
