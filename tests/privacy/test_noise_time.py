@@ -102,6 +102,7 @@ def _run(
         budget=Budget(ledger),
         ledger=ledger,
         source=source,
+        randomness=masks,
         settle=lambda: None,
         gather=never,
         computation=None,
