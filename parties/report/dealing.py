@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mpc.accounting.event import Noise
 from mpc.plan.model import Plan
 from mpc.roster import Member, Roster, dealer_colleagues
 from mpc.study.spelling import listed
@@ -27,11 +28,18 @@ def dealer_plain(plan: Plan) -> dict[str, object] | None:
         "organization": dealer.organization,
         "fingerprint": dealer.fingerprint,
         "questions": list(plan.study.dealt_questions),
+        "noises": [noise.value for noise in plan.noises if noise is not Noise.OWN],
         "sees": DEALER_SEES,
         "pools": f"{DEALER_POOLS} {dealer_losses(plan)}".rstrip(),
         "shares_organization_with": [each.id for each in dealer_colleagues(plan.roster)],
         "warning": dealer_warning(plan.roster),
     }
+
+
+def dealt_for(plan: Plan) -> tuple[str, ...]:
+    """What the dealer is there for: questions by name, and ``noise`` where it has a part in it."""
+    has_noise = any(noise is not Noise.OWN for noise in plan.noises)
+    return (*plan.study.dealt_questions, *(("noise",) if has_noise else ()))
 
 
 def dealer_losses(plan: Plan) -> str:

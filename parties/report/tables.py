@@ -21,6 +21,7 @@ from parties.report.dealing import (
     dealer_plain,
     dealer_text,
     dealer_warning,
+    dealt_for,
 )
 from parties.report.figures import (
     NOT_AVAILABLE,
@@ -38,6 +39,7 @@ from parties.report.figures import (
     small_text,
 )
 from parties.report.narrow import Fitting, Section, Sections
+from parties.report.noises import noise_lines, noise_plain
 from parties.report.standing import Decision, PartyBudget, PartyVerdict
 from parties.report.truths import LABEL, Truths
 from parties.report.wording import (
@@ -226,6 +228,7 @@ def plan_table(plan: Plan, verdicts: Sequence[PartyVerdict]) -> RenderableType:
         *_dealer_lines(plan),
         Fitting(_question_table(plan), _narrow_questions(plan)),
         plain_text(COMPOSITION, "dim"),
+        *(plain_text(line, "dim") for line in noise_lines(plan)),
         _verdict_table(verdicts),
     ]
     parts.extend(_reason_lines(verdicts))
@@ -238,7 +241,7 @@ def _dealer_lines(plan: Plan) -> Iterator[Text]:
     dealer = plan.roster.dealer
     if dealer is None:
         return
-    yield plain_text(f"dealer: {dealer_text(dealer)}, for {', '.join(plan.study.dealt_questions)}")
+    yield plain_text(f"dealer: {dealer_text(dealer)}, for {', '.join(dealt_for(plan))}")
     yield plain_text(f"{DEALER_SEES} {DEALER_POOLS} {dealer_losses(plan)}", "dim")
     warning = dealer_warning(plan.roster)
     if warning:
@@ -375,6 +378,7 @@ def _question_document(plan: Plan, question: PlannedQuestion) -> Mapping[str, ob
         "integers": question.size,
         "rho": f"{Decimal(question.rho) / RHO_UNIT:f}",
         "epsilon": f"{question.epsilon:f}",
+        "noises": noise_plain(plan, question),
         "expected_95_error": [error.to_plain() for error in question.expected_errors],
     }
 

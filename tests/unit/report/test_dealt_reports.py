@@ -53,6 +53,7 @@ def test_plan_as_json_has_the_dealers_keys_and_null_without_one(members: Federat
         "organization": "Dealing House Ltd",
         "fingerprint": members.pins[PartyId(DEALER)],
         "questions": ["median"],
+        "noises": [],
         "sees": DEALER_SEES,
         "pools": f"{DEALER_POOLS} {dealer_losses(run.plan)}",
         "shares_organization_with": [],
