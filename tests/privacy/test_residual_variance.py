@@ -17,7 +17,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from joint_release import FaintSource, SilentSource
+from joint_release import FaintSource, SilentSource, WatchedSource
 from noises import (
     COALITIONS,
     COORDINATES,
@@ -128,6 +128,20 @@ def test_a_dealer_that_deals_nothing_or_half_is_caught() -> None:
         trial = audited(DEALT, 3, 2, dealer=dealer)
         assert set(exposed(trial)) >= {(0, 1), (0, 2), (1, 2)}
         assert ratio(trial, (1, 2)) == pytest.approx(left, rel=0.1)
+
+
+@pytest.mark.parametrize(("parties", "coalition"), [(2, 1), (3, 1), (3, 2)])
+def test_the_dealer_with_a_coalition_leaves_what_the_event_says(
+    parties: int, coalition: int
+) -> None:
+    """(n - t)/n of V*, both tails. False alarm 2e-6 each."""
+    dealer = WatchedSource(gaussian_source("watched dealer"))
+    trial = audited(DEALT, parties, coalition, dealer=dealer)
+    (block,) = trial.event.blocks
+    left = trial.event.remaining(block, coalition, dealer=True)
+    pooled = trial.residuals(range(parties - coalition, parties)) - np.array(dealer.drawn, float)
+    low, high = stats.chi2.ppf([FALSE_ALARM, 1 - FALSE_ALARM], len(pooled) - 1)
+    assert low < (len(pooled) - 1) * pooled.var(ddof=1) / float(sum(left)) < high
 
 
 def test_joint_noise_is_whole_if_any_single_partys_bits_are_random() -> None:
