@@ -24,7 +24,7 @@ from mpc.units import PartyId, RunId, SessionId
 class Session(Guarded):
     """One party's end. Made by :meth:`mpc.session.establish.Pairing.confirm` and nothing else.
 
-    ``id`` is T, ``opening`` names the one opening of a linear study, ``keys`` is for the backend's
+    ``id`` is T, ``opening`` names the one release, ``keys`` is for the backend's
     streams, ``transcript`` takes every value that the backend opens, ``material`` is the id of the
     prepared material that it computes with, or empty.
     """
@@ -53,7 +53,7 @@ class Session(Guarded):
 
     @property
     def opening(self) -> bytes:
-        """The id of the release, the one opening of a linear study."""
+        """The id of the release: nothing else is opened but masked values."""
         return opening_id(self.id)
 
     @property
