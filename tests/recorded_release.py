@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from searched_study import searched_study
 from seeded_randomness import SeededRandomness
 
-from mpc.accounting.event import NoiseBlock
+from mpc.accounting.event import Noise, NoiseBlock
 from mpc.columns.model import CategoryColumn, DateColumn, NumberColumn, UseLevel, UseValue
 from mpc.plan.model import Plan
 from mpc.privacy.sampler import DiscreteGaussian
@@ -33,7 +33,7 @@ from mpc.ring.words import decode
 from mpc.secret.reference import ReferenceEngine
 from mpc.secret.sealed import BoundedStatistic, SecretStatistic
 from mpc.session.share import ReleasedShare
-from mpc.study.model import Privacy, Study, Table, Unit
+from mpc.study.model import Privacy, RowUnit, Study, Table
 from mpc.table.model import BoundedTable, CellSums
 from mpc.testing.parties import InProcessParties
 from mpc.testing.table import MemoryTable, Raw
@@ -56,7 +56,9 @@ QUESTIONS: dict[str, Question] = {
 }
 
 
-def recorded_study(adjacency: Adjacency, rows_max: int) -> Study:
+def recorded_study(
+    adjacency: Adjacency, rows_max: int, noises: tuple[Noise, ...] | None = None
+) -> Study:
     """Every kind of question about every kind of column, with and without exclusions."""
     study = searched_study(("alpha", "bravo"))
     columns = {
@@ -72,8 +74,10 @@ def recorded_study(adjacency: Adjacency, rows_max: int) -> Study:
         ),
         "day": DateColumn(type="date", bounds=(date(2020, 1, 1), date(2020, 1, 9))),
     }  # fmt: skip
-    unit = Unit(kind="row", rows_max=rows_max)
-    privacy = Privacy(epsilon=Decimal(4), delta=Decimal("0.000001"), adjacency=adjacency)
+    unit = RowUnit(kind="row", rows_max=rows_max)
+    privacy = Privacy(
+        epsilon=Decimal(4), delta=Decimal("0.000001"), adjacency=adjacency, noises=noises
+    )
     table = Table(name="payroll", unit=unit, columns=columns)
     return study.model_copy(update={"table": table, "questions": QUESTIONS, "privacy": privacy})
 

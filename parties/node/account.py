@@ -115,7 +115,7 @@ class DomainAccount:
         """For ``--json``: every digit, as decimal text."""
         return {
             "domain": self.balance.domain,
-            "rows_max": self.unit.rows_max,
+            "rows_max": None if self.unit.is_person else self.unit.rows_max,
             "adjacency": self.unit.adjacency.value,
             "delta": None if self.delta is None else f"{self.delta:f}",
             "rho": {name: rho_text(rho) for name, rho in self.amounts.items()},

@@ -50,7 +50,7 @@ def open_ledger(config: NodeConfig, policy: PolicyFile) -> SqliteLedger:
     ledger.check_chain()
     owner = policy.value.owner.name if policy.value.owner else "policy file"
     for name, domain in policy.value.domains.items():
-        wanted, kept = ProtectedUnit(domain.rows_max, domain.adjacency), ledger.unit(name)
+        wanted, kept = domain.protected, ledger.unit(name)
         caps = (domain.rho, domain.delta_charges)
         if kept is None:
             ledger.create_domain(name, wanted, *caps, owner)
@@ -66,7 +66,8 @@ def open_ledger(config: NodeConfig, policy: PolicyFile) -> SqliteLedger:
 
 def _other_unit(policy: PolicyFile, domain: str, kept: ProtectedUnit) -> Fault:
     what = "another unit than the ledger has protected in this domain so far"
-    allowed = f"adjacency {kept.adjacency.value} and rows_max {kept.rows_max}, or a new domain"
+    unit = "unit person" if kept.is_person else f"rows_max {kept.rows_max}"
+    allowed = f"adjacency {kept.adjacency.value} and {unit}, or a new domain"
     line = policy.line("domains", domain)
     return Fault("PLY-C108", f"domains.{domain}", what, allowed, line, 1)
 

@@ -261,6 +261,27 @@ def test_person_is_shown_every_question_and_its_bounds(plan: Plan) -> None:
     assert protected_text(wide) == "up to 4 rows of one unit replaced by any others"
 
 
+def test_person_is_shown_that_a_study_protects_persons_and_which_rows_count() -> None:
+    row, unit = b"{kind: row}\n  columns:\n", (
+        b"{kind: person, column: card, rows_max: 2, across_parties: true, keep: hashed}\n"
+        b"  columns:\n    card: {type: id}\n"
+    )  # fmt: skip
+    assert row in STUDY
+    study = parse_study(STUDY.replace(row, unit), "study")
+    parties = tuple(member(name, Role.PARTY) for name in study.parties)
+    plan = plan_study(study, Roster((*parties, member("office", Role.COORDINATOR))))
+    said = json.loads(request_summary(plan, "population", DOMAIN))
+    assert said["protects"] == (
+        "one person with all of its rows, added or removed; at most 2 of its rows count at each"
+        " owner, by lot"
+    )
+    assert said["columns"]["card"] == ["identify"]
+    assert said["cost"]["protects"] == "one row added or removed"
+    everyone = Domain(epsilon=Decimal(4), delta=Decimal("0.000001"), unit="person")
+    said = json.loads(request_summary(plan, "population", everyone))
+    assert said["cost"]["protects"] == "one person with all of its rows, added or removed"
+
+
 @pytest.mark.parametrize(
     ("organization", "shared"), [("Dealing House", []), ("CLINIC-b", ["clinic-b"])]
 )
