@@ -89,7 +89,8 @@ approval: manual
 
 # Columns, and what each may be used for: filter (to select rows), group (to split them: by, and
 # every histogram, whose bins split the column that it is of), aggregate (to be summed or ranked:
-# sum, mean, variance, quantile). A column that is not named is denied.
+# sum, mean, variance, quantile); in studies whose unit is the person also identify (to tell whose
+# row it is) and order (to keep a person's first rows by it). A column that is not named is denied.
 #tables:
 #  {table}:
 #    columns:
@@ -112,8 +113,10 @@ approval: manual
 # add up in the ledger (parley budget show tells it); the cap may be raised later, what was spent
 # never comes back. delta lies far below one over the population.
 #study_budget: {{epsilon: 1, delta: 0.000001}}
-# A domain is a population with one budget. Its unit is so many rows (rows_max) at most, under its
-# adjacency, and stays so for ever; a study that protects less is charged more.
+# A domain is a population with one budget. Its unit is one person with so many rows (rows_max) at
+# most in any of its tables, under its adjacency, and stays so for ever; a study that protects less
+# is charged more. With unit: person in place of rows_max a person may have any number of rows, and
+# only studies whose unit is the person can be charged.
 #domains:
 #  {domain}:
 #    epsilon: 4
@@ -160,7 +163,11 @@ source:
 #   each     required: true       a missing cell is a fault
 #            header: 'Age (y)'    what the files call the column
 columns:
-{columns}"""
+{columns}
+# The column, of type text, that says whose row it is: then studies may take the person as their
+# unit, by this column and no other. It never leaves this machine.
+#person: patient
+"""
 
 _EXAMPLE_COLUMNS = """\
   age: {type: number, bounds: [0, 120]}

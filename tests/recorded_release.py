@@ -33,7 +33,7 @@ from mpc.ring.words import decode
 from mpc.secret.reference import ReferenceEngine
 from mpc.secret.sealed import BoundedStatistic, SecretStatistic
 from mpc.session.share import ReleasedShare
-from mpc.study.model import Privacy, Study, Table, Unit
+from mpc.study.model import Privacy, RowUnit, Study, Table
 from mpc.table.model import BoundedTable, CellSums
 from mpc.testing.parties import InProcessParties
 from mpc.testing.table import MemoryTable, Raw
@@ -74,7 +74,7 @@ def recorded_study(
         ),
         "day": DateColumn(type="date", bounds=(date(2020, 1, 1), date(2020, 1, 9))),
     }  # fmt: skip
-    unit = Unit(kind="row", rows_max=rows_max)
+    unit = RowUnit(kind="row", rows_max=rows_max)
     privacy = Privacy(
         epsilon=Decimal(4), delta=Decimal("0.000001"), adjacency=adjacency, noises=noises
     )

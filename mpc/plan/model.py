@@ -28,11 +28,16 @@ MECHANISM = "own-discrete-gaussian/1"
 
 
 class ColumnUse(StrEnum):
-    """What a study does with a column: sums it, splits rows by it, or selects rows by it."""
+    """What a study does with a column: sums it, splits rows by it, or selects rows by it.
+
+    Or tells by it whose rows they are, or which of a person's rows come first.
+    """
 
     AGGREGATE = "aggregate"
     GROUP = "group"
     FILTER = "filter"
+    IDENTIFY = "identify"
+    ORDER = "order"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The one plain form of a study: what parties exchange, hash and sign. Never YAML.
 
-Models become objects with every field (the dealer only where there is one), mappings by name
-become lists of [name, value] pairs (the order of parties, columns and questions has meaning),
-decimals their shortest plain digits, days ISO text. Each study has exactly one form, and
+Models become objects with every field (a dealer and group_rows_max only where given), mappings
+by name become lists of [name, value] pairs (the order of parties, columns and questions has
+meaning), decimals their shortest plain digits, days ISO text. Each study has exactly one form, and
 :func:`study_from_plain` accepts no other.
 """
 
@@ -145,8 +145,7 @@ def _scalar(annotation: Any, plain: Any, path: Path) -> Any:
 
 
 def _fields(model: type[BaseModel], plain: Any, path: Path) -> dict[str, Any]:
-    known = set(model.model_fields)
-    if not isinstance(plain, dict) or not known - _optional(model) <= set(plain) <= known:
+    if not isinstance(plain, dict) or not _has_fields(model, plain):
         raise _NotCanonical(path, f"not an object with exactly {', '.join(model.model_fields)}")
     return {
         name: _valued(field.annotation, plain[name], (*path, name))
@@ -179,9 +178,14 @@ def _tags(model: type[BaseModel]) -> list[str]:
 
 
 def _fits(model: type[BaseModel], plain: dict[str, Plain]) -> bool:
-    return set(plain) == set(model.model_fields) and all(
+    return _has_fields(model, plain) and all(
         plain[tag] in get_args(model.model_fields[tag].annotation) for tag in _tags(model)
     )
+
+
+def _has_fields(model: type[BaseModel], plain: dict[str, Plain]) -> bool:
+    known = set(model.model_fields)
+    return known - _optional(model) <= set(plain) <= known
 
 
 def _instance(model: type[BaseModel], fields: dict[str, Any], path: Path) -> BaseModel:

@@ -138,6 +138,8 @@ def column_text(fields: Fields) -> str:
         text += f" from {bounds[0]} to {bounds[1]}"
     if step is not None:
         text += f" in steps of {step}"
+    if fields.get("person") is True:
+        text += ", says whose row it is"
     return text + (", no cell missing" if fields.get("required") else ", cells may be missing")
 
 

@@ -11,7 +11,8 @@ from mpc.table.model import CellSums
 
 def request(layout: Layout) -> CellSums:
     """Ask for rows between every two points, of every cell."""
-    return CellSums(axes=(*layout.axes, _search(layout).axis), term=None, powers=(0,))
+    axes = (*layout.axes, _search(layout).axis)
+    return CellSums(axes=axes, term=None, powers=(0,), split=layout.axes)
 
 
 def integers(layout: Layout, counts: NDArray[np.object_]) -> list[int]:
