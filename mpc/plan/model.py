@@ -24,7 +24,8 @@ from mpc.units import DeltaAtto, PlanDigest, RhoPico, sha256_hex
 
 PLAN_VERSION = 1
 MECHANISM = "own-discrete-gaussian/1"
-"""Every party adds its own exact discrete Gaussian (Canonne, Kamath and Steinke 2020)."""
+"""Exact discrete Gaussians (Canonne, Kamath and Steinke 2020), each party's own or dealt, or joint
+ones within a stated distance: each block of a plan says which."""
 
 
 class ColumnUse(StrEnum):
@@ -42,7 +43,7 @@ class ColumnUse(StrEnum):
 
 @dataclass(frozen=True)
 class PlannedBlock:
-    """One released statistic of a question: its sensitivity, its noise, its room in the ring.
+    """One noised statistic of a question: its sensitivity, its noise, its room in the ring.
 
     ``variance`` is V* = sensitivity_squared / (2 rho), which must survive when the coalition
     takes its own noise away; ``noise`` says who makes it, and so what each party and the dealer add

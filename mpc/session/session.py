@@ -32,7 +32,7 @@ from mpc.units import PartyId, RunId, SessionId
 class Session(Guarded):
     """One party's end. Made by :meth:`mpc.session.establish.Pairing.confirm` and nothing else.
 
-    ``id`` is T, ``opening`` names the one opening of a linear study, ``keys`` is for the backend's
+    ``id`` is T, ``opening`` names the one release, ``keys`` is for the backend's
     streams, ``transcript`` takes every value that the backend opens, ``material`` is the id of the
     prepared material that it computes with, or empty.
     """
@@ -61,7 +61,7 @@ class Session(Guarded):
 
     @property
     def opening(self) -> bytes:
-        """The id of the release, the one opening of a linear study."""
+        """The id of the release: nothing else is opened but masked values."""
         return opening_id(self.id)
 
     @property
@@ -106,10 +106,7 @@ class Session(Guarded):
         roster, shown = self.agreement.roster, list[tuple[LedgerMark, bytes]]()
         for peer in channel.peers:
             data = channel.receive_upto(peer, step, READY_BYTES_MAX)
-            try:
-                ready = Ready.from_bytes(data)
-            except IntegrityError as fault:
-                raise IntegrityError(fault.what, party=peer) from None
+            ready = Ready.from_sender(data, peer)
             ready.check(self._ready_of(peer, opening, ready.ledger, ready.seen), roster)
             witnessing.check_own(ready.seen, peer, self.own, roster, data)
             shown.append((ready.ledger, data))

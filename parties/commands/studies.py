@@ -21,14 +21,9 @@ from parties.commands.output import Interrupted, answering, emit_json, err, fail
 from parties.commands.progress import StudyProgress
 from parties.commands.results import check_folder, check_repeat, write_results
 from parties.coordinator.asking import ask_all, raise_if_refused, refusal
-from parties.coordinator.office import (
-    FILE_SIZE_MAX,
-    Finished,
-    Office,
-    plan_file_bytes,
-    read_scenario,
-)
+from parties.coordinator.office import Finished, Office
 from parties.coordinator.prepared_runs import PreparedRecord, PreparedState
+from parties.coordinator.scenarios import FILE_SIZE_MAX, plan_file_bytes, read_scenario
 from parties.coordinator.state import (
     Charged,
     CoordinatorState,
