@@ -56,14 +56,14 @@ def _answer(plan: Plan, question: PlannedQuestion, totals: Sequence[int]) -> Ans
     declared = plan.study.questions[question.name]
     columns = plan.study.table.columns
     layout = question.layout
-    variances = tuple(block.total_variance for block in question.blocks[: layout.released])
+    noises = tuple(block.noises for block in question.blocks[: layout.released])
     cells: list[Cell] = []
     for index, labels in enumerate(_labels(layout)):
         integers = tuple(
             totals[question.offset + block * layout.cells + index]
             for block in range(layout.released)
         )
-        released = ReleasedCell(integers=integers, variances=variances)
+        released = ReleasedCell(integers=integers, noises=noises)
         cells.append(Cell(labels=labels, estimates=decode_cell(declared, columns, released)))
     return Answer(
         question=question.name,

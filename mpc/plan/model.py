@@ -60,6 +60,11 @@ class PlannedBlock:
     def name(self) -> str:
         return self.block.name
 
+    @property
+    def noises(self) -> tuple[Fraction, ...]:
+        """The variance of every independent discrete Gaussian in the released sum."""
+        return (self.party_variance,) * int(self.total_variance / self.party_variance)
+
     def to_plain(self) -> Plain:
         nodes: dict[str, Plain] = {"nodes": self.block.nodes} if self.block.nodes > 1 else {}
         return {

@@ -97,7 +97,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class ReleasedCell:
-    """One cell's released integers and the variance of the noise in each, block by block."""
+    """One cell's released integers, and of each the variances whose discrete Gaussians it carries.
+
+    Block by block. ``noises[b]`` lists every independent noise in ``integers[b]``.
+    """
 
     integers: tuple[int, ...]
-    variances: tuple[Fraction, ...]
+    noises: tuple[tuple[Fraction, ...], ...]
+
+    @property
+    def variances(self) -> tuple[Fraction, ...]:
+        """The variance of all noise in each integer."""
+        return tuple(sum(each, Fraction(0)) for each in self.noises)

@@ -13,6 +13,7 @@ from mpc.accounting.conversion import epsilon_from_rho, rho_from_epsilon
 from mpc.accounting.event import price
 from mpc.columns.model import CategoryColumn, NumberColumn
 from mpc.errors import PlanRefusal
+from mpc.outcome import decode_totals
 from mpc.plan.build import VECTOR_MAX, plan_study
 from mpc.plan.model import ColumnUse, Plan
 from mpc.questions.count.declare import Count
@@ -180,6 +181,17 @@ def test_expected_errors_are_known_before_any_data(plan: MakePlan) -> None:
     blind = plan(parties=empty)
     assert blind.question("visits").expected_errors[0].half_width is None
     assert blind.question("people").expected_errors[0].half_width is not None
+
+
+@pytest.mark.parametrize("parties", [2, 3, 5, 16])
+def test_errors_of_counts_and_sums_are_foretold_to_the_digit(plan: MakePlan, parties: int) -> None:
+    for epsilon in ("0.1", "1", "8"):
+        planned = plan(parties, epsilon=Decimal(epsilon))
+        answers = decode_totals(planned, [0] * planned.size)
+        for question, answer in zip(planned.questions, answers, strict=True):
+            foretold = {each.estimate: each.half_width for each in question.expected_errors}
+            for name in {"count", "sum"} & set(foretold):
+                assert float(foretold[name] or 0) == answer.cells[0].estimate(name).high
 
 
 # --- refusals ------------------------------------------------------------------------------------
