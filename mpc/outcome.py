@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mpc.errors import IntegrityError
 from mpc.layout import Layout
 from mpc.plan.model import Plan, PlannedQuestion
+from mpc.questions.adjusting import adjusted
 from mpc.questions.answer import Answer, Cell, ReleasedCell
 from mpc.questions.decoding import decode_cell
 from mpc.ring.words import add, decode
@@ -49,7 +50,9 @@ def decode_totals(plan: Plan, totals: Sequence[int]) -> tuple[Answer, ...]:
     """
     if len(totals) != plan.size:
         raise IntegrityError(f"{len(totals)} released integers where the plan has {plan.size}")
-    return tuple(_answer(plan, question, totals) for question in plan.questions)
+    answers = [_answer(plan, question, totals) for question in plan.questions]
+    variances = {question.name: question.blocks[0].total_variance for question in plan.questions}
+    return adjusted(plan.study.questions, plan.study.table.columns, answers, variances)
 
 
 def _answer(plan: Plan, question: PlannedQuestion, totals: Sequence[int]) -> Answer:
@@ -88,7 +91,7 @@ def _warnings(cells: Sequence[Cell]) -> tuple[str, ...]:
     if negative:
         found.append(
             f"{negative} of {len(cells)} counts are below 0 by noise; they are kept raw, "
-            "so that sums of them stay unbiased"
+            "so that sums of them stay unbiased, and adjusted beside"
         )
     for reason in sorted({e.reason for e in estimates if e.value is None}):
         hit = sum(1 for c in cells if any(e.reason == reason for e in c.estimates))

@@ -23,7 +23,9 @@ class Estimate:
     ``sampling_high``; None where the release says nothing about it. ``exact`` spells counts and
     sums out as decimals. A null ``value`` has a ``reason``. Where noise carried the estimate beyond
     what it can be, ``value`` is cut to that, ``raw`` is what the released integers come to (None if
-    that is no number), and ``note`` says so.
+    that is no number), and ``note`` says so. ``adjusted`` is what agrees with the study's other
+    answers and with reason: totals with their cells, quantiles in order, no count below 0;
+    ``value`` stays raw and unbiased beside it. None where the whole answer needs no adjusting.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Estimate:
     sampling_high: float | None = None
     raw: float | None = None
     note: str = ""
+    adjusted: float | None = None
 
     def to_plain(self) -> dict[str, JsonValue]:
         return {
@@ -53,6 +56,7 @@ class Estimate:
             "reason": self.reason,
             "raw": self.raw,
             "note": self.note,
+            "adjusted": self.adjusted,
         }
 
 

@@ -37,9 +37,10 @@ from parties.coordinator.state import (
 from parties.file_reading import read_bounded
 from parties.report.figures import time_text
 from parties.report.pins import load_pins
+from parties.report.plan_document import plan_document
 from parties.report.receipt import RECEIPT_SIZE_MAX, Receipt, load_receipt
 from parties.report.standing import Decision
-from parties.report.tables import plain_text, plan_document, plan_table, result_table
+from parties.report.tables import plain_text, plan_table, result_table
 from parties.report.verify import CheckState, verify_receipt
 
 Scenario = Annotated[Path, typer.Argument(help="A scenario file, or a plan file (.json).")]

@@ -37,6 +37,7 @@ _CSV_HEAD = (
     "reason",
     "raw",
     "note",
+    "adjusted",
 )
 
 
@@ -149,6 +150,7 @@ def results_csv(answers: Sequence[Answer], truth: Sequence[Answer] | None = None
                     estimate.reason,
                     estimate.raw,
                     estimate.note,
+                    estimate.adjusted,
                 ]
                 if truths:
                     row.append(truths.value(answer.question, index, estimate.name))
