@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from ledger_process import CrashingDatabase, die
 from stored_material import (
+    ASKER,
     BOOT,
     EXPIRES,
     IDENTITY_KEY,
@@ -58,7 +59,7 @@ def main() -> None:
     what, state, point = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
     store = CrashingStore(state, point)
     if what == "keep":
-        store.keep(prepared_of(parts=dealt(point)), EXPIRES)
+        store.keep(prepared_of(parts=dealt(point)), EXPIRES, ASKER)
     elif what == "race":
         print("ready", flush=True)
         sys.stdin.readline()

@@ -14,6 +14,7 @@ from parties.system import SystemRandomness
 NOW = 1_800_000_000
 EXPIRES = NOW + 600
 RUN, OTHER_RUN = RunId("ab" * 32), RunId("cd" * 32)
+ASKER, OTHER_ASKER = PartyId("office"), PartyId("institute")
 KEY = bytes(range(32))
 IDENTITY_KEY = b"i" * 32
 BOOT = "this boot"

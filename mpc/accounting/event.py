@@ -23,11 +23,13 @@ NUMBER_BITS_MAX = 512  # of a sensitivity, or of a variance's numerator or denom
 
 @dataclass(frozen=True)
 class NoiseBlock:
-    """``size`` coordinates of one noise scale, released together.
+    """``size`` coordinates of one noise scale, released or searched together.
 
-    One unit of privacy changes the block by at most ``sensitivity_squared`` in squared L2 norm
-    (ring units). ``variance`` is V*: the noise on each coordinate that must remain when the
-    coalition has taken its own away.
+    One unit of privacy changes what is looked at of the block by at most ``sensitivity_squared`` in
+    squared L2 norm (ring units): all of it where it is released, one node of each tree where it is
+    a level of a search, whichever node earlier noise leads to (adaptive composition: Bun and
+    Steinke 2016, Lemma 2.3). ``variance`` is V*: the noise on each coordinate that must remain when
+    the coalition has taken its own away.
     """
 
     size: int

@@ -69,7 +69,7 @@ def _integer_width(block: PlannedBlock) -> Decimal:
 def _rank_width(
     layout: Layout, blocks: Sequence[PlannedBlock], rows_expected: int
 ) -> Decimal | None:
-    """sqrt(2 ln(40 levels) V) over all rows: as :func:`mpc.questions.quantile.decode.rank_reach`.
+    """sqrt(2 ln(80 levels) V) over all rows: as :func:`mpc.questions.quantile.decode.rank_reach`.
 
     A point's own error depends on how dense rows are there, which nobody knows.
     """
@@ -77,7 +77,7 @@ def _rank_width(
     if rows < 1 or layout.search is None:
         return None
     search = layout.search
-    tail = Decimal(2) * Decimal(40 * search.levels).ln()
+    tail = Decimal(2) * Decimal(80 * search.levels).ln()
     reach = (tail * _decimal(blocks[1].total_variance)).sqrt()
     return min(Decimal(1), _rounded(reach / search.whole / _decimal(rows)))
 

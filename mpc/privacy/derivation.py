@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from mpc.errors import ContractError
+from mpc.errors import ContractError, SecretMisuseError
 from mpc.plan.model import Plan
 from mpc.plan.programs import needs_computation, release
 from mpc.protocols.opening import Computation
@@ -21,11 +21,16 @@ def derive_released(
     """What ``plan`` releases of ``noised``: itself, unless a question searches.
 
     Opens: masked values alone, to all parties. Cost: that of :func:`mpc.plan.programs.release`.
-    Raises ContractError without a computation to search in, and what the channel raises.
+    Raises ContractError without a computation to search in, what the channel raises, and
+    SecretMisuseError on another number of integers than ``plan`` releases: its price is that of
+    the nodes that a search looks at, not of all that are noised.
     """
     layouts = [question.layout for question in plan.questions]
-    if not needs_computation(layouts):
-        return noised
-    if computation is None:
-        raise ContractError("the plan compares secrets, and nothing was dealt for it")
-    return engine.postprocess(noised, partial(release, computation, layouts))
+    released: Releasable = noised
+    if needs_computation(layouts):
+        if computation is None:
+            raise ContractError("the plan compares secrets, and nothing was dealt for it")
+        released = engine.postprocess(noised, partial(release, computation, layouts))
+    if released.size != plan.size:
+        raise SecretMisuseError(f"{released!r} has other integers than the plan releases")
+    return released

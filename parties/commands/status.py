@@ -30,7 +30,7 @@ def status(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Say what became of each study, and which wait or were refused; settle open runs.
+    """Say what became of each study, which are prepared, wait or were refused; settle open runs.
 
     Example: parley status --config coordinator.yaml
     """
@@ -47,7 +47,7 @@ def status(
             check_folder(out_directory, [records[0].run])
         settled = [_settled(office, record) for record in records]
         if out_directory is not None:
-            _writeagain_hint(office, settled[0], out_directory, again_hint(settled[0].run, config))
+            _write_again(office, settled[0], out_directory, again_hint(settled[0].run, config))
         open_ = () if run_prefix else office.state.proposals()
         if json:
             emit_json(
@@ -76,9 +76,12 @@ def _named(
     if not prefix:
         return state.runs(), prepared
     found = [each for each in prepared if each.run.startswith(prefix)]
-    if len(found) == 1 and not any(each.run.startswith(prefix) for each in state.runs()):
-        return (), found
-    return (state.run(prefix),), ()
+    if not found:
+        return (state.run(prefix),), ()
+    several = len(found) + sum(each.run.startswith(prefix) for each in state.runs())
+    if several > 1:
+        raise UsageError(f"{several} runs start with {prefix!r}; parley status lists them")
+    return (), found
 
 
 def _check_released(records: Sequence[RunRecord], prepared: Sequence[PreparedRecord]) -> None:
@@ -142,7 +145,7 @@ def _settled(office: Office, record: RunRecord) -> RunRecord:
         return record  # still open: a party cannot be reached
 
 
-def _writeagain_hint(office: Office, record: RunRecord, directory: Path, again: str) -> None:
+def _write_again(office: Office, record: RunRecord, directory: Path, again: str) -> None:
     receipt = record.receipt
     if receipt is None:
         raise UsageError(

@@ -137,7 +137,8 @@ class Studies(Following):
         self._deleted(run, self._prepared.end)
         state = self._ledger.state(run.id)
         if state is ChargeState.FORFEITED:
-            _log.warning("run %s: its charge is kept: its rows may be why it ended", run.id[:12])
+            why = "its rows may be why it ended, or what it noised was being compared"
+            _log.warning("run %s: its charge is kept: %s", run.id[:12], why)
         # However the worker ended, a committed share is in the outbox.
         return None if state is ChargeState.COMMITTED else problem
 

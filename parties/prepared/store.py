@@ -43,7 +43,7 @@ from mpc.errors import Busy, IntegrityError, ParleyError, StorageError
 from mpc.naming import joined
 from mpc.ports import Clock, Randomness
 from mpc.session.preparing import Material, MaterialTerms, Prepared
-from mpc.units import RunId
+from mpc.units import PartyId, RunId
 from parties.database import Database
 from parties.identity.files import make_directory
 from parties.identity.store import Identity
@@ -57,9 +57,9 @@ PURPOSE = "parley/prepared/v1"
 """What the key of the identity is derived for: :meth:`parties.identity.store.Identity.key_for`."""
 
 STORED_MAX = 100
-"""Materials at once, of all coordinators."""
+"""Materials at once, of one coordinator, so that others have room."""
 STORED_BYTES_MAX = 64 << 30
-"""Of all of them together."""
+"""Of all coordinators together."""
 
 TAG = "CACHEDIR.TAG"
 TAG_TEXT = """\
@@ -102,15 +102,17 @@ class PreparedStore:
             if not tag.exists():
                 tag.write_text(TAG_TEXT)
 
-    def keep(self, prepared: Prepared, expires_unix_s: int) -> None:
-        """Store ``prepared``, taking its corrections as they come. On disk when this returns.
+    def keep(self, prepared: Prepared, expires_unix_s: int, coordinator: PartyId) -> None:
+        """Store ``prepared`` of a run of ``coordinator``, taking its corrections as they come.
+
+        On disk when this returns.
 
         Spends the material. Raises IntegrityError if the run was prepared before, also if that was
         used, Busy if too many are stored or too much, StorageError if the disk fails, and what the
         corrections raise. Nothing is stored then.
         """
         terms = prepared.material.terms
-        room = self._room(terms.run)
+        room = self._room(terms.run, coordinator)
         key = self._randomness.random_bytes(KEY_BYTES)
         partial = self._path(terms.run, _PARTIAL)
         with _named_failures(partial):
@@ -122,7 +124,7 @@ class PreparedStore:
                     file.flush()
                     os.fsync(file.fileno())
                     size = file.tell()
-                self._add(terms, key, size, expires_unix_s)
+                self._add(terms, key, size, expires_unix_s, coordinator)
             except BaseException:
                 partial.unlink(missing_ok=True)
                 raise
@@ -187,19 +189,24 @@ class PreparedStore:
         derivation = HKDF(SHA256(), KEY_BYTES, salt=None, info=info)
         return derivation.derive(joined(key, self._identity_key))
 
-    def _room(self, run: RunId) -> int:
+    def _room(self, run: RunId, coordinator: PartyId) -> int:
         """How many bytes a run that was not prepared before may take."""
         with self._database.transaction() as connection:
             self._consume_expired(connection)
             _check_new(connection, run)
             count, size = connection.execute(
-                "SELECT count(*), total(size_bytes) FROM material WHERE state = 'stored'"
+                "SELECT count(*) FILTER (WHERE coordinator = ?), total(size_bytes)"
+                " FROM material WHERE state = 'stored'",
+                (coordinator,),
             ).fetchone()
         if count >= STORED_MAX:
-            raise Busy(f"{STORED_MAX} prepared runs wait here already")
+            raise Busy(f"{STORED_MAX} prepared runs of this coordinator wait here already")
         return STORED_BYTES_MAX - int(size)
 
-    def _add(self, terms: MaterialTerms, key: bytes, size: int, expires_unix_s: int) -> None:
+    def _add(
+        self, terms: MaterialTerms, key: bytes, size: int, expires_unix_s: int,
+        coordinator: PartyId,
+    ) -> None:  # fmt: skip
         """The file gets its name within the transaction that makes its row: both, or no row."""
         final = self._path(terms.run)
         with self._database.transaction() as connection:
@@ -207,9 +214,9 @@ class PreparedStore:
             self._path(terms.run, _PARTIAL).replace(final)
             _sync_folder(self._folder)
             connection.execute(
-                "INSERT INTO material VALUES (?, ?, ?, ?, 'stored', ?, ?, ?, NULL)",
+                "INSERT INTO material VALUES (?, ?, ?, ?, 'stored', ?, ?, ?, NULL, ?)",
                 (terms.run, terms.id.hex(), self._boot(), size, key, self._clock.unix_s(),
-                 expires_unix_s),
+                 expires_unix_s, coordinator),
             )  # fmt: skip
 
     def _consume(self, run: RunId) -> tuple[bytes, int, str, ParleyError | None]:

@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS material (
     stored_unix_s INTEGER NOT NULL,
     expires_unix_s INTEGER NOT NULL,
     consumed_unix_s INTEGER,
+    coordinator TEXT NOT NULL,
     CHECK ((state = 'stored') = (key IS NOT NULL)),
     CHECK ((state = 'stored') = (consumed_unix_s IS NULL))
 ) STRICT;
@@ -28,7 +29,7 @@ CREATE TRIGGER IF NOT EXISTS material_moves_once BEFORE UPDATE ON material
 WHEN OLD.state <> 'stored' OR NEW.state <> 'consumed'
 BEGIN SELECT RAISE(ABORT, 'material is consumed once, and never comes back'); END;
 CREATE TRIGGER IF NOT EXISTS material_terms_stay
-BEFORE UPDATE OF run, id, boot, size_bytes, stored_unix_s, expires_unix_s ON material
+BEFORE UPDATE OF run, id, boot, size_bytes, stored_unix_s, expires_unix_s, coordinator ON material
 BEGIN SELECT RAISE(ABORT, 'what was stored never changes'); END;
 CREATE TRIGGER IF NOT EXISTS material_stays BEFORE DELETE ON material
 BEGIN SELECT RAISE(ABORT, 'material is never forgotten'); END;

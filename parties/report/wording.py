@@ -17,7 +17,7 @@ _ESTIMATES = {
     "mean": "Mean",
     "variance": "Variance",
     "standard_deviation": "Standard deviation",
-    "rank": "Share of rows at or below",
+    "rank": "Share of rows asked for",
 }
 _USES = {"aggregate": "aggregated", "group": "splits rows", "filter": "selects rows"}
 ALL_ROWS = "all rows"

@@ -43,11 +43,12 @@ def prepare(order: PreparingOrder, pipe: Pipe, ports: PreparingPorts) -> None:
         raise IntegrityError("the plan names nothing to deal, so nothing is prepared for it")
     store = open_prepared(Path(order.state), meeting.identity, ports.clock)
     expires_unix_s = min(approval.expires_unix_s for approval in meeting.approvals)
+    asker = meeting.plan.roster.coordinator.id
     hello, listener, met = meeting.invite(pipe)
     pairing = hello.agree(met.hellos, met.confirmation)
     pipe.send(Confirmation(pairing.for_coordinator))
     with meeting.links(listener, met.addresses) as channel:
         session = pairing.prepare(channel)
         pipe.send(Entered("compute"))
-        store.keep(session.receive(channel, recipes), expires_unix_s)
+        store.keep(session.receive(channel, recipes), expires_unix_s, asker)
     pipe.send(Stored())

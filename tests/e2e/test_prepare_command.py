@@ -408,6 +408,10 @@ def test_results_of_a_run_that_is_only_prepared_cannot_be_written(
     assert shown.returncode == 0, shown.stderr
     assert "prepared" in shown.stdout
     assert "holds until" in shown.stdout
+    assert dealt.office.state.runs(plan.digest) == ()
+    unknown = dealt.command("status", "zz", "--config", config)
+    assert unknown.returncode == UsageError.exit_code
+    assert "0 runs start with 'zz'" in unknown.stderr
     written = dealt.command("status", run[:12], "--config", config, "--out", tmp_path / "r")
     assert written.returncode == UsageError.exit_code
     assert "was not begun: there are no results to write" in written.stderr

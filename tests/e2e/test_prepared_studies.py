@@ -16,12 +16,14 @@ from federation import Consortium, build, serving
 from mpc.canonical import canonical_bytes
 from mpc.errors import IntegrityError, StorageError
 from mpc.outcome import combine_shares, decode_totals
+from mpc.plan.cost import CONFIRMATION_BYTES
 from mpc.plan.model import Plan
 from mpc.ports import ChargeState
 from mpc.session.agreement import Agreement, Phase
 from mpc.session.approval import Approval
-from mpc.session.establish import make_hello
-from mpc.session.hello import session_id
+from mpc.session.establish import OwnHello, make_hello
+from mpc.session.hello import NONCE_SIZE, Hello, session_id
+from mpc.session.keys import EphemeralKey
 from mpc.session.share import ReleasedShare, check_shares, opening_id
 from mpc.study.canonical import study_to_plain
 from mpc.units import PartyId, RunId
@@ -91,10 +93,7 @@ class Run:
     def go(self, phase: Phase) -> dict[PartyId, wire.Problem]:
         """``phase`` with everyone in it, to its end; how it ended for each one it failed for."""
         agreement = self._agreement(phase)
-        own = make_hello(
-            agreement, self.office.identity.member.id, self.office.identity.sign,
-            SystemRandomness(),
-        )  # fmt: skip
+        own = self.own(phase)
         started = {member: self.start(phase, member) for member in agreement.linked}
         self.hellos = (*(started[member].hello for member in agreement.linked), own.data)
         pairing = own.agree_as_coordinator(self.hellos)
@@ -115,6 +114,25 @@ class Run:
             ends = {member: list(client.watch(self.id))[-1] for member, client in clients.items()}
         assert all(end.final for end in ends.values())
         return {m: end.problem for m, end in ends.items() if end.HasField("problem")}
+
+    def own(self, phase: Phase) -> OwnHello:
+        """The coordinator's Hello for ``phase``."""
+        identity = self.office.identity
+        agreement = self._agreement(phase)
+        return make_hello(agreement, identity.member.id, identity.sign, SystemRandomness())
+
+    def posed(self, member: str) -> bytes:
+        """A Hello for ``member``, by the coordinator."""
+        key, nonce = EphemeralKey(SystemRandomness()).public, bytes(NONCE_SIZE)
+        agreement, sign = self._agreement(Phase.WHOLE), self.office.identity.sign
+        return Hello.sign(agreement, PartyId(member), key, nonce, sign).to_bytes()
+
+    def connect_alone(self, member: str, hellos: Sequence[bytes]) -> None:
+        """Hand ``hellos`` to one party, whatever the others were given."""
+        nobody = bytes(CONFIRMATION_BYTES)
+        request = wire.ConnectRequest(run=self.id, hellos=hellos, confirmation=nobody)
+        with self._client(PartyId(member)) as client:
+            client.connect(request)
 
     def holders(self) -> list[str]:
         """The parties with a file for this run, whole or in part."""
@@ -260,3 +278,46 @@ def test_preparing_that_is_called_off_leaves_nothing_and_costs_nothing(dealt: Co
     assert run.holders() == []
     assert dealt.ledgers() == before
     assert run.go(Phase.WHOLE) == {}
+
+
+def test_parties_that_are_started_in_different_phases_refuse_each_other_and_nobody_is_charged(
+    dealt: Consortium,
+) -> None:
+    run, before = Run(dealt), dealt.ledgers()
+    assert run.go(Phase.PREPARING) == {}
+    phases = {"alpha": Phase.PREPARED, "bravo": Phase.WHOLE, "charlie": Phase.WHOLE}
+    said = {party: run.start(phase, PartyId(party)).hello for party, phase in phases.items()}
+    dealer = run.start(Phase.WHOLE, PartyId(HOUSE)).hello
+
+    prepared = (*said.values(), run.own(Phase.PREPARED).data)
+    with pytest.raises(IntegrityError, match="bravo: its Hello is refused: it has another proto"):
+        run.connect_alone("alpha", prepared)
+    whole = (*said.values(), dealer, run.own(Phase.WHOLE).data)
+    for party in ("bravo", "charlie"):
+        with pytest.raises(IntegrityError, match="alpha: its Hello is refused: it has another"):
+            run.connect_alone(party, whole)
+    with dealt.client(HOUSE) as client:
+        client.cancel(run.id, "called off")
+
+    assert run.holders() == []
+    after = dealt.ledgers()
+    assert all(after[party].balance == before[party].balance for party in PARTIES)
+    assert dealt.charges(run.plan) == dict.fromkeys(PARTIES, ())
+
+
+def test_parties_that_are_started_without_the_dealer_do_not_meet_and_nobody_is_charged(
+    dealt: Consortium,
+) -> None:
+    run, before = Run(dealt), dealt.ledgers()
+    said = [run.start(Phase.WHOLE, PartyId(party)).hello for party in PARTIES]
+    own = run.own(Phase.WHOLE).data
+
+    with pytest.raises(IntegrityError, match="4 Hellos where the session has 5 participants"):
+        run.connect_alone("alpha", [*said, own])
+    for party in ("bravo", "charlie"):
+        with pytest.raises(IntegrityError, match=f"{HOUSE}: its signature on .* does not hold"):
+            run.connect_alone(party, [*said, run.posed(HOUSE), own])
+
+    after = dealt.ledgers()
+    assert all(after[party].balance == before[party].balance for party in PARTIES)
+    assert dealt.charges(run.plan) == dict.fromkeys(PARTIES, ())

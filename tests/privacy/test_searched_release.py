@@ -97,7 +97,7 @@ def test_the_rank_lies_within_the_stated_bounds_as_often_as_stated() -> None:
             if search is None:
                 continue
             for place, cell in enumerate(answer.cells):
-                reach = sqrt(2 * np.log(40 * search.levels) * question.blocks[1].total_variance)
+                reach = sqrt(2 * np.log(80 * search.levels) * question.blocks[1].total_variance)
                 index = outcome.totals[question.offset + layout.cells + place]
                 trials += 1
                 hits += _within(own, layout.cells, search.levels, place, index, reach)

@@ -61,6 +61,7 @@ CALLS = {
             "group",
             "multiply",
             "truncate",
+            "functions/circular",
             "functions/clamped",
             "functions/normalize",
         )

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from mpc.columns.model import Column, NumberColumn
+from mpc.columns.model import STEPS_MAX, Column, NumberColumn
 from mpc.layout import CELLS_MAX, Layout, Search
 from mpc.questions.declaration import (
     ColumnName,
@@ -27,9 +27,14 @@ WHOLE_MAX = 10_000
 
 
 def _four_decimals(probability: Decimal) -> Decimal:
-    if probability * WHOLE_MAX % 1:
+    if probability != probability.quantize(Decimal(1) / WHOLE_MAX):
         raise ValueError("a probability has at most 4 decimals")
     return probability
+
+
+def _is_off_grid(step: Decimal, grid: Decimal) -> bool:
+    """What is too large to be divided exactly lies on no grid."""
+    return step > STEPS_MAX * grid or step % grid != 0
 
 
 Probability = Annotated[
@@ -62,7 +67,7 @@ class Quantile(Declaration):
         column = columns.get(self.column)
         if found or not isinstance(column, NumberColumn):
             return found
-        if self.step is not None and self.step % column.step:
+        if self.step is not None and _is_off_grid(self.step, column.step):
             allowed = f"multiples of the column's step, {column.step:f}"
             return (Complaint("step", "off the column's grid", allowed),)
         return self._size_complaints(column, columns)

@@ -16,7 +16,8 @@ from mpc.questions.noise_sum import half_width
 from mpc.questions.quantile.declare import Quantile
 from mpc.questions.sum.decode import exact_text
 
-ERROR_PROBABILITY = Fraction(1, 20)
+WALK_ERROR = Fraction(1, 40)
+"""Half of 5 %. The other half is the count's: so often is its interval's lower end too high."""
 
 
 def decode(
@@ -24,8 +25,9 @@ def decode(
 ) -> tuple[Estimate, ...]:
     """The point, its rank with 95 % bounds, and n.
 
-    Below the point lie at most ``high`` of the rows, and at or below it at least ``low``. What the
-    noise does to the point itself depends on how dense rows are there, and is not known.
+    At or below the point lie at least ``low`` of the rows, and at or below the grid's point before
+    it at most ``high``. How many lie between these two, and so what the noise does to the point
+    itself, depends on how dense rows are there, and is not known.
     """
     column = number(question.column, columns)
     search = question.layout(columns).search
@@ -63,12 +65,12 @@ def _rank(search: Search, cell: ReleasedCell) -> Estimate:
 
 
 def rank_reach(levels: int, variance: Fraction) -> float:
-    """What all noises on one walk stay within, with 95 % at least: sqrt(2 ln(2 levels / 5 %) V).
+    """What all noises on one walk stay within, with 97.5 % at least: sqrt(2 ln(80 levels) V).
 
     Sums of discrete Gaussians are sub-Gaussian of their parameters' sum (Canonne, Kamath and
     Steinke 2020, Corollary 17), and a walk passes one node a level.
     """
-    return math.sqrt(2 * math.log(2 * levels / ERROR_PROBABILITY) * variance)
+    return math.sqrt(2 * math.log(2 * levels / WALK_ERROR) * variance)
 
 
 def _null(name: str) -> Estimate:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from stored_material import EXPIRES, KEY, PARTS, RUN, prepared_of, read, store_of
+from stored_material import ASKER, EXPIRES, KEY, PARTS, RUN, prepared_of, read, store_of
 
 from mpc.errors import IntegrityError
 from mpc.session.streams import Stream
@@ -50,7 +50,7 @@ def test_killed_while_it_stores_a_party_has_nothing_and_prepares_again(
         store.take(RUN)
     store.clear()
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [TAG]
-    store.keep(prepared_of(), EXPIRES)
+    store.keep(prepared_of(), EXPIRES, ASKER)
     assert read(store.take(RUN)) == (STREAM, PARTS)
 
 
@@ -60,9 +60,9 @@ def test_what_a_killed_process_left_half_stored_is_discarded_when_its_run_ends(
     killed("keep", tmp_path, "part 2")
     store = store_of(tmp_path)
     with pytest.raises(IntegrityError, match="being prepared here already"):
-        store.keep(prepared_of(), EXPIRES)
+        store.keep(prepared_of(), EXPIRES, ASKER)
     store.discard(RUN)
-    store.keep(prepared_of(), EXPIRES)
+    store.keep(prepared_of(), EXPIRES, ASKER)
     store.discard(RUN)
     assert read(store.take(RUN)) == (STREAM, PARTS)
 
@@ -76,7 +76,7 @@ def test_killed_before_the_mark_is_on_disk_nothing_was_read_and_it_is_used_once(
     tmp_path: Path,
 ) -> None:
     store = store_of(tmp_path)
-    store.keep(prepared_of(), EXPIRES)
+    store.keep(prepared_of(), EXPIRES, ASKER)
     assert killed("take", tmp_path, "within: UPDATE material") == ""
     assert read(store.take(RUN)) == (STREAM, PARTS)
     with pytest.raises(IntegrityError, match="was used"):
@@ -88,7 +88,7 @@ def test_killed_after_the_mark_the_material_is_lost_and_never_read_again(
     tmp_path: Path, point: str
 ) -> None:
     store = store_of(tmp_path)
-    store.keep(prepared_of(), EXPIRES)
+    store.keep(prepared_of(), EXPIRES, ASKER)
 
     said = killed("take", tmp_path, point)
 
@@ -101,11 +101,11 @@ def test_killed_after_the_mark_the_material_is_lost_and_never_read_again(
     store.clear()
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [TAG]
     with pytest.raises(IntegrityError, match="prepared here before"):
-        store.keep(prepared_of(), EXPIRES)
+        store.keep(prepared_of(), EXPIRES, ASKER)
 
 
 def test_of_racing_processes_one_takes_the_material(tmp_path: Path) -> None:
-    store_of(tmp_path).keep(prepared_of(), EXPIRES)
+    store_of(tmp_path).keep(prepared_of(), EXPIRES, ASKER)
     racing = [start("race", tmp_path, "never") for _ in range(4)]
     for process in racing:
         assert process.stdout is not None
