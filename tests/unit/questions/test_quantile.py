@@ -164,7 +164,7 @@ def test_noise_within_its_reach_leaves_the_rank_within_the_stated_bounds(
     noises = st.lists(st.integers(-reach, reach), min_size=len(sums) - 1, max_size=len(sums) - 1)
     noised = [a + b for a, b in zip(sums, [0, *data.draw(noises)], strict=True)]
     count, index = released_plainly(noised, [question.layout(COLUMNS)])
-    cell = ReleasedCell(integers=(count, index), variances=(Fraction(1, 100), variance))
+    cell = released_cell((count, index), (Fraction(1, 100), variance))
     rank = decode(question, COLUMNS, cell)[1]
     assert rank.low is not None
     assert rank.high is not None
