@@ -7,6 +7,7 @@ This module reaches no table, no secret and no release.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -18,6 +19,7 @@ from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.adjusting import adjusted
 from mpc.questions.answer import Answer, Cell, ReleasedCell
 from mpc.questions.decoding import decode_cell
+from mpc.questions.suppression import suppressed
 from mpc.ring.words import add, decode
 
 
@@ -50,9 +52,17 @@ def decode_totals(plan: Plan, totals: Sequence[int]) -> tuple[Answer, ...]:
     """
     if len(totals) != plan.size:
         raise IntegrityError(f"{len(totals)} released integers where the plan has {plan.size}")
-    answers = [_answer(plan, question, totals) for question in plan.questions]
+    study = plan.study
     variances = {question.name: question.blocks[0].total_variance for question in plan.questions}
-    return adjusted(plan.study.questions, plan.study.table.columns, answers, variances)
+    answers = adjusted(
+        study.questions,
+        study.table.columns,
+        [_answer(plan, question, totals) for question in plan.questions],
+        variances,
+    )
+    if study.min_cell is not None:
+        answers = tuple(suppressed(answer, study.min_cell) for answer in answers)
+    return tuple(replace(answer, warnings=_warnings(answer.cells)) for answer in answers)
 
 
 def _answer(plan: Plan, question: PlannedQuestion, totals: Sequence[int]) -> Answer:
@@ -68,12 +78,7 @@ def _answer(plan: Plan, question: PlannedQuestion, totals: Sequence[int]) -> Ans
         )
         released = ReleasedCell(integers=integers, noises=noises)
         cells.append(Cell(labels=labels, estimates=decode_cell(declared, columns, released)))
-    return Answer(
-        question=question.name,
-        kind=question.kind,
-        cells=tuple(cells),
-        warnings=_warnings(cells),
-    )
+    return Answer(question=question.name, kind=question.kind, cells=tuple(cells))
 
 
 def _labels(layout: Layout) -> list[tuple[tuple[str, str], ...]]:

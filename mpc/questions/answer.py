@@ -26,6 +26,7 @@ class Estimate:
     that is no number), and ``note`` says so. ``adjusted`` is what agrees with the study's other
     answers and with reason: totals with their cells, quantiles in order, no count below 0;
     ``value`` stays raw and unbiased beside it. None where the whole answer needs no adjusting.
+    ``below`` is set for a count that the study does not show because it is below that.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Estimate:
     raw: float | None = None
     note: str = ""
     adjusted: float | None = None
+    below: int | None = None
 
     def to_plain(self) -> dict[str, JsonValue]:
         return {
@@ -57,6 +59,7 @@ class Estimate:
             "raw": self.raw,
             "note": self.note,
             "adjusted": self.adjusted,
+            "below": self.below,
         }
 
 

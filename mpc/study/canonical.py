@@ -1,6 +1,6 @@
 """The one plain form of a study: what parties exchange, hash and sign. Never YAML.
 
-Models become objects with every field (the dealer only where there is one), mappings by name
+Models become objects with every field (some only where they are given), mappings by name
 become lists of [name, value] pairs (the order of parties, columns and questions has meaning),
 decimals their shortest plain digits, days ISO text. Each study has exactly one form, and
 :func:`study_from_plain` accepts no other.

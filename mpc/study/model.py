@@ -41,6 +41,7 @@ class LeftOutIfNone:
 
 
 QUESTIONS_MAX = 50
+MIN_CELL_MAX = 1_000_000
 ROWS_MAX = 10**10  # of one party
 VERSION_MAX = 10**9
 
@@ -99,7 +100,8 @@ class Study(Frozen):
     """A whole scenario file.
 
     ``dealer``: who makes correlated randomness, if a question compares or multiplies secrets. It
-    holds no data and receives no result, so it is neither a party nor a recipient.
+    holds no data and receives no result, so it is neither a party nor a recipient. ``min_cell``:
+    answers leave out cells whose noisy count is below it (:mod:`mpc.questions.suppression`).
     """
 
     version: Literal[1]
@@ -114,6 +116,7 @@ class Study(Frozen):
     recipients: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=PARTIES_MAX + 1)]
     table: Table
     privacy: Privacy
+    min_cell: Annotated[int | None, Field(ge=1, le=MIN_CELL_MAX), LeftOutIfNone()] = None
     questions: Annotated[dict[Name, Question], Field(min_length=1, max_length=QUESTIONS_MAX)]
 
     @property

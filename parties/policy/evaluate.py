@@ -36,6 +36,7 @@ DOMAIN = "PLY-R023"
 CAPACITY = "PLY-R024"
 DEALER = "PLY-R025"
 DEALER_ORGANIZATION = "PLY-R026"
+MIN_CELL = "PLY-R029"
 LIFETIME_BUDGET = "PLY-B010"
 
 NOISES = {MECHANISM: "own"}
@@ -173,6 +174,10 @@ def _protection(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:
         what = f"the promise holds against {plan.coalition} of {others} other parties"
         allowed = "none" if least is None else f"coalition: {least} or more"
         yield _reason(policy, COALITION, what, allowed, "coalition_min")
+    if said.min_cell is not None and (plan.study.min_cell or 0) < said.min_cell:
+        stated = plan.study.min_cell
+        what = "the study shows cells of any size" if stated is None else f"min_cell {stated}"
+        yield _reason(policy, MIN_CELL, what, f"min_cell: {said.min_cell} or more", "min_cell")
     noise = NOISES.get(plan.mechanism, plan.mechanism)
     if noise not in said.noises:
         yield _reason(

@@ -13,7 +13,9 @@ ADJUSTED = "adjusted"  # the head of values that agree with the study's other an
 
 
 def value_text(estimate: Estimate, decimals: int) -> str:
-    """The value as tables show it, marked if something is noted of it."""
+    """The value as tables show it, marked if something is noted of it; ``<5`` if it is left out."""
+    if estimate.below is not None:
+        return f"<{estimate.below}"
     text = number_text(estimate.value, decimals)
     return f"{text} {MARK}" if estimate.note else text
 

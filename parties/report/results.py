@@ -38,6 +38,7 @@ _CSV_HEAD = (
     "raw",
     "note",
     "adjusted",
+    "below",
 )
 
 
@@ -151,6 +152,7 @@ def results_csv(answers: Sequence[Answer], truth: Sequence[Answer] | None = None
                     estimate.raw,
                     estimate.note,
                     estimate.adjusted,
+                    estimate.below,
                 ]
                 if truths:
                     row.append(truths.value(answer.question, index, estimate.name))
