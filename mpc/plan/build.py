@@ -24,6 +24,7 @@ from mpc.plan.model import (
     MECHANISM,
     CoalitionLoss,
     ColumnUse,
+    ExpectedError,
     Plan,
     PlannedBlock,
     PlannedQuestion,
@@ -235,6 +236,21 @@ def _block(
         sum_max=sum(entry.rows_max for entry in study.parties.values()) * block.value_max,
         noise_max=noise_bound(total),
     )
+
+
+def foretold(study: Study, name: str, rho: RhoPico) -> ExpectedError:
+    """The error of the first estimate of question ``name``, if the question cost ``rho``.
+
+    The same as in the plan of a study that splits its budget so. Cost: no message. Raises
+    PlanRefusal if ``rho`` is less than a pico-rho a block.
+    """
+    question, columns = study.questions[name], study.table.columns
+    layout = question.layout(columns)
+    part = block_rho(name, rho, len(layout.blocks))
+    coalition = _coalition(study)
+    blocks = [_block(study, layout, block, part, coalition) for block in layout.blocks]
+    rows = sum(entry.rows_expected for entry in study.parties.values())
+    return expected_errors(question.kind, layout, blocks, columns, rows)[0]
 
 
 def _check_noise(question: str, block: PlannedBlock, honest: int) -> None:

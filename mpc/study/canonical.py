@@ -19,10 +19,11 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from mpc.canonical import Plain, canonical_bytes
+from mpc.columns.model import LeftOutIfNone
 from mpc.errors import Fault, StudyFaults
 from mpc.study.checks import misfits, parts_of
 from mpc.study.codes import CANONICAL, FAMILY, Path, fault_at
-from mpc.study.model import LeftOutIfNone, Study
+from mpc.study.model import Study
 from mpc.study.shape import is_exact
 from mpc.study.source import Block, Mark
 from mpc.study.wording import constraint_faults
@@ -179,7 +180,8 @@ def _tags(model: type[BaseModel]) -> list[str]:
 
 
 def _fits(model: type[BaseModel], plain: dict[str, Plain]) -> bool:
-    return set(plain) == set(model.model_fields) and all(
+    known = set(model.model_fields)
+    return known - _optional(model) <= set(plain) <= known and all(
         plain[tag] in get_args(model.model_fields[tag].annotation) for tag in _tags(model)
     )
 

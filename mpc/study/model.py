@@ -7,13 +7,12 @@ what is released.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from mpc.columns.model import Column, Frozen
+from mpc.columns.model import Column, Frozen, LeftOutIfNone
 from mpc.columns.text import printable
 from mpc.questions.registry import Question
 from mpc.units import (
@@ -33,11 +32,6 @@ Filter = Annotated[
     str, Field(max_length=2000), AfterValidator(lambda text: printable(text, breaks=True))
 ]
 """Grammar: :mod:`mpc.study.where`."""
-
-
-@dataclass(frozen=True)
-class LeftOutIfNone:
-    """Marks a field that the canonical form has only where it is given."""
 
 
 QUESTIONS_MAX = 50
