@@ -1,10 +1,10 @@
 """A study at one party, stage by stage. A newcomer starts here.
 
-reservation on disk → bounded sums of the registered table (the owner's engine) → shares of the
-total → own noise on the own share, for the charge → what a search finds in that, on shares → READY
-of all → commit and masked share into the outbox. Only the sum of all parties' masked shares means
-anything, and that is the noised result; adding up and decoding is :mod:`mpc.outcome`, at the
-recipients.
+noise that all make together → reservation on disk → own noise, drawn before any row is read →
+bounded sums of the registered table (the owner's engine) → shares of the total → all that noise on
+the own share, for the charge → what a search finds in that, on shares → READY of all → commit and
+masked share into the outbox. Only the sum of all parties' masked shares means anything, and that is
+the noised result; adding up and decoding is :mod:`mpc.outcome`, at the recipients.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mpc.plan.model import Plan
-from mpc.ports import ChargeTerms, Ledger
+from mpc.ports import ChargeTerms, Ledger, Randomness
 from mpc.privacy.budget import Budget
 from mpc.privacy.derivation import derive_released
-from mpc.privacy.noise import add_noise
+from mpc.privacy.drawn import DrawnNoise
+from mpc.privacy.noise import add_noise, make_shared_noise
 from mpc.privacy.sampler import NoiseSource
 from mpc.protocols.opening import Computation
 from mpc.questions.local import local_sums
@@ -30,6 +31,7 @@ from mpc.table.model import BoundedTable
 class Stage(StrEnum):
     """Where a study stands, as coarsely as others may know."""
 
+    SAMPLE = "sample"
     RESERVE = "reserve"
     BOUND = "bound"
     SHARE = "share"
@@ -44,14 +46,16 @@ class Tools:
     """What a study needs at one party. ``agree`` returns when every peer is READY.
 
     ``settle`` returns at a time that tells nobody how long rows and noise took. ``computation`` is
-    what a search runs in, once ``gather`` returned: every peer has come to it. It is None where the
-    plan has nothing dealt.
+    what noise is made in that is not each party's own, and what a search runs in, once ``gather``
+    returned: every peer has come to it. It is None where the plan has nothing dealt. ``randomness``
+    makes this party's part of the bits of joint noise.
     """
 
     engine: Engine
     budget: Budget
     ledger: Ledger
     source: NoiseSource
+    randomness: Randomness
     settle: Callable[[], None]
     gather: Callable[[], None]
     computation: Computation | None
@@ -77,19 +81,22 @@ def run_study(
     computed, this party talks to nobody: who sees it fail then saw its rows' doing, and the charge
     is kept (:meth:`mpc.ports.Ledger.fail`).
     """
+    entered(Stage.SAMPLE)
+    shared = make_shared_noise(plan.event, tools.randomness, tools.computation)
     entered(Stage.RESERVE)
     tools.budget.reserve(plan.event, terms)
+    source = DrawnNoise(plan.event, tools.source)
     entered(Stage.BOUND)
     local = BoundedStatistic.of(local_sums(plan.questions, table), plan.event)
     entered(Stage.SHARE)
     secret = tools.engine.share_sum(local)
     charge = tools.budget.charge(secret, terms)
     entered(Stage.NOISE)
-    noised = add_noise(secret, charge, tools.source, tools.engine)
+    noised = add_noise(secret, charge, source, tools.engine, shared)
     tools.ledger.mark_computed(terms.run)
     entered(Stage.DERIVE)
     tools.settle()
-    if tools.computation is not None:
+    if plan.searches:
         tools.gather()
         tools.ledger.mark_shared(terms.run)
     released = derive_released(noised, plan, tools.engine, tools.computation)

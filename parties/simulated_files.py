@@ -17,6 +17,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from mpc.accounting.event import Noise
 from mpc.columns.model import CategoryColumn, DateColumn
 from mpc.errors import TransportError
 from mpc.plan.build import columns_of_study
@@ -91,7 +92,7 @@ def policy_for(study: Study) -> str:
         "tables": {study.table.name: {"columns": uses}},
         "parties_min": min(2, len(study.parties)),
         "coalition_min": 1,
-        "noises": ["own"],
+        "noises": [noise.value for noise in study.privacy.noises or (Noise.OWN,)],
         "adjacencies": [study.privacy.adjacency.value],
         "study_budget": cap,
         "domains": {

@@ -24,55 +24,55 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14protos/control.proto\x12\tparley.v1\"\x11\n\x0f\x44\x65scribeRequest\"T\n\x0b\x44\x65scription\x12\r\n\x05party\x18\x01 \x01(\t\x12\x14\n\x0corganization\x18\x02 \x01(\t\x12\x10\n\x08software\x18\x03 \x01(\t\x12\x0e\n\x06tables\x18\x04 \x01(\x0c\"^\n\x08Proposal\x12\r\n\x05study\x18\x01 \x01(\x0c\x12\x0e\n\x06roster\x18\x02 \x01(\x0c\x12\x13\n\x0bplan_digest\x18\x03 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\r\n\x05\x66resh\x18\x05 \x01(\x08\"5\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t\x12\x0f\n\x07\x61llowed\x18\x03 \x01(\t\"\xab\x02\n\tJudgement\x12-\n\x07verdict\x18\x01 \x01(\x0e\x32\x1c.parley.v1.Judgement.Verdict\x12\x10\n\x08\x61pproval\x18\x02 \x01(\x0c\x12\"\n\x07reasons\x18\x03 \x03(\x0b\x32\x11.parley.v1.Reason\x12\x0b\n\x03run\x18\x04 \x01(\t\x12\x0e\n\x06manual\x18\x05 \x01(\x08\x12!\n\x06\x62udget\x18\x06 \x01(\x0b\x32\x11.parley.v1.Budget\x12\x0f\n\x07\x63ontact\x18\x07 \x01(\t\"h\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x41PPROVED\x10\x01\x12\x0b\n\x07REFUSED\x10\x02\x12\x0b\n\x07PENDING\x10\x03\x12\x0c\n\x08RELEASED\x10\x04\x12\x0e\n\nACCEPTABLE\x10\x05\"W\n\x06\x42udget\x12\x11\n\tpublished\x18\x01 \x01(\x08\x12\x14\n\x0crho_cap_pico\x18\x02 \x01(\x03\x12\x15\n\rrho_left_pico\x18\x03 \x01(\x03\x12\r\n\x05\x64\x65lta\x18\x04 \x01(\t\"v\n\x0cStartRequest\x12\x13\n\x0bplan_digest\x18\x01 \x01(\t\x12\x11\n\tapprovals\x18\x02 \x03(\x0c\x12\r\n\x05study\x18\x03 \x01(\x0c\x12\x0e\n\x06roster\x18\x04 \x01(\x0c\x12\x1f\n\x05phase\x18\x05 \x01(\x0e\x32\x10.parley.v1.Phase\"F\n\x07Started\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05hello\x18\x03 \x01(\x0c\x12\x0e\n\x06\x64irect\x18\x04 \x01(\x08\"j\n\x0e\x43onnectRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12%\n\taddresses\x18\x02 \x03(\x0b\x32\x12.parley.v1.Address\x12\x0e\n\x06hellos\x18\x03 \x03(\x0c\x12\x14\n\x0c\x63onfirmation\x18\x04 \x01(\x0c\"9\n\x07\x41\x64\x64ress\x12\r\n\x05party\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0e\n\x06\x64irect\x18\x03 \x01(\x08\"!\n\tConnected\x12\x14\n\x0c\x63onfirmation\x18\x01 \x01(\x0c\"\x19\n\nRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\"I\n\x05Stage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x66inal\x18\x02 \x01(\x08\x12#\n\x07problem\x18\x03 \x01(\x0b\x32\x12.parley.v1.Problem\"7\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05party\x18\x03 \x01(\t\"=\n\tCollected\x12\r\n\x05share\x18\x01 \x01(\x0c\x12!\n\x06\x62udget\x18\x02 \x01(\x0b\x32\x11.parley.v1.Budget\",\n\rCancelRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\" \n\tCancelled\x12\x13\n\x0bwas_running\x18\x01 \x01(\x08\"\x0f\n\rHealthRequest\"L\n\x0cHealthReport\x12\r\n\x05ready\x18\x01 \x01(\x08\x12\r\n\x05party\x18\x02 \x01(\t\x12\x10\n\x08software\x18\x03 \x01(\t\x12\x0c\n\x04runs\x18\x04 \x01(\x05*/\n\x05Phase\x12\t\n\x05WHOLE\x10\x00\x12\r\n\tPREPARING\x10\x01\x12\x0c\n\x08PREPARED\x10\x02\x32\xd2\x03\n\x05Party\x12>\n\x08\x44\x65scribe\x12\x1a.parley.v1.DescribeRequest\x1a\x16.parley.v1.Description\x12\x34\n\x07Propose\x12\x13.parley.v1.Proposal\x1a\x14.parley.v1.Judgement\x12\x34\n\x05Start\x12\x17.parley.v1.StartRequest\x1a\x12.parley.v1.Started\x12:\n\x07\x43onnect\x12\x19.parley.v1.ConnectRequest\x1a\x14.parley.v1.Connected\x12\x32\n\x05Watch\x12\x15.parley.v1.RunRequest\x1a\x10.parley.v1.Stage0\x01\x12\x36\n\x07\x43ollect\x12\x15.parley.v1.RunRequest\x1a\x14.parley.v1.Collected\x12\x38\n\x06\x43\x61ncel\x12\x18.parley.v1.CancelRequest\x1a\x14.parley.v1.Cancelled\x12;\n\x06Health\x12\x18.parley.v1.HealthRequest\x1a\x17.parley.v1.HealthReportb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14protos/control.proto\x12\tparley.v1\"\x11\n\x0f\x44\x65scribeRequest\"d\n\x0b\x44\x65scription\x12\r\n\x05party\x18\x01 \x01(\t\x12\x14\n\x0corganization\x18\x02 \x01(\t\x12\x10\n\x08software\x18\x03 \x01(\t\x12\x0e\n\x06tables\x18\x04 \x01(\x0c\x12\x0e\n\x06noises\x18\x05 \x03(\t\"^\n\x08Proposal\x12\r\n\x05study\x18\x01 \x01(\x0c\x12\x0e\n\x06roster\x18\x02 \x01(\x0c\x12\x13\n\x0bplan_digest\x18\x03 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\r\n\x05\x66resh\x18\x05 \x01(\x08\"5\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t\x12\x0f\n\x07\x61llowed\x18\x03 \x01(\t\"\xab\x02\n\tJudgement\x12-\n\x07verdict\x18\x01 \x01(\x0e\x32\x1c.parley.v1.Judgement.Verdict\x12\x10\n\x08\x61pproval\x18\x02 \x01(\x0c\x12\"\n\x07reasons\x18\x03 \x03(\x0b\x32\x11.parley.v1.Reason\x12\x0b\n\x03run\x18\x04 \x01(\t\x12\x0e\n\x06manual\x18\x05 \x01(\x08\x12!\n\x06\x62udget\x18\x06 \x01(\x0b\x32\x11.parley.v1.Budget\x12\x0f\n\x07\x63ontact\x18\x07 \x01(\t\"h\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x41PPROVED\x10\x01\x12\x0b\n\x07REFUSED\x10\x02\x12\x0b\n\x07PENDING\x10\x03\x12\x0c\n\x08RELEASED\x10\x04\x12\x0e\n\nACCEPTABLE\x10\x05\"W\n\x06\x42udget\x12\x11\n\tpublished\x18\x01 \x01(\x08\x12\x14\n\x0crho_cap_pico\x18\x02 \x01(\x03\x12\x15\n\rrho_left_pico\x18\x03 \x01(\x03\x12\r\n\x05\x64\x65lta\x18\x04 \x01(\t\"v\n\x0cStartRequest\x12\x13\n\x0bplan_digest\x18\x01 \x01(\t\x12\x11\n\tapprovals\x18\x02 \x03(\x0c\x12\r\n\x05study\x18\x03 \x01(\x0c\x12\x0e\n\x06roster\x18\x04 \x01(\x0c\x12\x1f\n\x05phase\x18\x05 \x01(\x0e\x32\x10.parley.v1.Phase\"F\n\x07Started\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05hello\x18\x03 \x01(\x0c\x12\x0e\n\x06\x64irect\x18\x04 \x01(\x08\"j\n\x0e\x43onnectRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12%\n\taddresses\x18\x02 \x03(\x0b\x32\x12.parley.v1.Address\x12\x0e\n\x06hellos\x18\x03 \x03(\x0c\x12\x14\n\x0c\x63onfirmation\x18\x04 \x01(\x0c\"9\n\x07\x41\x64\x64ress\x12\r\n\x05party\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0e\n\x06\x64irect\x18\x03 \x01(\x08\"!\n\tConnected\x12\x14\n\x0c\x63onfirmation\x18\x01 \x01(\x0c\"\x19\n\nRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\"I\n\x05Stage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x66inal\x18\x02 \x01(\x08\x12#\n\x07problem\x18\x03 \x01(\x0b\x32\x12.parley.v1.Problem\"7\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05party\x18\x03 \x01(\t\"=\n\tCollected\x12\r\n\x05share\x18\x01 \x01(\x0c\x12!\n\x06\x62udget\x18\x02 \x01(\x0b\x32\x11.parley.v1.Budget\",\n\rCancelRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\" \n\tCancelled\x12\x13\n\x0bwas_running\x18\x01 \x01(\x08\"\x0f\n\rHealthRequest\"L\n\x0cHealthReport\x12\r\n\x05ready\x18\x01 \x01(\x08\x12\r\n\x05party\x18\x02 \x01(\t\x12\x10\n\x08software\x18\x03 \x01(\t\x12\x0c\n\x04runs\x18\x04 \x01(\x05*/\n\x05Phase\x12\t\n\x05WHOLE\x10\x00\x12\r\n\tPREPARING\x10\x01\x12\x0c\n\x08PREPARED\x10\x02\x32\xd2\x03\n\x05Party\x12>\n\x08\x44\x65scribe\x12\x1a.parley.v1.DescribeRequest\x1a\x16.parley.v1.Description\x12\x34\n\x07Propose\x12\x13.parley.v1.Proposal\x1a\x14.parley.v1.Judgement\x12\x34\n\x05Start\x12\x17.parley.v1.StartRequest\x1a\x12.parley.v1.Started\x12:\n\x07\x43onnect\x12\x19.parley.v1.ConnectRequest\x1a\x14.parley.v1.Connected\x12\x32\n\x05Watch\x12\x15.parley.v1.RunRequest\x1a\x10.parley.v1.Stage0\x01\x12\x36\n\x07\x43ollect\x12\x15.parley.v1.RunRequest\x1a\x14.parley.v1.Collected\x12\x38\n\x06\x43\x61ncel\x12\x18.parley.v1.CancelRequest\x1a\x14.parley.v1.Cancelled\x12;\n\x06Health\x12\x18.parley.v1.HealthRequest\x1a\x17.parley.v1.HealthReportb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PHASE']._serialized_start=1473
-  _globals['_PHASE']._serialized_end=1520
+  _globals['_PHASE']._serialized_start=1489
+  _globals['_PHASE']._serialized_end=1536
   _globals['_DESCRIBEREQUEST']._serialized_start=35
   _globals['_DESCRIBEREQUEST']._serialized_end=52
   _globals['_DESCRIPTION']._serialized_start=54
-  _globals['_DESCRIPTION']._serialized_end=138
-  _globals['_PROPOSAL']._serialized_start=140
-  _globals['_PROPOSAL']._serialized_end=234
-  _globals['_REASON']._serialized_start=236
-  _globals['_REASON']._serialized_end=289
-  _globals['_JUDGEMENT']._serialized_start=292
-  _globals['_JUDGEMENT']._serialized_end=591
-  _globals['_JUDGEMENT_VERDICT']._serialized_start=487
-  _globals['_JUDGEMENT_VERDICT']._serialized_end=591
-  _globals['_BUDGET']._serialized_start=593
-  _globals['_BUDGET']._serialized_end=680
-  _globals['_STARTREQUEST']._serialized_start=682
-  _globals['_STARTREQUEST']._serialized_end=800
-  _globals['_STARTED']._serialized_start=802
-  _globals['_STARTED']._serialized_end=872
-  _globals['_CONNECTREQUEST']._serialized_start=874
-  _globals['_CONNECTREQUEST']._serialized_end=980
-  _globals['_ADDRESS']._serialized_start=982
-  _globals['_ADDRESS']._serialized_end=1039
-  _globals['_CONNECTED']._serialized_start=1041
-  _globals['_CONNECTED']._serialized_end=1074
-  _globals['_RUNREQUEST']._serialized_start=1076
-  _globals['_RUNREQUEST']._serialized_end=1101
-  _globals['_STAGE']._serialized_start=1103
-  _globals['_STAGE']._serialized_end=1176
-  _globals['_PROBLEM']._serialized_start=1178
-  _globals['_PROBLEM']._serialized_end=1233
-  _globals['_COLLECTED']._serialized_start=1235
-  _globals['_COLLECTED']._serialized_end=1296
-  _globals['_CANCELREQUEST']._serialized_start=1298
-  _globals['_CANCELREQUEST']._serialized_end=1342
-  _globals['_CANCELLED']._serialized_start=1344
-  _globals['_CANCELLED']._serialized_end=1376
-  _globals['_HEALTHREQUEST']._serialized_start=1378
-  _globals['_HEALTHREQUEST']._serialized_end=1393
-  _globals['_HEALTHREPORT']._serialized_start=1395
-  _globals['_HEALTHREPORT']._serialized_end=1471
-  _globals['_PARTY']._serialized_start=1523
-  _globals['_PARTY']._serialized_end=1989
+  _globals['_DESCRIPTION']._serialized_end=154
+  _globals['_PROPOSAL']._serialized_start=156
+  _globals['_PROPOSAL']._serialized_end=250
+  _globals['_REASON']._serialized_start=252
+  _globals['_REASON']._serialized_end=305
+  _globals['_JUDGEMENT']._serialized_start=308
+  _globals['_JUDGEMENT']._serialized_end=607
+  _globals['_JUDGEMENT_VERDICT']._serialized_start=503
+  _globals['_JUDGEMENT_VERDICT']._serialized_end=607
+  _globals['_BUDGET']._serialized_start=609
+  _globals['_BUDGET']._serialized_end=696
+  _globals['_STARTREQUEST']._serialized_start=698
+  _globals['_STARTREQUEST']._serialized_end=816
+  _globals['_STARTED']._serialized_start=818
+  _globals['_STARTED']._serialized_end=888
+  _globals['_CONNECTREQUEST']._serialized_start=890
+  _globals['_CONNECTREQUEST']._serialized_end=996
+  _globals['_ADDRESS']._serialized_start=998
+  _globals['_ADDRESS']._serialized_end=1055
+  _globals['_CONNECTED']._serialized_start=1057
+  _globals['_CONNECTED']._serialized_end=1090
+  _globals['_RUNREQUEST']._serialized_start=1092
+  _globals['_RUNREQUEST']._serialized_end=1117
+  _globals['_STAGE']._serialized_start=1119
+  _globals['_STAGE']._serialized_end=1192
+  _globals['_PROBLEM']._serialized_start=1194
+  _globals['_PROBLEM']._serialized_end=1249
+  _globals['_COLLECTED']._serialized_start=1251
+  _globals['_COLLECTED']._serialized_end=1312
+  _globals['_CANCELREQUEST']._serialized_start=1314
+  _globals['_CANCELREQUEST']._serialized_end=1358
+  _globals['_CANCELLED']._serialized_start=1360
+  _globals['_CANCELLED']._serialized_end=1392
+  _globals['_HEALTHREQUEST']._serialized_start=1394
+  _globals['_HEALTHREQUEST']._serialized_end=1409
+  _globals['_HEALTHREPORT']._serialized_start=1411
+  _globals['_HEALTHREPORT']._serialized_end=1487
+  _globals['_PARTY']._serialized_start=1539
+  _globals['_PARTY']._serialized_end=2005
 # @@protoc_insertion_point(module_scope)

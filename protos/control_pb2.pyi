@@ -21,16 +21,18 @@ class DescribeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Description(_message.Message):
-    __slots__ = ("party", "organization", "software", "tables")
+    __slots__ = ("party", "organization", "software", "tables", "noises")
     PARTY_FIELD_NUMBER: _ClassVar[int]
     ORGANIZATION_FIELD_NUMBER: _ClassVar[int]
     SOFTWARE_FIELD_NUMBER: _ClassVar[int]
     TABLES_FIELD_NUMBER: _ClassVar[int]
+    NOISES_FIELD_NUMBER: _ClassVar[int]
     party: str
     organization: str
     software: str
     tables: bytes
-    def __init__(self, party: _Optional[str] = ..., organization: _Optional[str] = ..., software: _Optional[str] = ..., tables: _Optional[bytes] = ...) -> None: ...
+    noises: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, party: _Optional[str] = ..., organization: _Optional[str] = ..., software: _Optional[str] = ..., tables: _Optional[bytes] = ..., noises: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Proposal(_message.Message):
     __slots__ = ("study", "roster", "plan_digest", "dry_run", "fresh")

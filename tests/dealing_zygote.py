@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from mpc.dealing.recipe import Recipe
+from mpc.dealing.recipe import Recipe, Sampler
 from mpc.plan.model import Plan
 from mpc.ports import Channel
 from mpc.protocols.compare import less
@@ -63,8 +63,10 @@ def planned(plan: Plan) -> tuple[Recipe, ...]:
     return recipes[:-1] if FAULT == "another list" else recipes
 
 
-def deal(session: DealingSession, channel: Channel, recipes: Sequence[Recipe]) -> None:
-    session.deal(Faulty(channel), recipes)
+def deal(
+    session: DealingSession, channel: Channel, recipes: Sequence[Recipe], sampler: Sampler
+) -> None:
+    session.deal(Faulty(channel), recipes, sampler)
 
 
 def dealing_work(pipe: Pipe) -> None:

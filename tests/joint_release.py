@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from mpc.accounting.event import NoiseEvent
-from mpc.ports import ChargeTerms, Randomness
+from mpc.ports import ChargeTerms, Ledger, Randomness
 from mpc.privacy.budget import Budget
 from mpc.privacy.noise import add_noise
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
@@ -126,14 +126,20 @@ def release(
     sums: Sequence[Sequence[int]],
     sources: Sequence[NoiseSource],
     randomness: Randomness,
+    ledgers: Sequence[Ledger] | None = None,
+    run: str = "0" * 64,
 ) -> tuple[list[int], list[bytes]]:
-    """The opened totals of all parties' ``sums``, and each party's message."""
+    """The opened totals of all parties' ``sums``, and each party's message.
+
+    ``run`` is charged in ``ledgers``, or in fresh ones. Raises BudgetRefusal if one refuses.
+    """
     messages = []
     masks = zero_masks(event.parties, randomness)
-    for own, source, mask in zip(sums, sources, masks, strict=True):
-        engine, ledger = ReferenceEngine(mask), funded_ledger()
+    ledgers = ledgers or [funded_ledger() for _ in sums]
+    for own, source, mask, ledger in zip(sums, sources, masks, ledgers, strict=True):
+        engine = ReferenceEngine(mask)
         secret = engine.share_sum(BoundedStatistic.of(own, event))
-        charge = Budget(ledger).charge(secret, terms())
+        charge = Budget(ledger).charge(secret, terms(run))
         noised = add_noise(secret, charge, source, engine)
         messages.append(open_noised(noised, engine, ledger, OPENING, bytes))
     totals = decode(add([from_bytes(message) for message in messages]))

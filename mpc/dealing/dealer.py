@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mpc.dealing.recipe import OrderedRecipe, Recipe, Sharing, Slot, correction_bytes
+from mpc.dealing.recipe import (
+    DerivedRecipe,
+    OrderedRecipe,
+    Recipe,
+    SampledRecipe,
+    Sampler,
+    Sharing,
+    Slot,
+    correction_bytes,
+)
 from mpc.dealing.streaming import WordSource, expanded, expanded_order
 from mpc.errors import ContractError
 from mpc.guarded import Guarded
@@ -23,13 +32,18 @@ class Dealer(Guarded):
     everything that the dealt masks hide.
     """
 
-    __slots__ = ("_products", "_sources")
+    __slots__ = ("_products", "_sampler", "_sources")
 
-    def __init__(self, sources: Sequence[WordSource], products: Products | None = None) -> None:
+    def __init__(
+        self, sources: Sequence[WordSource], products: Products | None = None,
+        sampler: Sampler | None = None,
+    ) -> None:  # fmt: skip
+        """``sampler``: what noise is dealt of; without it a recipe of noise is refused."""
         if len(sources) < 2:
             raise ContractError("a dealer deals to two or more parties")
         self._sources = tuple(sources)
         self._products = products or NumpyProducts()
+        self._sampler = sampler
 
     def corrections(self, recipe: Recipe) -> memoryview:
         """What the last party is sent for ``recipe``: its shares of the derived secrets.
@@ -38,14 +52,7 @@ class Dealer(Guarded):
         Opens: nothing. Cost: 8 bytes a derived word. Memory: at most three times the recipe's own
         words, free and derived.
         """
-        if isinstance(recipe, OrderedRecipe):
-            order = expanded_order(self._sources[recipe.order.place], recipe.order)
-            free = [self._combined(slot) for slot in recipe.free]
-            derived = recipe.derive_ordered(order, free)
-        else:
-            free = [self._combined(slot) for slot in recipe.free]
-            derived = recipe.derive(free, self._products)
-        del free
+        derived = self._derived(recipe)
         said = np.empty(correction_bytes(recipe) // WORD_BYTES, "<u8")
         start = 0
         for slot, secret in zip(recipe.derived, derived, strict=True):
@@ -55,6 +62,18 @@ class Dealer(Guarded):
                 _take_away(last, expanded(source, slot), slot)
             start += slot.words
         return said.view(np.uint8).data
+
+    def _derived(self, recipe: Recipe) -> Sequence[Ring]:
+        if isinstance(recipe, SampledRecipe):
+            if self._sampler is None:
+                raise ContractError(f"a dealer without randomness of its own deals no {recipe}")
+            return recipe.derive_sampled(self._sampler)
+        if isinstance(recipe, OrderedRecipe):
+            order = expanded_order(self._sources[recipe.order.place], recipe.order)
+            return recipe.derive_ordered(order, [self._combined(slot) for slot in recipe.free])
+        if not isinstance(recipe, DerivedRecipe):
+            raise ContractError(f"nobody knows how to deal {recipe}")
+        return recipe.derive([self._combined(slot) for slot in recipe.free], self._products)
 
     def _combined(self, slot: Slot) -> Ring:
         total = expanded(self._sources[0], slot).copy()

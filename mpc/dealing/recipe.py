@@ -11,9 +11,10 @@ shares carry a MAC (SPDZ, Damgard et al. 2012): recipes, dealer and supply only 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from math import prod
 from typing import Protocol, runtime_checkable
 
@@ -22,6 +23,8 @@ from mpc.ring.products import Products
 from mpc.ring.words import WORD_BYTES
 
 Shape = tuple[int, ...]
+Sampler = Callable[[int, Fraction], Sequence[int]]
+"""``count`` fresh samples of a variance: :func:`mpc.sampling.discrete_gaussian` at the dealer."""
 
 
 class Sharing(StrEnum):
@@ -45,7 +48,10 @@ class Slot:
 
 
 class Recipe(Protocol):
-    """One kind of correlated randomness at one shape. Frozen and printable: its text names it."""
+    """One kind of correlated randomness at one shape. Frozen and printable: its text names it.
+
+    How the dealer derives secrets is one of the three protocols below.
+    """
 
     @property
     def free(self) -> tuple[Slot, ...]:
@@ -54,11 +60,25 @@ class Recipe(Protocol):
 
     @property
     def derived(self) -> tuple[Slot, ...]:
-        """Secrets that :meth:`derive` gives."""
+        """Secrets that the dealer derives."""
         ...
+
+
+@runtime_checkable
+class DerivedRecipe(Recipe, Protocol):
+    """A recipe whose derived secrets are functions of its free ones."""
 
     def derive(self, free: Sequence[Ring], products: Products) -> Sequence[Ring]:
         """The derived secrets. At the dealer alone."""
+        ...
+
+
+@runtime_checkable
+class SampledRecipe(Recipe, Protocol):
+    """A recipe without free secrets, whose derived ones the dealer samples."""
+
+    def derive_sampled(self, sampler: Sampler) -> Sequence[Ring]:
+        """The derived secrets, fresh. At the dealer alone."""
         ...
 
 
@@ -81,7 +101,7 @@ class OrderedRecipe(Recipe, Protocol):
     def order(self) -> Order: ...
 
     def derive_ordered(self, order: Ring, free: Sequence[Ring]) -> Sequence[Ring]:
-        """As :meth:`Recipe.derive`, given the permutation's indices."""
+        """As :meth:`DerivedRecipe.derive`, given the permutation's indices."""
         ...
 
 

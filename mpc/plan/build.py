@@ -13,8 +13,7 @@ from fractions import Fraction
 
 from mpc.accounting.coalitions import rho_of_coalition
 from mpc.accounting.conversion import epsilon_from_rho, rho_from_epsilon
-from mpc.accounting.convolution import PARTY_VARIANCE_MIN
-from mpc.accounting.event import NoiseBlock, NoiseEvent, price
+from mpc.accounting.event import Noise, NoiseBlock, NoiseEvent, price
 from mpc.errors import PlanRefusal
 from mpc.layout import Block, Layout
 from mpc.plan.budget import block_rho, sensitivity_squared, split_rho
@@ -24,11 +23,11 @@ from mpc.plan.model import (
     MECHANISM,
     CoalitionLoss,
     ColumnUse,
-    ExpectedError,
     Plan,
     PlannedBlock,
     PlannedQuestion,
 )
+from mpc.plan.noises import least, possible, sampling_affordable
 from mpc.plan.programs import rehearsed
 from mpc.plan.proof import check_number, check_range, noise_bound
 from mpc.ring.words import RANGE_MAX
@@ -64,11 +63,11 @@ def plan_study(study: Study, roster: Roster) -> Plan:
     Raises PlanRefusal naming the question and the bound that cannot be kept.
     """
     _check_parties(study, roster)
-    coalition = _coalition(study)
+    coalition = coalition_of(study)
     layouts = _layouts(study)
-    computed = rehearsed(list(layouts.values()), len(study.parties))
     budget = rho_from_epsilon(study.privacy.epsilon, study.privacy.delta)
-    noised = _within_budget(study, layouts, budget, coalition)
+    noised = _least_noise(study, layouts, budget, coalition)
+    computed = rehearsed(noised.event, list(layouts.values()))
 
     def epsilon(rho: RhoPico) -> Decimal:
         """Rounded up, yet never above what the study declares while rho keeps its budget."""
@@ -119,7 +118,7 @@ def _check_parties(study: Study, roster: Roster) -> None:
 
 
 def _check_dealer(study: Study, roster: Roster) -> None:
-    """A dealer where a question needs one, nowhere else, and the same in study and roster."""
+    """A dealer where a question or noise needs one, nowhere else; the same in study and roster."""
     dealer = None if roster.dealer is None else roster.dealer.id
     needing = study.dealt_questions
     if needing and study.dealer is None:
@@ -128,11 +127,17 @@ def _check_dealer(study: Study, roster: Roster) -> None:
             "it needs a dealer, and the study names none",
             hint="dealer: the id of a participant without data",
         )
-    if study.dealer is not None and not needing:
+    if study.shares_noise and study.dealer is None:
         raise PlanRefusal(
             "",
-            f"dealer {study.dealer}: no question needs one",
-            hint="leave the dealer out, or ask a question that needs one",
+            "dealt or joint noise needs a dealer, and the study names none",
+            hint="privacy.noises: [own], or dealer: the id of a participant without data",
+        )
+    if study.dealer is not None and not needing and not study.shares_noise:
+        raise PlanRefusal(
+            "",
+            f"dealer {study.dealer}: no question and no noise needs one",
+            hint="leave the dealer out, ask a question that needs one, or allow its noise",
         )
     if dealer != study.dealer:
         raise PlanRefusal(
@@ -142,7 +147,7 @@ def _check_dealer(study: Study, roster: Roster) -> None:
         )
 
 
-def _coalition(study: Study) -> int:
+def coalition_of(study: Study) -> int:
     """How many parties may pool what they know; all but one if the study does not say."""
     most = len(study.parties) - 1
     coalition = most if study.privacy.coalition is None else study.privacy.coalition
@@ -171,32 +176,55 @@ def _layouts(study: Study) -> dict[str, Layout]:
     return layouts
 
 
-def _within_budget(
+def _least_noise(
     study: Study, layouts: dict[str, Layout], budget: RhoPico, coalition: int
 ) -> _Noised:
+    """The least noise that the study allows; no joint one if so many samples would be off."""
+    privacy = study.privacy
+    allowed = privacy.noises or (Noise.OWN,)
+    noised = _within_budget(study, layouts, budget, coalition, allowed)
+    if sampling_affordable(noised.delta, privacy.epsilon, privacy.delta):
+        return noised
+    others = tuple(noise for noise in allowed if noise is not Noise.JOINT)
+    if not others:
+        raise PlanRefusal(
+            "",
+            "joint noise of so many numbers would be too far from exact at this epsilon and delta",
+            hint="allow own or dealt noise too (privacy.noises), or ask for fewer numbers",
+        )
+    return _within_budget(study, layouts, budget, coalition, others)
+
+
+def _within_budget(
+    study: Study, layouts: dict[str, Layout], budget: RhoPico, coalition: int,
+    allowed: tuple[Noise, ...],
+) -> _Noised:  # fmt: skip
     """Noise whose price, corrections and rounding included, is at most ``budget``.
 
     If t < n - 1 the price exceeds the sum of its parts a little, so try again with that taken off.
     """
     target = budget
     for _ in range(_PRICE_ATTEMPTS_MAX):
-        noised = _noised(study, layouts, target, coalition)
+        noised = _noised(study, layouts, target, coalition, allowed)
         if noised.rho <= budget:
             return noised
         target = RhoPico(target - (noised.rho - budget))
     raise PlanRefusal("", "the price of the noise does not fit the study's budget")
 
 
-def _noised(study: Study, layouts: dict[str, Layout], budget: RhoPico, coalition: int) -> _Noised:
+def _noised(
+    study: Study, layouts: dict[str, Layout], budget: RhoPico, coalition: int,
+    allowed: tuple[Noise, ...],
+) -> _Noised:  # fmt: skip
     blocks: dict[str, tuple[PlannedBlock, ...]] = {}
     for name, rho in split_rho(study.questions, budget).items():
         layout = layouts[name]
         part = block_rho(name, rho, len(layout.blocks))
         blocks[name] = tuple(
-            _block(study, layout, block, part, coalition) for block in layout.blocks
+            planned_block(study, layout, block, part, coalition, allowed) for block in layout.blocks
         )
         for block in blocks[name]:
-            _check_noise(name, block, len(study.parties) - coalition)
+            _check_noise(name, block, len(study.parties), coalition)
             check_range(name, layout, block, study.table.columns)
     event = NoiseEvent(
         blocks=tuple(
@@ -204,6 +232,7 @@ def _noised(study: Study, layouts: dict[str, Layout], budget: RhoPico, coalition
                 size=block.cells,
                 sensitivity_squared=block.sensitivity_squared,
                 variance=block.variance,
+                noise=block.noise,
             )
             for planned in blocks.values()
             for block in planned
@@ -215,52 +244,51 @@ def _noised(study: Study, layouts: dict[str, Layout], budget: RhoPico, coalition
     return _Noised(blocks=blocks, event=event, rho=rho, delta=delta)
 
 
-def _block(
-    study: Study, layout: Layout, block: Block, rho: RhoPico, coalition: int
-) -> PlannedBlock:
-    """V* = sensitivity^2 / (2 rho); each party V* / (n - t) of it."""
-    parties = len(study.parties)
+def planned_block(
+    study: Study, layout: Layout, block: Block, rho: RhoPico, coalition: int,
+    allowed: tuple[Noise, ...],
+) -> PlannedBlock:  # fmt: skip
+    """V* = sensitivity^2 / (2 rho), made by whom the study allows and adds least."""
+    parties, size = len(study.parties), layout.cells * block.nodes
     squared = sensitivity_squared(
         block, layout.cells, study.table.unit.rows_max, study.privacy.adjacency
     )
     variance = Fraction(squared * RHO_UNIT, 2 * rho)
-    total = variance * parties / (parties - coalition)
+    noise = least(allowed, size, variance, parties, coalition)
+    one = NoiseBlock(size, squared, variance, noise)
+    event = NoiseEvent((one,), parties, coalition)
+    noises = event.remaining(one, 0)
     return PlannedBlock(
         block=block,
-        cells=layout.cells * block.nodes,
+        cells=size,
         sensitivity_squared=squared,
         rho=rho,
         variance=variance,
-        party_variance=variance / (parties - coalition),
-        total_variance=total,
+        party_variance=event.party_variance(one),
+        noises=noises,
         sum_max=sum(entry.rows_max for entry in study.parties.values()) * block.value_max,
-        noise_max=noise_bound(total),
+        noise_max=noise_bound(sum(noises, Fraction(0))),
+        noise=noise,
     )
 
 
-def foretold(study: Study, name: str, rho: RhoPico) -> ExpectedError:
-    """The error of the first estimate of question ``name``, if the question cost ``rho``.
-
-    The same as in the plan of a study that splits its budget so. Cost: no message. Raises
-    PlanRefusal if ``rho`` is less than a pico-rho a block.
-    """
-    question, columns = study.questions[name], study.table.columns
-    layout = question.layout(columns)
-    part = block_rho(name, rho, len(layout.blocks))
-    coalition = _coalition(study)
-    blocks = [_block(study, layout, block, part, coalition) for block in layout.blocks]
-    rows = sum(entry.rows_expected for entry in study.parties.values())
-    return expected_errors(question.kind, layout, blocks, columns, rows)[0]
-
-
-def _check_noise(question: str, block: PlannedBlock, honest: int) -> None:
-    if honest >= 2 and block.party_variance < PARTY_VARIANCE_MIN:
+def _check_noise(question: str, block: PlannedBlock, parties: int, coalition: int) -> None:
+    """The noise that was chosen can be made: the least of the allowed, or none of them can."""
+    if possible(block.noise, block.cells, block.variance, parties, coalition):
+        return
+    if block.noise is Noise.OWN:
         raise PlanRefusal(
             question,
             f"the noise of one party on {block.name} would have a standard deviation below 2, too "
-            f"little for {honest} honest parties to add up to a discrete Gaussian",
+            f"little for {parties - coalition} honest parties to add up to a discrete Gaussian",
             hint="leave privacy.coalition out (all but one), or lower epsilon",
         )
+    raise PlanRefusal(
+        question,
+        f"{block.name} cannot have {block.noise.value} noise: its standard deviation would be "
+        f"{float(block.variance) ** 0.5:.3g}",
+        hint="allow own noise too: privacy.noises; joint noise has a deviation of 20 at most",
+    )
 
 
 def _questions(
@@ -314,21 +342,24 @@ def _coalitions(
 def _coalitions_with_dealer(
     noised: _Noised, epsilon: Callable[[RhoPico], Decimal]
 ) -> tuple[CoalitionLoss, ...]:
-    """1 to n - 1 parties pooling with the dealer: they read the noised sums of all nodes."""
+    """Up to n - 1 parties pooling with the dealer: they know its noise, and read the noised sums
+    of all nodes of a search."""
     planned = [block for blocks in noised.blocks.values() for block in blocks]
-    read = NoiseEvent(
+    event = noised.event
+    read = replace(
+        event,
         blocks=tuple(
             replace(noise, sensitivity_squared=noise.sensitivity_squared * block.block.nodes)
-            for noise, block in zip(noised.event.blocks, planned, strict=True)
+            for noise, block in zip(event.blocks, planned, strict=True)
         ),
-        parties=noised.event.parties,
-        coalition=noised.event.coalition,
     )
-    return tuple(
-        replace(loss, promised=False, dealer=True)
-        for loss in _coalitions(read, epsilon)
-        if loss.parties
-    )
+    losses = []
+    for pooled in range(event.parties):
+        rho = rho_of_coalition(read if pooled else event, pooled, dealer=True)
+        loss = None if rho is None else epsilon(rho)
+        losses.append(CoalitionLoss(pooled, rho, loss, promised=False, dealer=True))
+    alone = losses[0]
+    return tuple(losses[1:] if alone.rho == rho_of_coalition(event, 0) else losses)
 
 
 def columns_of_study(study: Study) -> tuple[tuple[str, tuple[ColumnUse, ...]], ...]:

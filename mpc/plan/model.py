@@ -14,7 +14,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 
-from mpc.accounting.event import NoiseEvent
+from mpc.accounting.event import Noise, NoiseEvent
 from mpc.canonical import Plain, canonical_bytes
 from mpc.layout import Block, Layout
 from mpc.roster import Roster
@@ -40,10 +40,11 @@ class PlannedBlock:
     """One released statistic of a question: its sensitivity, its noise, its room in the ring.
 
     ``variance`` is V* = sensitivity_squared / (2 rho), which must survive when the coalition
-    takes its own noise away; each party adds ``party_variance`` = V* / (n - t), and the released
-    sum carries ``total_variance`` = n V* / (n - t). ``sum_max`` bounds the sum over all parties
-    without noise, ``noise_max`` is 12 standard deviations of the noise; together they stay below
-    2^62. All in steps, to the block's power.
+    takes its own noise away; ``noise`` says who makes it, and so what each party and the dealer add
+    and what the released sum carries (:class:`mpc.accounting.event.Noise`): ``noises`` has the
+    variance of every independent discrete Gaussian in it. ``sum_max`` bounds the
+    sum over all parties without noise, ``noise_max`` is 12 standard deviations of the noise;
+    together they stay below 2^62. All in steps, to the block's power.
     """
 
     block: Block
@@ -52,23 +53,28 @@ class PlannedBlock:
     rho: RhoPico
     variance: Fraction
     party_variance: Fraction
-    total_variance: Fraction
+    noises: tuple[Fraction, ...]
     sum_max: int
     noise_max: int
+    noise: Noise = Noise.OWN
 
     @property
     def name(self) -> str:
         return self.block.name
 
     @property
-    def noises(self) -> tuple[Fraction, ...]:
-        """The variance of every independent discrete Gaussian in the released sum."""
-        return (self.party_variance,) * int(self.total_variance / self.party_variance)
+    def total_variance(self) -> Fraction:
+        """Of all noise in the released sum."""
+        return sum(self.noises, Fraction(0))
 
     def to_plain(self) -> Plain:
-        nodes: dict[str, Plain] = {"nodes": self.block.nodes} if self.block.nodes > 1 else {}
+        further: dict[str, Plain] = {}
+        if self.block.nodes > 1:
+            further["nodes"] = self.block.nodes
+        if self.noise is not Noise.OWN:
+            further["noise"] = self.noise.value
         return {
-            **nodes,
+            **further,
             "name": self.block.name,
             "power": self.block.power,
             "value_max": str(self.block.value_max),
@@ -147,20 +153,21 @@ class CoalitionLoss:
 
     0 is the coordinator or a reader of the result alone. ``promised`` holds up to the study's t.
     With the ``dealer`` in it, who knows every mask, they read all that is compared: every noised
-    sum of a search, also those that it never looks at. That is never promised.
+    sum of a search, also those that it never looks at. That is never promised. None where no noise
+    is left: then they read sums as they are.
     """
 
     parties: int
-    rho: RhoPico
-    epsilon: Decimal
+    rho: RhoPico | None
+    epsilon: Decimal | None
     promised: bool
     dealer: bool = False
 
     def to_plain(self) -> Plain:
         plain: dict[str, Plain] = {
             "parties": self.parties,
-            "rho_pico": str(self.rho),
-            "epsilon": f"{self.epsilon:f}",
+            "rho_pico": None if self.rho is None else str(self.rho),
+            "epsilon": None if self.epsilon is None else f"{self.epsilon:f}",
             "promised": self.promised,
         }
         return {**plain, "dealer": True} if self.dealer else plain
@@ -214,6 +221,16 @@ class Plan:
     def size(self) -> int:
         """Length of the vector that is released."""
         return sum(question.size for question in self.questions)
+
+    @property
+    def noises(self) -> tuple[Noise, ...]:
+        """Who makes this plan's noise, in the order of :class:`Noise`."""
+        return tuple(each for each in Noise if any(b.noise is each for b in self.event.blocks))
+
+    @property
+    def searches(self) -> bool:
+        """Whether noised sums are compared on shares before anything is released."""
+        return any(question.layout.search is not None for question in self.questions)
 
     @property
     def columns_used(self) -> Mapping[str, frozenset[ColumnUse]]:

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal
 
 from mpc.accounting.conversion import epsilon_from_rho, rho_from_epsilon
+from mpc.accounting.event import Noise
 from mpc.errors import PlanRefusal
-from mpc.plan.budget import split_rho
-from mpc.plan.build import foretold
+from mpc.plan.budget import block_rho, split_rho
+from mpc.plan.build import coalition_of, planned_block
+from mpc.plan.foresight import expected_errors
+from mpc.plan.model import ExpectedError
 from mpc.study.model import Study
 from mpc.units import RHO_UNIT, RhoPico
 
@@ -108,6 +111,23 @@ def tuned(study: Study) -> Tuning:
             if question.target is not None and parts[name] > budget
         ),
     )
+
+
+def foretold(study: Study, name: str, rho: RhoPico) -> ExpectedError:
+    """The error of the first estimate of question ``name``, if the question cost ``rho``.
+
+    The same as in the plan of a study that splits its budget so. Cost: no message. Raises
+    PlanRefusal if ``rho`` is less than a pico-rho a block.
+    """
+    question, columns = study.questions[name], study.table.columns
+    layout = question.layout(columns)
+    part = block_rho(name, rho, len(layout.blocks))
+    coalition, allowed = coalition_of(study), study.privacy.noises or (Noise.OWN,)
+    blocks = [
+        planned_block(study, layout, block, part, coalition, allowed) for block in layout.blocks
+    ]
+    rows = sum(entry.rows_expected for entry in study.parties.values())
+    return expected_errors(question.kind, layout, blocks, columns, rows)[0]
 
 
 def least_rho(study: Study, name: str, target: Decimal) -> RhoPico:

@@ -1,4 +1,4 @@
-"""Charge before contribute: the event's own price is on disk before noise can be drawn."""
+"""Charge before contribute: the event's own price is on disk before noise can be added."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from mpc.errors import ContractError, SecretMisuseError
 from mpc.plan.model import Plan
-from mpc.plan.programs import needs_computation, release
+from mpc.plan.programs import needs_search, release
 from mpc.protocols.opening import Computation
 from mpc.secret.engine import Engine
 from mpc.secret.sealed import NoisedStatistic, Releasable
@@ -27,7 +27,7 @@ def derive_released(
     """
     layouts = [question.layout for question in plan.questions]
     released: Releasable = noised
-    if needs_computation(layouts):
+    if needs_search(layouts):
         if computation is None:
             raise ContractError("the plan compares secrets, and nothing was dealt for it")
         released = engine.postprocess(noised, partial(release, computation, layouts))

@@ -21,7 +21,7 @@ from mpc.dealing.bits import CHUNK_BITS, CHUNKS, MONOMIALS, Gate, GateMasks, Mas
 from mpc.errors import ContractError
 from mpc.protocols.opening import Computation, Correlation
 from mpc.protocols.shares import SharedBits, SharedWords, as_ring
-from mpc.ring.planes import FULL, Planes, Ring, from_plane, to_planes
+from mpc.ring.planes import FULL, Planes, Ring, from_plane, to_plane, to_planes
 
 _ONE = np.uint64(1)
 _BLOCK_ELEMENTS = 1 << 20
@@ -93,6 +93,36 @@ def below_each(
     if computation.place == 0:
         shares ^= np.stack(tops)
     return [SharedBits(share, opened.size) for share in shares]
+
+
+def uniform_below_each(
+    computation: Computation, secret: SharedWords, limits: Sequence[int]
+) -> list[SharedBits]:
+    """Whether each secret word, read as unsigned, is below each public limit in (0, 2^64).
+
+    With c = u + r opened, modulo 2^64, and as u = c - r: [u < k] = [c < r] ^ [c - k < r] ^ [c < k],
+    the first two compared as unsigned, the last one public. Exact over all of Z_2^64.
+    Opens: masked values alone, to all parties. Cost: 3 rounds; to each peer 8 bytes an element,
+    and 34 bits of it for each limit and once more.
+    """
+    flat = secret.reshape(-1)
+    dealt = computation.draw(MaskBits(flat.size, sign=False))
+    (opened,) = computation.open_masked(dealt.masks[0].hide(flat))
+    parts = [
+        _chunks(to_planes(opened - as_ring(limit)), dealt.derived[0], computation.place)
+        for limit in (0, *limits)
+    ]
+    less, equal = (np.concatenate(side, axis=1) for side in zip(*parts, strict=True))
+    less, equal = _level(computation, Gate.NODE, less, equal)
+    less, _ = _level(computation, Gate.LESS, less, equal)
+    shares = less[0].reshape(len(limits) + 1, -1)
+    found = []
+    for share, limit in zip(shares[1:], limits, strict=True):
+        plane = share ^ shares[0]
+        if computation.place == 0:
+            plane ^= to_plane(opened < as_ring(limit))
+        found.append(SharedBits(plane, flat.size))
+    return found
 
 
 def _zero(computation: Computation, secret: SharedWords) -> SharedBits:

@@ -5,6 +5,7 @@ noise cannot be opened by accident. A type checker refuses misuse, and so does t
 
     BoundedStatistic   own sums, by ``of``                 → Engine.share_sum
     SecretStatistic    share of the total, by the engine   → mpc.privacy.noise.add_noise
+    SharedNoise        share of noise that all made         → mpc.privacy.noise.add_noise
     OwnNoise           by add_noise, for a spent charge    → Engine.add_to_own_share
     NoisedStatistic    share of the noised total           → mpc.release.open_noised
     DerivedStatistic   share of what is computed of that   → mpc.release.open_noised
@@ -65,8 +66,38 @@ class SecretStatistic(Sealed):
 
 
 @final
+class SharedNoise(Sealed):
+    """This party's share of the noise that a dealer dealt or all sampled, for one event. Used once.
+
+    Zero for blocks whose noise is every party's own.
+    """
+
+    __slots__ = ("_unused", "_words")
+    _unused: list[None]
+    _words: NDArray[np.int64]
+
+    @classmethod
+    def _create(cls, event: NoiseEvent, words: SharedWords) -> SharedNoise:
+        """For :mod:`mpc.privacy.noise` alone: ``words`` were made for all coordinates of
+        ``event``."""
+        if words.shape != (event.size,):
+            raise SecretMisuseError("shared noise is a word for each coordinate of its event")
+        return cls._minted(_event=event, _unused=[None], _words=words._words.view(np.int64))
+
+    def _spent(self, event: NoiseEvent) -> NDArray[np.int64]:
+        """The words, once, for a statistic of the very ``event`` they were made for."""
+        if event != self._event:
+            raise SecretMisuseError("noise was made for another event")
+        try:
+            self._unused.pop()  # atomic
+        except IndexError:
+            raise SecretMisuseError("noise is used once") from None
+        return self._words
+
+
+@final
 class OwnNoise(Sealed):
-    """This party's noise for one statistic, drawn after its charge was spent. Used once."""
+    """This party's share of one statistic's noise, own and shared, of a spent charge. Used once."""
 
     __slots__ = ("_run", "_statistic", "_unused", "_words")
     _run: RunId

@@ -17,14 +17,13 @@ from mpc.dealing.delivery import (
     delivered_parts,
     recipes_digest,
 )
-from mpc.dealing.recipe import Recipe, correction_bytes
+from mpc.dealing.recipe import Recipe, Sampler, correction_bytes
 from mpc.dealing.supply import Corrections, PlannedSupply, Supply
 from mpc.errors import IntegrityError
 from mpc.guarded import Guarded
 from mpc.naming import operation_id
 from mpc.ports import Channel
 from mpc.protocols.party import PartyComputation
-from mpc.ring.products import Products
 from mpc.session.agreement import Agreement
 from mpc.session.keys import KeySchedule
 from mpc.session.session import Session
@@ -56,7 +55,7 @@ class DealingSession(Guarded):
         self.id = session
 
     def deal(
-        self, channel: Channel, recipes: Sequence[Recipe], products: Products | None = None
+        self, channel: Channel, recipes: Sequence[Recipe], sampler: Sampler | None = None
     ) -> None:
         """Deal ``recipes`` to the parties; return when the last one has read what it lacked. Once.
 
@@ -68,7 +67,9 @@ class DealingSession(Guarded):
         digest = recipes_digest(recipes)
         agree_recipes(self.id, channel, digest)
         parties = self._agreement.parties
-        dealer = Dealer([_stream(self._keys, self.own, party) for party in parties], products)
+        dealer = Dealer(
+            [_stream(self._keys, self.own, party) for party in parties], sampler=sampler
+        )
         deliver(dealer, recipes, channel, parties[-1], dealing_scope(self.id, digest))
 
     def close(self) -> None:

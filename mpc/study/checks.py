@@ -54,9 +54,9 @@ class Parts:
     """The readable parts of a study. ``party_names`` are all that are written.
 
     ``dealer`` is None if there is no such key, and "" if what is written there cannot be read.
-    ``min_cell`` is whether there is such a key. ``faulty_columns`` are names that mean a column
-    which cannot be read; nothing is said of what uses them. ``faulty_questions`` have what could be
-    read of each of their keys.
+    ``shares_noise``: noise that a dealer is needed for is allowed. ``min_cell``: there is such a
+    key. ``faulty_columns`` are names that mean a column which cannot be read; nothing is said of
+    what uses them. ``faulty_questions`` have what could be read of each of their keys.
     """
 
     party_names: tuple[str, ...]
@@ -64,6 +64,7 @@ class Parts:
     dealer: str | None
     recipients: tuple[str, ...]
     coalition: int | None
+    shares_noise: bool
     columns: Mapping[str, Column]
     faulty_columns: frozenset[str]
     questions: Mapping[str, Declaration]
@@ -80,6 +81,7 @@ def parts_of(study: Study) -> Parts:
         dealer=study.dealer,
         recipients=study.recipients,
         coalition=study.privacy.coalition,
+        shares_noise=study.shares_noise,
         columns=study.table.columns,
         faulty_columns=frozenset(),
         questions=study.questions,
@@ -120,6 +122,10 @@ def _dealer(parts: Parts) -> Iterator[Misfit]:
             what = "needs a dealer, and the study names none"
             allowed = "dealer: id of a participant without data, beside parties"
             yield Misfit(DEALER_MISSING, ("questions", name), what, allowed)
+        if parts.shares_noise:
+            what = "dealt or joint noise needs a dealer, and the study names none"
+            allowed = "[own], or dealer: id of a participant without data, beside parties"
+            yield Misfit(DEALER_MISSING, ("privacy", "noises"), what, allowed)
         return
     path: Path = ("dealer",)
     if parts.dealer in (*parts.party_names, COORDINATOR):
@@ -128,9 +134,11 @@ def _dealer(parts: Parts) -> Iterator[Misfit]:
         allowed = "id of somebody else: who deals and has a share reads what is compared"
         yield Misfit(DEALER_ROLE, path, what, allowed)
     judged = parts.dealer and (parts.questions or kinds)
-    if judged and not needing and all(kind in QUESTION_KINDS for kind in kinds.values()):
-        what = "a dealer that no question needs"
-        yield Misfit(DEALER_IDLE, path, what, "no key dealer, or a question that needs one")
+    needed = needing or parts.shares_noise
+    if judged and not needed and all(kind in QUESTION_KINDS for kind in kinds.values()):
+        what = "a dealer that no question and no noise needs"
+        allowed = "no key dealer, a question that needs one, or privacy.noises: [own, dealt, joint]"
+        yield Misfit(DEALER_IDLE, path, what, allowed)
 
 
 def _recipients(parts: Parts) -> Iterator[Misfit]:

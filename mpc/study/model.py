@@ -10,8 +10,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
+from mpc.accounting.event import Noise
 from mpc.columns.model import Column, Frozen, LeftOutIfNone
 from mpc.columns.text import printable
 from mpc.questions.registry import Question
@@ -82,12 +83,24 @@ class Privacy(Frozen):
 
     ``coalition``: how many parties may pool what they know with the coordinator before the
     promise weakens; n - 1 if not given. Owners' policies may demand more, never less.
+    ``noises``: who may make the noise; the plan takes whichever is least of these. Own if not
+    given; dealt and joint noise take a dealer.
     """
 
     epsilon: Annotated[Decimal, Field(gt=0, le=20)]
     delta: Annotated[Decimal, Field(gt=0, le=Decimal("0.01"))]
     adjacency: Adjacency
     coalition: Annotated[int, Field(ge=1)] | None = None
+    noises: Annotated[
+        tuple[Noise, ...] | None, Field(min_length=1, max_length=len(Noise)), LeftOutIfNone()
+    ] = None
+
+    @field_validator("noises")
+    @classmethod
+    def _noises_are_distinct(cls, noises: tuple[Noise, ...] | None) -> tuple[Noise, ...] | None:
+        if noises is not None and len(set(noises)) != len(noises):
+            raise ValueError("noises names each once")
+        return noises
 
 
 class Study(Frozen):
@@ -112,6 +125,11 @@ class Study(Frozen):
     privacy: Privacy
     min_cell: Annotated[int | None, Field(ge=1, le=MIN_CELL_MAX), LeftOutIfNone()] = None
     questions: Annotated[dict[Name, Question], Field(min_length=1, max_length=QUESTIONS_MAX)]
+
+    @property
+    def shares_noise(self) -> bool:
+        """Whether noise is allowed that is not each party's own, so that a dealer is needed."""
+        return any(noise is not Noise.OWN for noise in self.privacy.noises or ())
 
     @property
     def dealt_questions(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from mpc.accounting.event import Noise
 from mpc.columns.model import Column
 from mpc.errors import Fault, StudyFaults
 from mpc.questions.declaration import Declaration
@@ -63,7 +64,8 @@ def _parts(document: Document[Study]) -> Parts:
     raw_parties = _block(values.get("parties"))
     recipients = values.get("recipients")
     dealer = values.get("dealer")
-    coalition = _block(values.get("privacy")).get("coalition")
+    privacy = _block(values.get("privacy"))
+    coalition, noises = privacy.get("coalition"), privacy.get("noises")
     where = table.get("where")
     readable = isinstance(table.get("columns"), dict)
     raw_questions = _block(values.get("questions")) if readable else {}
@@ -76,6 +78,7 @@ def _parts(document: Document[Study]) -> Parts:
         dealer=dealer if isinstance(dealer, str | None) else "",
         recipients=recipients if _is_texts(recipients) else (),
         coalition=coalition if isinstance(coalition, int) else None,
+        shares_noise=isinstance(noises, tuple) and bool({*noises} - {Noise.OWN, Noise.OWN.value}),
         columns=columns,
         faulty_columns=frozenset((*unread, *map(_as_name, unread))),
         questions=questions,

@@ -7,7 +7,7 @@ network, the ledger is forgotten with the process, and certificates are self-sig
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,27 +16,30 @@ from mpc.outcome import combine_shares, decode_totals
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.plan.programs import recipes_of
-from mpc.ports import Channel, ChargeTerms, Randomness
+from mpc.ports import Channel, ChargeTerms, Ledger, Randomness
 from mpc.privacy.budget import Budget
 from mpc.privacy.sampler import NoiseSource
 from mpc.protocols.opening import Computation
 from mpc.questions.answer import Answer
 from mpc.ring.words import from_bytes
-from mpc.secret.reference import ReferenceEngine
+from mpc.sampling import discrete_gaussian
+from mpc.secret.engine import Engine
+from mpc.secret.reference import ReferenceEngine, ZeroMasks
 from mpc.session.agreement import BUILD, Agreement
 from mpc.session.approval import Approval
 from mpc.session.dealing import computation_with, dealt_supply
-from mpc.session.establish import OwnHello, make_hello
+from mpc.session.establish import CoordinatorPairing, OwnHello, make_hello
 from mpc.session.hello import session_id
 from mpc.session.session import Session
 from mpc.session.share import COMMITMENT_SIZE, ReleasedShare, check_shares, opening_id
 from mpc.study.model import Study
 from mpc.table.model import BoundedTable
 from mpc.testing.ledger import MemoryLedger
-from mpc.testing.network import Network, together
+from mpc.testing.network import Ends, Fault, Network, together
 from mpc.testing.participants import Participant, roster_of
 from mpc.testing.sessions import NOW_UNIX_S, approvals_of
-from mpc.units import DeltaAtto, PartyId, ProtectedUnit, RhoPico, Role
+from mpc.testing.simulated import Time
+from mpc.units import DeltaAtto, PartyId, ProtectedUnit, RhoPico, Role, RunId
 
 DOMAIN = "population"
 COORDINATOR = "coordinator"
@@ -45,6 +48,10 @@ _RHO_CAP = RhoPico(10**18)
 _DELTA_CAP = DeltaAtto(10**18)
 _RESERVE_S = 600
 _COMMITMENT = bytes(COMMITMENT_SIZE)  # rows in memory are no file to commit to
+
+
+class Crash(Exception):
+    """A party's process ends here as if it were killed. Raised by what a test hands in."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,24 +64,43 @@ class Released:
     network: Network
 
 
+@dataclass(frozen=True, repr=False)
+class Attempt:
+    """One run as each participant ended it, before a coordinator collects anything."""
+
+    run: RunId
+    ends: Ends[bytes]
+    network: Network
+    agreement: Agreement
+    said: Sequence[bytes]
+
+
 class InProcessParties:
     """The parties and the coordinator of ``study``; each :meth:`run` is a run of its own.
 
     ``tables`` has every party's. ``randomness`` makes keys, nonces and masks; noise comes from the
-    source that a run gives each party. ``ledgers`` outlive the runs.
+    source that a run gives each party; ``engine`` computes on what a session masks. ``ledgers``
+    outlive the runs, and whatever ends them.
     """
 
     def __init__(
-        self, study: Study, tables: Mapping[str, BoundedTable], randomness: Randomness
+        self,
+        study: Study,
+        tables: Mapping[str, BoundedTable],
+        randomness: Randomness,
+        engine: Callable[[ZeroMasks], Engine] = ReferenceEngine,
     ) -> None:
         self._tables = tables
         self._randomness = randomness
+        self._engine = engine
         roles = [(party, Role.PARTY) for party in study.parties]
         roles += [] if study.dealer is None else [(study.dealer, Role.DEALER)]
         roles.append((COORDINATOR, Role.COORDINATOR))
         self._participants = tuple(Participant.make(name, role, randomness) for name, role in roles)
         self.plan: Plan = plan_study(study, roster_of(self._participants))
-        self.ledgers = {participant.id: self._ledger() for participant in self._own_parties}
+        self.ledgers: dict[PartyId, Ledger] = {
+            participant.id: self._ledger() for participant in self._own_parties
+        }
 
     @property
     def _own_parties(self) -> tuple[Participant, ...]:
@@ -97,6 +123,24 @@ class InProcessParties:
         Raises IntegrityError if those differ, and the first error of any party, in roster order.
         Opens: the noised totals, to the caller. Cost: 2 rounds in memory.
         """
+        attempt = self.attempt(sources, build=build, wait_s=wait_s)
+        return self.combine(attempt, attempt.ends.all())
+
+    def attempt(
+        self,
+        sources: Mapping[PartyId, NoiseSource],
+        *,
+        build: str = BUILD,
+        wait_s: float = 30.0,
+        faults: Sequence[Fault] = (),
+        time: Callable[[Sequence[PartyId]], Time] | None = None,
+    ) -> Attempt:
+        """One run over a network with ``faults``, in ``time``: how everyone ended, nothing added.
+
+        A party that raises :class:`Crash` takes its links along and settles nothing. One that ends
+        otherwise settles its charge before any peer hears of it, as a worker does. Raises
+        IntegrityError as :meth:`run` does. Opens: nothing.
+        """
         approvals = approvals_of(self.plan, self._participants, self._randomness)
         builds = {party: source.build for party, source in sources.items()}
         hellos = [
@@ -104,36 +148,59 @@ class InProcessParties:
             for participant in self._participants
         ]
         said = [hello.data for hello in hellos]
-        coordinator = hellos[-1].agree_as_coordinator(said)
-        network = Network([hello.own for hello in hellos[:-1]], wait_s=wait_s)
-        channels = {channel.own: channel for channel in network.channels}
+        pairing = hellos[-1].agree_as_coordinator(said)
+        linked = [hello.own for hello in hellos[:-1]]
+        network = Network(
+            linked, wait_s=wait_s, faults=faults, time=None if time is None else time(linked)
+        )
 
-        def take_part(hello: OwnHello) -> bytes:
-            channel = channels[hello.own]
+        def end(hello: OwnHello, channel: Channel) -> bytes:
             try:
-                pairing = hello.agree(said, coordinator.confirmations[hello.own])
-                coordinator.check(hello.own, pairing.for_coordinator)
-                session = pairing.confirm(channel)
-                return self._compute(session, channel, sources[hello.own])
-            finally:
-                channel.close()
-
-        def deal(hello: OwnHello) -> bytes:
-            channel = channels[hello.own]
-            try:
-                pairing = hello.agree_as_dealer(said, coordinator.confirmations[hello.own])
-                pairing.confirm(channel).deal(channel, recipes_of(self.plan))
-                return b""
+                if hello.own == self.plan.study.dealer:
+                    return self._deal(hello, said, pairing, channel)
+                return self._take_part(hello, said, pairing, channel, sources[hello.own])
+            except Crash:
+                network.kill(hello.own)
+                raise
             finally:
                 channel.close()
 
         tasks = {
-            hello.own: partial(deal if hello.own == self.plan.study.dealer else take_part, hello)
-            for hello in hellos[:-1]
+            hello.own: network.until_ended(hello.own, partial(end, hello, channel))
+            for hello, channel in zip(hellos[:-1], network.channels, strict=True)
         }
-        ended = together(tasks).all()
-        messages = {party: ended[party] for party in hellos[-1].agreement.parties}
-        return self._combined(hellos[-1].agreement, said, messages, network)
+        agreement = hellos[-1].agreement
+        return Attempt(agreement.run, together(tasks), network, agreement, said)
+
+    def _take_part(
+        self,
+        hello: OwnHello,
+        said: list[bytes],
+        coordinator: CoordinatorPairing,
+        channel: Channel,
+        source: NoiseSource,
+    ) -> bytes:
+        try:
+            pairing = hello.agree(said, coordinator.confirmations[hello.own])
+            coordinator.check(hello.own, pairing.for_coordinator)
+            return self._compute(pairing.confirm(channel), channel, source)
+        except Crash:
+            raise
+        except Exception:
+            self.ledgers[hello.own].fail(hello.agreement.run)
+            raise
+
+    def _deal(
+        self,
+        hello: OwnHello,
+        said: list[bytes],
+        coordinator: CoordinatorPairing,
+        channel: Channel,
+    ) -> bytes:
+        pairing = hello.agree_as_dealer(said, coordinator.confirmations[hello.own])
+        sampler = partial(discrete_gaussian, self._randomness)
+        pairing.confirm(channel).deal(channel, recipes_of(self.plan), sampler)
+        return b""
 
     def _hello(
         self, participant: Participant, approvals: tuple[Approval, ...], build: str
@@ -145,10 +212,11 @@ class InProcessParties:
         ledger = self.ledgers[session.own]
         among = session.among_parties(channel)
         tools = Tools(
-            engine=ReferenceEngine(session.zero_sharing),
+            engine=self._engine(session.zero_sharing),
             budget=Budget(ledger),
             ledger=ledger,
             source=source,
+            randomness=self._randomness,
             settle=lambda: None,
             gather=lambda: session.exchange_ready(among, session.gathering),
             computation=self._computation(session, channel),
@@ -182,19 +250,18 @@ class InProcessParties:
             expires_unix_s=NOW_UNIX_S + _RESERVE_S,
         )
 
-    def _combined(
-        self,
-        agreement: Agreement,
-        said: list[bytes],
-        messages: Mapping[PartyId, bytes],
-        network: Network,
-    ) -> Released:
-        """What the coordinator does with every party's message."""
-        plan, session = self.plan, session_id(said)
-        shares = [ReleasedShare.from_bytes(messages[party]) for party in agreement.parties]
+    def combine(self, attempt: Attempt, collected: Mapping[PartyId, bytes]) -> Released:
+        """What the coordinator does with every party's message, ``collected`` from the outboxes.
+
+        Raises as :func:`mpc.session.share.check_shares` does. Opens: the noised totals.
+        """
+        plan, agreement = self.plan, attempt.agreement
+        messages = {party: collected[party] for party in agreement.parties}
+        shares = [ReleasedShare.from_bytes(message) for message in messages.values()]
+        session = session_id(list(attempt.said))
         check_shares(plan.roster, plan.digest, agreement.run, session, opening_id(session), shares)
         totals = combine_shares(plan, [share.words for share in shares])
-        return Released(tuple(totals), decode_totals(plan, totals), messages, network)
+        return Released(tuple(totals), decode_totals(plan, totals), messages, attempt.network)
 
 
 def _unit(plan: Plan) -> ProtectedUnit:

@@ -65,7 +65,7 @@ def simulate(
             with _saying("starting everyone's servers", quiet=json):
                 federation.start()
             office = Office.open(federation.coordinator_config)
-            plan = office.plan(study)
+            plan = office.plan(office.with_noises(study))
             began = time.monotonic()
             linked = tuple(member.id for member in plan.roster.linked)
             with StudyProgress(linked, quiet=json) as progress:

@@ -1,7 +1,8 @@
 """What a run that has no result cost: asked of every party, whose ledger says it.
 
-A party charges when its worker reserves, and gives that back unless it committed or its own worker
-failed over its rows. Nobody reserves before the coordinator has connected the workers.
+A party charges when its worker reserves, and gives that back unless it committed, its own worker
+failed over its rows, or masked shares of what it noised had left. Nobody reserves before the
+coordinator has connected the workers.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from mpc.accounting.event import Noise
 from mpc.canonical import Plain, Record, canonical_bytes, from_canonical
 from mpc.errors import IntegrityError, NotCommitted, ParleyError, UsageError
 from mpc.plan.build import plan_study
@@ -23,7 +24,7 @@ from mpc.study.parse import parse_study
 from mpc.units import PartyId, PlanDigest
 from parties.config import CoordinatorConfig, load_coordinator_config
 from parties.coordinator.agreement import RunAgreement
-from parties.coordinator.asking import verdict, verdicts_of, wait_for_all
+from parties.coordinator.asking import UNREACHED, each, verdict, verdicts_of, wait_for_all
 from parties.coordinator.charging import charges_of, together
 from parties.coordinator.client import LinkedClients, PartyClient, RunClient
 from parties.coordinator.driving import Drive, Outcome
@@ -95,6 +96,25 @@ class Office:
             )
         linked = (self.trust.member(PartyId(each)) for each in (*study.parties, *dealers))
         return plan_study(study, Roster((*linked, self.identity.member)))
+
+    def with_noises(self, study: Study) -> Study:
+        """``study`` with the noises that every owner accepts, if it names a dealer and no noises.
+
+        The plan takes the least of them. Asks every party; unchanged if they accept own noise
+        alone, or if one cannot be asked, which then has no answer to the plan either.
+        """
+        if study.dealer is None or study.privacy.noises is not None:
+            return study
+        with self.clients(self.plan(study)) as clients:
+            try:
+                said = each(clients, lambda client: frozenset(client.describe().noises))
+            except UNREACHED:
+                return study
+        accepted = tuple(n for n in Noise if all(n.value in noises for noises in said.values()))
+        if set(accepted) <= {Noise.OWN}:
+            return study
+        privacy = study.privacy.model_copy(update={"noises": accepted})
+        return study.model_copy(update={"privacy": privacy})
 
     @contextmanager
     def clients(self, plan: Plan) -> Iterator[dict[PartyId, PartyClient]]:

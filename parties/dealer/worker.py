@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mpc.canonical import Plain
-from mpc.dealing.recipe import Recipe
+from mpc.dealing.recipe import Recipe, Sampler
 from mpc.errors import IntegrityError
 from mpc.plan.model import Plan
 from mpc.plan.programs import recipes_of
 from mpc.ports import Channel, Clock, Randomness
+from mpc.sampling import discrete_gaussian
 from mpc.session.agreement import BUILD
 from mpc.session.dealing import DealingSession
 from parties.system import SystemClock, SystemRandomness
@@ -23,7 +25,7 @@ from parties.worker.messages import Confirmation, Dealt, Entered
 from parties.worker.order import SessionOrder
 from parties.worker.pipe import Pipe
 
-Deal = Callable[[DealingSession, Channel, Sequence[Recipe]], None]
+Deal = Callable[[DealingSession, Channel, Sequence[Recipe], Sampler], None]
 
 
 @dataclass(frozen=True)
@@ -64,5 +66,5 @@ def _deal(order: SessionOrder, pipe: Pipe, ports: DealerPorts) -> None:
     with meeting.links(listener, met.addresses) as channel:
         session = pairing.confirm(channel)
         pipe.send(Entered("compute"))
-        ports.deal(session, channel, recipes)
+        ports.deal(session, channel, recipes, partial(discrete_gaussian, ports.randomness))
     pipe.send(Dealt())

@@ -66,6 +66,11 @@ class Desk:
         """Each table's published schema and announced version. No counts."""
         return self._catalogue.published()
 
+    @property
+    def noises(self) -> tuple[str, ...]:
+        """Who may make the noise of a study, as the policy says."""
+        return tuple(noise.value for noise in self._policy.value.noises)
+
     def judgement(self, proposed: Proposed, *, dry_run: bool, fresh: bool) -> wire.Judgement:
         """Judge a proposal; sign it if policy or a person says yes and it is no dry run."""
         stranger = self._stranger(proposed.read_roster())

@@ -31,13 +31,14 @@ class ControlService(RunCalls):
     def Describe(
         self, request: wire.DescribeRequest, context: grpc.ServicerContext
     ) -> wire.Description:
-        """Published schema and announced versions."""
+        """Published schema, announced versions, and the noises that this party accepts."""
         self._caller(context)
         return wire.Description(
             party=self._trust.identity.member.id,
             organization=self._trust.identity.member.organization,
             software=SOFTWARE_VERSION,
             tables=canonical_bytes(self._desk.published()),
+            noises=self._desk.noises,
         )
 
     @unary

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mpc.plan.model import MECHANISM, Plan
+from mpc.plan.noises import sampling_affordable
 from mpc.ports import Balance
 from mpc.roster import dealer_colleagues
 from mpc.study.spelling import listed
@@ -38,9 +39,6 @@ DEALER = "PLY-R025"
 DEALER_ORGANIZATION = "PLY-R026"
 MIN_CELL = "PLY-R029"
 LIFETIME_BUDGET = "PLY-B010"
-
-NOISES = {MECHANISM: "own"}
-"""What policies call the noise of each mechanism; one that is not here is refused."""
 
 
 @dataclass(frozen=True)
@@ -178,11 +176,14 @@ def _protection(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:
         stated = plan.study.min_cell
         what = "the study shows cells of any size" if stated is None else f"min_cell {stated}"
         yield _reason(policy, MIN_CELL, what, f"min_cell: {said.min_cell} or more", "min_cell")
-    noise = NOISES.get(plan.mechanism, plan.mechanism)
-    if noise not in said.noises:
-        yield _reason(
-            policy, NOISE, f"noise {noise} is not accepted", _words(said.noises), "noises"
-        )
+    allowed_noises = _words(each.value for each in said.noises)
+    if plan.mechanism != MECHANISM:
+        what = f"mechanism {plan.mechanism} is not known"
+        yield _reason(policy, NOISE, what, allowed_noises, "noises")
+    for noise in plan.noises:
+        if noise not in said.noises:
+            what = f"noise {noise.value} is not accepted"
+            yield _reason(policy, NOISE, what, allowed_noises, "noises")
     adjacency = plan.study.privacy.adjacency
     if adjacency not in said.adjacencies:
         allowed = _words(each.value for each in said.adjacencies)
@@ -215,7 +216,9 @@ def _budgets(plan: Plan, policy: PolicyFile, standing: Standing) -> Iterator[Rea
     if cap is None:
         what = "no study may spend any budget"
         yield _reason(policy, STUDY_BUDGET, what, "", "study_budget")
-    elif _study_cost(plan, policy, standing) > cap.rho or plan.delta_charged:
+    elif _study_cost(plan, policy, standing) > cap.rho or not sampling_affordable(
+        plan.delta_charged, cap.epsilon, cap.delta
+    ):
         what = f"the study costs ε {plan.epsilon_total:f} at δ {plan.delta} for its own unit"
         allowed = f"ε {cap.epsilon:f} at δ {cap.delta} a study"
         yield _reason(policy, STUDY_BUDGET, what, allowed, "study_budget")

@@ -14,12 +14,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mpc.accounting.conversion import rho_from_epsilon
+from mpc.accounting.event import Noise
 from mpc.columns.model import Frozen
 from mpc.plan.model import ColumnUse
 from mpc.questions.registry import QUESTION_KINDS
 from mpc.study.model import MIN_CELL_MAX, Identifier, Name, Text
 from mpc.study.spelling import listed, nearest
-from mpc.units import PARTIES_MAX, PARTIES_MIN, Adjacency, DeltaAtto, RhoPico
+from mpc.units import DELTA_UNIT, PARTIES_MAX, PARTIES_MIN, Adjacency, DeltaAtto, RhoPico
 from parties.yaml_files import Misfit, Written, read_yaml
 
 DAY_S = 86_400
@@ -88,8 +89,13 @@ class Domain(Frozen):
 
     @property
     def delta_charges(self) -> DeltaAtto:
-        """The cap on delta charged beside rho: none, since exact sampling charges none."""
-        return DeltaAtto(0)
+        """The cap on delta charged beside rho, for joint samples that are not quite exact.
+
+        With it (1 + e^epsilon) times that much is added to delta: a thousandth of it at most. Own
+        and dealt noise charges none.
+        """
+        allowed = self.delta / (1000 * (1 + self.epsilon.exp()))
+        return DeltaAtto(int(allowed * DELTA_UNIT))
 
 
 class Limits(Frozen):
@@ -128,7 +134,7 @@ class Policy(Frozen):
     parties_min: Annotated[int, Field(ge=PARTIES_MIN, le=PARTIES_MAX)] | None = None
     coalition_min: Annotated[int, Field(ge=1, le=PARTIES_MAX - 1)] | None = None
     min_cell: Annotated[int, Field(ge=1, le=MIN_CELL_MAX)] | None = None
-    noises: Annotated[tuple[Literal["own"], ...], Field(max_length=1)] = ()
+    noises: Annotated[tuple[Noise, ...], Field(max_length=len(Noise))] = ()
     adjacencies: Annotated[tuple[Adjacency, ...], Field(max_length=2)] = ()
     study_budget: StudyCap | None = None
     domains: Annotated[dict[Name, Domain], Field(max_length=100)] = Field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mpc.accounting.event import Noise
 from mpc.plan.model import Plan
 from mpc.roster import Member, Roster, dealer_colleagues
 from mpc.study.spelling import listed
@@ -27,6 +28,7 @@ def dealer_plain(plan: Plan) -> dict[str, object] | None:
         "organization": dealer.organization,
         "fingerprint": dealer.fingerprint,
         "questions": list(plan.study.dealt_questions),
+        "noises": [noise.value for noise in plan.noises if noise is not Noise.OWN],
         "sees": DEALER_SEES,
         "pools": f"{DEALER_POOLS} {dealer_losses(plan)}".rstrip(),
         "shares_organization_with": [each.id for each in dealer_colleagues(plan.roster)],
@@ -34,14 +36,26 @@ def dealer_plain(plan: Plan) -> dict[str, object] | None:
     }
 
 
+def dealt_for(plan: Plan) -> tuple[str, ...]:
+    """What the dealer is there for: questions by name, and ``noise`` where it has a part in it."""
+    has_noise = any(noise is not Noise.OWN for noise in plan.noises)
+    return (*plan.study.dealt_questions, *(("noise",) if has_noise else ()))
+
+
 def dealer_losses(plan: Plan) -> str:
     """What ε the fewest and the most parties leave that pool with the dealer; "" without one."""
     losses = [loss for loss in plan.coalitions if loss.dealer]
     if not losses:
         return ""
+    if any(loss.epsilon is None for loss in losses):
+        return "Together they know the joint noise, and read the results without it."
     ends = losses[:1] + losses[1:][-1:]
-    figures = [f"{epsilon_text(loss.epsilon)} with {_parties(loss.parties)}" for loss in ends]
-    return f"Noise is in it before it is compared: to the dealer ε is {' and '.join(figures)}."
+    figures = [
+        f"{epsilon_text(loss.epsilon)} with {_parties(loss.parties)}"
+        for loss in ends
+        if loss.epsilon is not None
+    ]
+    return f"Noise is in what they read: to the dealer ε is {' and '.join(figures)}."
 
 
 def _parties(count: int) -> str:

@@ -275,8 +275,8 @@ def _coalition(loss: CoalitionLoss, plan: Plan) -> Mapping[str, object]:
         who += ", with the dealer"
     return {
         "who": who,
-        "rho": rho_figure(loss.rho),
-        "epsilon": epsilon_text(loss.epsilon),
+        "rho": "no noise left" if loss.rho is None else rho_figure(loss.rho),
+        "epsilon": "∞" if loss.epsilon is None else epsilon_text(loss.epsilon),
         "promised": loss.promised,
     }
 

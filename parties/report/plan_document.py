@@ -8,6 +8,7 @@ from decimal import Decimal
 from mpc.plan.model import Plan, PlannedQuestion
 from mpc.units import RHO_UNIT
 from parties.report.dealing import dealer_plain
+from parties.report.noises import noise_plain
 from parties.report.standing import Decision, PartyVerdict
 
 
@@ -41,6 +42,7 @@ def _question_document(plan: Plan, question: PlannedQuestion) -> Mapping[str, ob
         "integers": question.size,
         "rho": f"{Decimal(question.rho) / RHO_UNIT:f}",
         "epsilon": f"{question.epsilon:f}",
+        "noises": noise_plain(plan, question),
         "expected_95_error": [error.to_plain() for error in question.expected_errors],
     }
 

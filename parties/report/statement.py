@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
+from mpc.accounting.event import Noise
 from mpc.plan.model import Plan
 from mpc.roster import Member
 from mpc.units import Adjacency
@@ -21,6 +22,13 @@ from parties.report.dealing import (
     dealer_warning,
 )
 from parties.report.figures import count_text, epsilon_text, significant_text, small_text
+
+_NOISES = {
+    Noise.DEALT: "Each owner adds its own noise, less of it than it would alone, and the dealer {} "
+    "adds the rest; whoever knows the dealer’s part is left with the owners’.",
+    Noise.JOINT: "Joint noise is sampled on shares, from bits that all owners make together with "
+    "masks from the dealer {}. No owner knows it; one that pools with the dealer does.",
+}
 
 
 @dataclass(frozen=True)
@@ -134,9 +142,15 @@ def _dealt(plan: Plan, dealer: Member, most: str) -> list[str]:
             f"{_those(linear)} linear: only sums that each owner computed over its own rows are "
             "added up."
         )
+    if dealt:
+        lines.append(
+            f"For {', '.join(dealt)} the owners compare secrets. They compute on shares, each of "
+            f"them random to whoever has it, with masks from the dealer {dealer_text(dealer)}."
+        )
     lines += [
-        f"For {', '.join(dealt)} the owners compare secrets. They compute on shares, each of them "
-        f"random to whoever has it, with masks from the dealer {dealer_text(dealer)}.",
+        _NOISES[noise].format(dealer_text(dealer)) for noise in plan.noises if noise in _NOISES
+    ]
+    lines += [
         f"{DEALER_SEES} {DEALER_POOLS} {dealer_losses(plan)}",
         f"The owners’ inputs stay confidential against {most} together with the coordinator, as "
         "long as all follow the protocol and the dealer is not among them.",

@@ -19,6 +19,7 @@ from parties.report.dealing import (
     dealer_losses,
     dealer_text,
     dealer_warning,
+    dealt_for,
 )
 from parties.report.figures import (
     NOT_AVAILABLE,
@@ -36,6 +37,7 @@ from parties.report.figures import (
     small_text,
 )
 from parties.report.narrow import Fitting, Section, Sections
+from parties.report.noises import noise_lines
 from parties.report.standing import Decision, PartyBudget, PartyVerdict
 from parties.report.truths import LABEL, Truths
 from parties.report.wording import (
@@ -229,6 +231,7 @@ def plan_table(plan: Plan, verdicts: Sequence[PartyVerdict]) -> RenderableType:
         *_dealer_lines(plan),
         Fitting(_question_table(plan), _narrow_questions(plan)),
         plain_text(COMPOSITION, "dim"),
+        *(plain_text(line, "dim") for line in noise_lines(plan)),
         _verdict_table(verdicts),
     ]
     parts.extend(_reason_lines(verdicts))
@@ -241,7 +244,7 @@ def _dealer_lines(plan: Plan) -> Iterator[Text]:
     dealer = plan.roster.dealer
     if dealer is None:
         return
-    yield plain_text(f"dealer: {dealer_text(dealer)}, for {', '.join(plan.study.dealt_questions)}")
+    yield plain_text(f"dealer: {dealer_text(dealer)}, for {', '.join(dealt_for(plan))}")
     yield plain_text(f"{DEALER_SEES} {DEALER_POOLS} {dealer_losses(plan)}", "dim")
     warning = dealer_warning(plan.roster)
     if warning:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mpc.backend.crypten_engine import CryptenEngine
 from mpc.canonical import Plain
-from mpc.errors import StudyAborted, TransportError
+from mpc.errors import StudyAborted
 from mpc.flow import Stage, Tools, run_study
 from mpc.plan.programs import recipes_of
 from mpc.ports import Channel, ChargeTerms, Clock, Ledger, Randomness
@@ -38,6 +38,7 @@ from parties.worker.messages import Committed, Confirmation, Entered
 from parties.worker.order import PreparingOrder, WorkerOrder
 from parties.worker.pipe import Pipe
 from parties.worker.preparing import PreparingPorts, prepare
+from parties.worker.reserved import ReservedChannel
 
 TICK_S = 0.5
 
@@ -116,11 +117,6 @@ class _Study:
         time.sleep(TICK_S - waited_s % TICK_S)
         self._pipe.send(Entered("agree"))
 
-    def _agree(self, session: Session, channel: Channel) -> None:
-        session.exchange_ready(channel, session.opening)
-        if self._ports.clock.unix_s() >= self._expires_unix_s:
-            raise TransportError("its peers were READY only when its reservation had ended")
-
     def _compute(self, session: Session, channel: Channel) -> None:
         self._met_s = self._ports.clock.monotonic_s()
         version = RegisteredVersion.from_plain(self._order.table)
@@ -132,16 +128,18 @@ class _Study:
         commitment = version.commit(self._ports.randomness)
         store = VersionStore(Path(self._order.versions), self._ports.clock)
         store.keep(self._order.run, version, commitment)
+        channel = ReservedChannel(channel, self._ports.clock, lambda: self._expires_unix_s)
         among = session.among_parties(channel)
         tools = Tools(
             engine=CryptenEngine(session, among),
             budget=Budget(self._ledger),
             ledger=self._ledger,
             source=self._ports.source,
+            randomness=self._ports.randomness,
             settle=self._settle,
             gather=lambda: session.exchange_ready(among, session.gathering),
             computation=self._computation(session, channel),
-            agree=lambda: self._agree(session, among),
+            agree=lambda: session.exchange_ready(among, session.opening),
             seal=lambda masked: session.seal(
                 session.opening, from_bytes(masked), commitment.digest, SOFTWARE_VERSION
             ),

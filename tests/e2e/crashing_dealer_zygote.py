@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crash_points import DEALER_FOLDER, Point, reach
 
-from mpc.dealing.recipe import Recipe
+from mpc.dealing.recipe import Recipe, Sampler
 from mpc.ports import Channel
 from mpc.session.dealing import DIGEST_SIZE, DealingSession
 from mpc.units import PartyId
@@ -34,10 +34,12 @@ class Crashing:
         self._channel.send(to, operation, payload)
 
 
-def deal(session: DealingSession, channel: Channel, recipes: Sequence[Recipe]) -> None:
+def deal(
+    session: DealingSession, channel: Channel, recipes: Sequence[Recipe], sampler: Sampler
+) -> None:
     folder = Path(os.environ[DEALER_FOLDER])
     reach(Point.DEAL, folder)
-    session.deal(Crashing(channel, folder), recipes)
+    session.deal(Crashing(channel, folder), recipes, sampler)
     reach(Point.DEALT, folder)
 
 

@@ -1,99 +1,90 @@
 """What the strongest coalition can tell of one person, measured on neighbouring data.
 
 Both worlds are released as 20,000 independent coordinates, one with the person's contribution and
-one without; the coalition of all other parties takes its own noise away. From the rates of a
-threshold test come lower bounds with stated confidence: on epsilon (T3) and on mu of Gaussian
-privacy (T4). They must not exceed the claim. A pass means "not refuted". The auditor is audited:
-planted faults must be refuted.
+one without; a coalition of t other parties takes its own noise away. From the rates of a threshold
+test come lower bounds with stated confidence: on epsilon (T3), on mu of Gaussian privacy (T4) and
+on the advantage of guessing membership (T6). They must not exceed the claim. A pass means "not
+refuted". The auditor is audited: planted faults must be refuted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from math import log, sqrt
+from math import sqrt
 
-import numpy as np
 import pytest
-from joint_release import (
-    FaintSource,
-    SilentSource,
-    WatchedSource,
-    gaussian_sources,
-    release,
-    residuals,
-)
-from numpy.typing import NDArray
+from claim_bounds import CONFIDENCE, Distinguished, advantage_max, distinguished
+from joint_release import FaintSource, SilentSource
+from noises import COALITIONS, COORDINATES, NOISES, OWN, SMALL, Noise, audited, gaussian_source
 from scipy import stats
-from seeded_randomness import SeededRandomness
 
-from mpc.accounting.event import NoiseBlock, NoiseEvent
-from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
+from mpc.privacy.sampler import NoiseSource
 
-COORDINATES = 20_000
-CONFIDENCE = 1e-6  # of each Clopper-Pearson bound; four are used by a test
-VARIANCE = Fraction(10**12, 2 * 24_355_970_359)  # (1, 1e-6), sensitivity 1
-EPSILON, DELTA = 1.0, 1e-6
-MU = 1 / sqrt(VARIANCE)
+EPSILON, DELTA = 1.0, 1e-6  # of which SMALL is the variance, for a sensitivity of 1
+MU = 1 / sqrt(SMALL)
 
 Source = Callable[[str], NoiseSource]
 
 
-def view(contribution: int, source: Source | None, seed: str) -> NDArray[np.float64]:
-    """What parties 1 and 2 and the coordinator see of party 0's sums of ``contribution``."""
-    event = NoiseEvent((NoiseBlock(COORDINATES, 1, VARIANCE),), 3, 2)
-    sources = gaussian_sources(3, SeededRandomness(f"noise {seed}"))
-    if source is not None:
-        sources[0] = WatchedSource(source(f"planted {seed}"))
-    sums = [[contribution] * COORDINATES, [7] * COORDINATES, [0] * COORDINATES]
-    totals, _ = release(event, sums, sources, SeededRandomness(f"keys {seed}"))
-    return residuals(totals, [7] * COORDINATES, sources, (1, 2))
+def audit(
+    noise: Noise,
+    parties: int,
+    coalition: int,
+    *,
+    contribution: int = 1,
+    source: Source | None = None,
+    coordinates: int = COORDINATES,
+) -> Distinguished:
+    """The last ``coalition`` parties and the coordinator look for a person of party 0."""
+    worlds = []
+    for added in (0, contribution):
+        trial = audited(
+            noise,
+            parties,
+            coalition,
+            contribution=added,
+            plant=None if source is None else {0: source(f"planted {added}")},
+            coordinates=coordinates,
+            seed="neighbours",
+        )
+        others = 1000 * sum(range(parties))
+        pooled = range(parties - coalition, parties)
+        worlds.append(trial.residuals(pooled) + [true - others for true in trial.truth])
+    return distinguished(*worlds)
 
 
-def above(hits: int, trials: int) -> float:
-    """Upper Clopper-Pearson bound of a rate."""
-    return 1.0 if hits == trials else float(stats.beta.ppf(1 - CONFIDENCE, hits + 1, trials - hits))
+def check(seen: Distinguished) -> None:
+    assert seen.mu <= MU
+    assert seen.epsilon(DELTA) <= EPSILON
+    assert seen.advantage <= min(advantage_max(EPSILON, DELTA), 2 * stats.norm.cdf(MU / 2) - 1)
 
 
-def below(hits: int, trials: int) -> float:
-    return 1 - above(trials - hits, trials)
+@pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
+@pytest.mark.parametrize(("parties", "coalition"), COALITIONS)
+def test_one_person_is_hidden_as_claimed(noise: Noise, parties: int, coalition: int) -> None:
+    """False alarm at most four times :data:`CONFIDENCE` over the choice of seed."""
+    assert CONFIDENCE <= 1e-6
+    seen = audit(noise, parties, coalition)
+    check(seen)
+    assert seen.mu > 0  # and it does see something: the noise is not far too much
 
 
-def bounds(without: NDArray[np.float64], person: NDArray[np.float64]) -> tuple[float, float]:
-    """Lower bounds on (epsilon, mu): the threshold from one half, the rates from the other."""
-    half = COORDINATES // 2
-    threshold = max(
-        np.unique(np.concatenate([without[:half], person[:half]])),
-        key=lambda cut: float((person[:half] >= cut).mean() - (without[:half] >= cut).mean()),
-    )
-    false_alarms = int((without[half:] >= threshold).sum())
-    misses = int((person[half:] < threshold).sum())
-    epsilon = 0.0
-    for rate, other in (
-        (below(half - misses, half), above(false_alarms, half)),
-        (below(half - false_alarms, half), above(misses, half)),
-    ):
-        if rate > DELTA:
-            epsilon = max(epsilon, log((rate - DELTA) / other))
-    mu = -stats.norm.ppf(above(false_alarms, half)) - stats.norm.ppf(above(misses, half))
-    return epsilon, float(mu)
-
-
-def audit(contribution: int, source: Source | None, name: str) -> tuple[float, float]:
-    return bounds(view(0, source, f"{name} without"), view(contribution, source, f"{name} with"))
-
-
-def test_one_person_is_hidden_as_claimed() -> None:
-    """False alarm at most 4e-6 over the choice of seed."""
-    epsilon, mu = audit(1, None, "honest")
-    assert 0 < mu <= MU
-    assert epsilon <= EPSILON
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
+@pytest.mark.parametrize(("parties", "coalition"), COALITIONS)
+def test_two_hundred_thousand_trials_refute_no_claim(
+    noise: Noise, parties: int, coalition: int
+) -> None:
+    """As above, where a deviation a quarter too small would be refuted."""
+    check(audit(noise, parties, coalition, coordinates=10 * COORDINATES))
 
 
 @pytest.mark.parametrize(
     ("contribution", "source"),
     [
-        (1, lambda seed: FaintSource(DiscreteGaussian(SeededRandomness(seed)), Fraction(1, 2))),
+        (1, lambda seed: FaintSource(gaussian_source(seed), Fraction(1, 2))),
         (1, lambda seed: SilentSource()),
         (2, None),
         (50, None),
@@ -101,12 +92,11 @@ def test_one_person_is_hidden_as_claimed() -> None:
     ids=["half the deviation", "no noise", "two rows of one person", "no clipping"],
 )
 def test_planted_faults_are_refuted(contribution: int, source: Source | None) -> None:
-    _, mu = audit(contribution, source, "planted")
-    assert mu > MU
+    seen = audit(OWN, 3, 2, contribution=contribution, source=source)
+    assert seen.mu > MU
+    assert seen.advantage > 2 * stats.norm.cdf(MU / 2) - 1
 
 
 def test_gross_faults_exceed_epsilon_as_well() -> None:
-    epsilon, _ = audit(1, lambda seed: SilentSource(), "silent")
-    assert epsilon > EPSILON
-    epsilon, _ = audit(50, None, "unclipped")
-    assert epsilon > EPSILON
+    assert audit(OWN, 3, 2, source=lambda seed: SilentSource()).epsilon(DELTA) > EPSILON
+    assert audit(OWN, 3, 2, contribution=50).epsilon(DELTA) > EPSILON

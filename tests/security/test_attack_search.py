@@ -182,7 +182,7 @@ def test_sums_that_a_search_should_walk_over_are_not_released_themselves(
 ) -> None:
     """The price is that of one node a level: to release all of them would cost many times that."""
     parties = Attacked()
-    monkeypatch.setattr(derivation, "needs_computation", lambda _layouts: False)
+    monkeypatch.setattr(derivation, "needs_search", lambda _layouts: False)
     with pytest.raises(SecretMisuseError, match="other integers than the plan releases"):
         parties.run({**watched()})
     parties.check_charged_without_release()

@@ -120,16 +120,16 @@ def test_any_other_form_is_refused(edit: dict[str, object]) -> None:
 )
 def test_excess_of_two_noises_agrees_with_the_table(sigma: str, expected: float) -> None:
     """Source: Kairouz, Liu and Steinke 2021, Proposition 14, tau for two honest parties."""
-    assert float(tau(Fraction(sigma) ** 2, 2)) == pytest.approx(expected, rel=1e-2)
+    assert float(tau([Fraction(sigma) ** 2] * 2)) == pytest.approx(expected, rel=1e-2)
 
 
 def test_excess_reproduces_the_bounds_of_the_paper() -> None:
     """With Proposition 14's other two forms, rho <= 0.2503659 and 1.0024368."""
-    two = float(tau(Fraction(1), 2))
+    two = float(tau([Fraction(1)] * 2))
     assert (sqrt(0.5) + two) ** 2 / 2 == pytest.approx(0.2503659, abs=5e-8)
-    five = float(tau(Fraction(1), 5))
+    five = float(tau([Fraction(1)] * 5))
     assert (2 + 2 * 10 / sqrt(5) * five + five**2 * 100) / 2 == pytest.approx(1.0024368, abs=5e-8)
-    assert tau(Fraction(1), 1) == 0
+    assert tau([Fraction(1)]) == 0
 
 
 def test_several_honest_parties_cost_their_excess_too() -> None:
@@ -165,7 +165,7 @@ def test_coalitions_up_to_the_promised_cost_no_more_than_the_price() -> None:
 
 def test_a_smaller_coalition_never_costs_more_even_where_the_excess_is_large() -> None:
     event = NoiseEvent((NoiseBlock(100, 1, Fraction(1, 4)),), 3, 2)
-    assert float(tau(Fraction(1, 4), 2)) > 0.8
+    assert float(tau([Fraction(1, 4)] * 2)) > 0.8
     assert rho_of_coalition(event, 1) == rho_of_coalition(event, 2) == price(event)[0]
 
 

@@ -333,7 +333,9 @@ def test_a_question_that_needs_a_dealer_is_not_planned_without_one(plan: MakePla
 
 
 def test_a_dealer_for_nothing_is_not_planned(plan: MakePlan) -> None:
-    with pytest.raises(PlanRefusal, match="dealer dealing-house: no question needs one"):
+    with pytest.raises(
+        PlanRefusal, match="dealer dealing-house: no question and no noise needs one"
+    ):
         plan(dealer="dealing-house")
 
 

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from mpc.errors import PlanRefusal, StudyFaults
-from mpc.plan.build import foretold, plan_study
-from mpc.plan.tuning import Tuning, least_rho, tuned
+from mpc.plan.build import plan_study
+from mpc.plan.tuning import Tuning, foretold, least_rho, tuned
 from mpc.questions.count.declare import Count
 from mpc.questions.declaration import Target
 from mpc.questions.histogram.declare import Histogram

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from recorded_release import looked_at_squared
 
 from mpc.columns.model import (
     CategoryColumn,
@@ -100,14 +101,6 @@ ROWS = st.fixed_dictionaries(
 )
 
 
-def looked_at(change: NDArray[np.object_], nodes: int) -> int:
-    """Squared L2 norm of a block's change, at the node of each cell that changes most.
-
-    Of a search's nodes one of each cell is looked at, whichever noise leads to.
-    """
-    return int((change.reshape(-1, nodes) ** 2).max(axis=1).sum())
-
-
 @settings(max_examples=150, deadline=None)
 @given(rows=st.lists(ROWS, max_size=6), one=ROWS, other=ROWS, where=st.sampled_from(
     ["", "low > 2", "sex is missing", "not (pay between 2 and 5)"]))  # fmt: skip
@@ -124,8 +117,8 @@ def test_neighbouring_tables_never_differ_by_more_than_the_sensitivity(
         for block in layout.blocks:
             part = slice(start, start + layout.cells * block.nodes)
             start = part.stop
-            added = looked_at((with_one - base)[part], block.nodes)
-            replaced = looked_at((with_one - with_other)[part], block.nodes)
+            added = looked_at_squared((with_one - base)[part], block.nodes)
+            replaced = looked_at_squared((with_one - with_other)[part], block.nodes)
             one_added = sensitivity_squared(block, layout.cells, 1, Adjacency.ADD_OR_REMOVE_ONE)
             assert added <= one_added
             everything = int(((with_one - base)[part] ** 2).sum())  # as dealer and party read it

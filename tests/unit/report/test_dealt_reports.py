@@ -54,6 +54,7 @@ def test_plan_as_json_has_the_dealers_keys_and_null_without_one(members: Federat
         "organization": "Dealing House Ltd",
         "fingerprint": members.pins[PartyId(DEALER)],
         "questions": ["median"],
+        "noises": [],
         "sees": DEALER_SEES,
         "pools": f"{DEALER_POOLS} {dealer_losses(run.plan)}",
         "shares_organization_with": [],
@@ -98,7 +99,7 @@ def test_statement_of_a_dealt_study_rests_on_the_dealer_and_on_semi_honest_owner
         f" whoever has it, with masks from the dealer {HOUSE}.",
         DEALER_SEES,
         DEALER_POOLS,
-        "Noise is in it before it is compared: to the dealer ε is 1.452 with 1 party and 2.112 with"
+        "Noise is in what they read: to the dealer ε is 1.452 with 1 party and 2.112 with"
         " 2 parties.",
         "against any 2 parties together with the coordinator, as long as all follow the protocol"
         " and the dealer is not among them",

@@ -76,7 +76,7 @@ def test_a_missing_dealer_is_told_beside_the_faults_of_the_question_itself() -> 
 
 def test_a_dealer_that_no_question_needs_is_a_fault_at_its_line() -> None:
     fault = only_fault(SCENARIO.replace(QUANTILE, SUM), "PLY-S034", "dealing-house")
-    assert (fault.path, fault.what) == ("dealer", "a dealer that no question needs")
+    assert (fault.path, fault.what) == ("dealer", "a dealer that no question and no noise needs")
 
 
 def test_nothing_is_said_of_an_idle_dealer_while_a_questions_kind_is_not_known() -> None:
