@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.canonical import canonical_bytes
 from mpc.errors import IntegrityError
 from mpc.layout import Layout
 from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.adjusting import adjusted
 from mpc.questions.answer import Answer, Cell, ReleasedCell
 from mpc.questions.decoding import decode_cell
+from mpc.questions.sampling import sampled
 from mpc.questions.suppression import suppressed
 from mpc.ring.words import add, decode
 
@@ -54,31 +57,40 @@ def decode_totals(plan: Plan, totals: Sequence[int]) -> tuple[Answer, ...]:
         raise IntegrityError(f"{len(totals)} released integers where the plan has {plan.size}")
     study = plan.study
     variances = {question.name: question.blocks[0].total_variance for question in plan.questions}
-    answers = adjusted(
-        study.questions,
-        study.table.columns,
-        [_answer(plan, question, totals) for question in plan.questions],
-        variances,
-    )
+    released = {question.name: _released(question, totals) for question in plan.questions}
+    raw = [_answer(plan, question, released[question.name]) for question in plan.questions]
+    seed = sha256(canonical_bytes([plan.digest, *map(str, totals)])).digest()
+    columns = study.table.columns
+    ranged = sampled(study.questions, columns, raw, released, seed)
+    answers = adjusted(study.questions, columns, ranged, variances)
     if study.min_cell is not None:
         answers = tuple(suppressed(answer, study.min_cell) for answer in answers)
     return tuple(replace(answer, warnings=_warnings(answer.cells)) for answer in answers)
 
 
-def _answer(plan: Plan, question: PlannedQuestion, totals: Sequence[int]) -> Answer:
-    declared = plan.study.questions[question.name]
-    columns = plan.study.table.columns
+def _released(question: PlannedQuestion, totals: Sequence[int]) -> list[ReleasedCell]:
     layout = question.layout
     noises = tuple(block.noises for block in question.blocks[: layout.released])
-    cells: list[Cell] = []
-    for index, labels in enumerate(_labels(layout)):
-        integers = tuple(
-            totals[question.offset + block * layout.cells + index]
-            for block in range(layout.released)
+    return [
+        ReleasedCell(
+            integers=tuple(
+                totals[question.offset + block * layout.cells + index]
+                for block in range(layout.released)
+            ),
+            noises=noises,
         )
-        released = ReleasedCell(integers=integers, noises=noises)
-        cells.append(Cell(labels=labels, estimates=decode_cell(declared, columns, released)))
-    return Answer(question=question.name, kind=question.kind, cells=tuple(cells))
+        for index in range(layout.cells)
+    ]
+
+
+def _answer(plan: Plan, question: PlannedQuestion, released: Sequence[ReleasedCell]) -> Answer:
+    declared = plan.study.questions[question.name]
+    columns = plan.study.table.columns
+    cells = tuple(
+        Cell(labels=labels, estimates=decode_cell(declared, columns, cell))
+        for labels, cell in zip(_labels(question.layout), released, strict=True)
+    )
+    return Answer(question=question.name, kind=question.kind, cells=cells)
 
 
 def _labels(layout: Layout) -> list[tuple[tuple[str, str], ...]]:

@@ -20,8 +20,8 @@ class Estimate:
     ``low`` to ``high`` covers the noise alone, 95 %. ``noise_sd`` is the noise's standard
     deviation, for ratios and variances to first order. ``standard_error`` adds what sampling the
     rows from a larger population adds, with its own 95 % range ``sampling_low`` to
-    ``sampling_high``; None where the release says nothing about it. ``exact`` spells counts and
-    sums out as decimals. A null ``value`` has a ``reason``. Where noise carried the estimate beyond
+    ``sampling_high`` (:mod:`mpc.questions.sampling`); None where the release does not say enough.
+    ``exact`` spells counts and sums out as decimals. A null ``value`` has a ``reason``. Where noise carried the estimate beyond
     what it can be, ``value`` is cut to that, ``raw`` is what the released integers come to (None if
     that is no number), and ``note`` says so. ``adjusted`` is what agrees with the study's other
     answers and with reason: totals with their cells, quantiles in order, no count below 0;

@@ -146,21 +146,6 @@ def test_counts_and_sums_keep_their_raw_integers() -> None:
     assert estimates(histogram, released_cell((-4,), (Fraction(9),)))["count"].value == -4
 
 
-def test_standard_error_adds_sampling_to_noise_where_the_spread_is_released() -> None:
-    question = Variance(kind="variance", column="x")
-    steps = [0, 10, 20, 30] * 25
-    cell = released(question, steps, [Fraction(0), Fraction(400), Fraction(0)])
-    mean = estimates(question, cell)["mean"]
-    sample = float(np.var(steps, ddof=1))
-    assert mean.noise_sd == pytest.approx(20 / 100)
-    assert mean.standard_error == pytest.approx(math.sqrt(0.04 + sample / 100))
-    assert mean.sampling_low == pytest.approx(15 - 1.959963984540054 * mean.standard_error)
-    alone = estimates(
-        Mean(kind="mean", column="x"), released_cell(cell.integers[:2], cell.variances[:2])
-    )
-    assert alone["mean"].standard_error is None
-
-
 def test_answers_are_json_without_nan() -> None:
     cell = Cell(
         (("sex", "f"),),
