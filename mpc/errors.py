@@ -223,6 +223,13 @@ class IntegrityError(ParleyError):
     who_acts = "whoever sent the object named"
 
 
+class LedgerOutdated(IntegrityError):
+    """A party's ledger is an older copy than what it showed its peers before. Nothing was spent."""
+
+    code = "PLY-G002"
+    who_acts = "the owner of the party named"
+
+
 class LedgerError(ParleyError):
     """The ledger refuses a step out of order (charge twice, commit what is not reserved)."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mpc.plan.model import Plan
-from mpc.ports import ChargeTerms, Ledger, Randomness
+from mpc.ports import ChargeTerms, Ledger, Randomness, Witness
 from mpc.privacy.budget import Budget
 from mpc.privacy.derivation import derive_released
 from mpc.privacy.drawn import DrawnNoise
@@ -43,7 +43,8 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Tools:
-    """What a study needs at one party. ``agree`` returns when every peer is READY.
+    """What a study needs at one party. ``agree`` returns when every peer is READY, and
+    what each showed of its ledger; so does ``gather``.
 
     ``settle`` returns at a time that tells nobody how long rows and noise took. ``computation`` is
     what noise is made in that is not each party's own, and what a search runs in, once ``gather``
@@ -57,9 +58,9 @@ class Tools:
     source: NoiseSource
     randomness: Randomness
     settle: Callable[[], None]
-    gather: Callable[[], None]
+    gather: Callable[[], tuple[Witness, ...]]
     computation: Computation | None
-    agree: Callable[[], None]
+    agree: Callable[[], tuple[Witness, ...]]
     seal: Callable[[bytes], bytes]  # masked share → signed message
     opening: bytes  # 16 bytes: names the one opening of this session
 
@@ -97,10 +98,9 @@ def run_study(
     entered(Stage.DERIVE)
     tools.settle()
     if plan.searches:
-        tools.gather()
-        tools.ledger.mark_shared(terms.run)
+        tools.ledger.mark_shared(terms.run, tools.gather())
     released = derive_released(noised, plan, tools.engine, tools.computation)
     entered(Stage.AGREE)
-    tools.agree()
+    shown = tools.agree()
     entered(Stage.RELEASE)
-    return open_noised(released, tools.engine, tools.ledger, tools.opening, tools.seal)
+    return open_noised(released, tools.engine, tools.ledger, tools.opening, tools.seal, shown)

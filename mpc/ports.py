@@ -6,6 +6,7 @@ and ``mpc.testing`` the in-memory ones.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -91,7 +92,10 @@ class ChargeTerms:
     domain: str
     plan_digest: PlanDigest
     study: str
-    partner: str  # organization that asked
+    partner: str  # organization of the coordinator, by certificate
+    coordinator: PartyId
+    lead: str  # who leads the study, by the coordinator's word
+    lead_organization: str
     purpose: str
     approved_by: str  # "policy" or the person's name
     unit: ProtectedUnit
@@ -136,15 +140,36 @@ class Balance:
         return DeltaAtto(max(0, self.delta_cap - self.delta_spent - self.delta_reserved))
 
 
+@dataclass(frozen=True)
+class ChainHead:
+    """Where a ledger's hash chain stands: how many steps it took, and what binds them all."""
+
+    counter: int
+    digest: bytes  # 32
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What ``party`` showed of a ledger: a mark, in the signed ``ready`` that came with it."""
+
+    party: PartyId
+    head: ChainHead
+    mark: bytes
+    ready: bytes
+
+
 class Ledger(Protocol):
     """Durable budget and outbox of one party. Every method is on disk when it returns."""
 
     def reserve(self, request: ChargeRequest) -> None:
-        """Hold ``request`` against its domain. Raises BudgetRefusal, and then nothing changed."""
+        """Hold ``request`` against its domain.
+
+        Raises BudgetRefusal, or LedgerOutdated once condemned, and then nothing changed.
+        """
         ...
 
-    def commit(self, run: RunId, message: bytes) -> None:
-        """In one transaction: reserved → committed, and ``message`` into the outbox.
+    def commit(self, run: RunId, message: bytes, shown: tuple[Witness, ...] = ()) -> None:
+        """In one transaction: reserved → committed, ``message`` into the outbox, ``shown`` kept.
 
         Raises LedgerError if the run is not reserved (expired, released, unknown, committed).
         """
@@ -157,9 +182,10 @@ class Ledger(Protocol):
         """
         ...
 
-    def mark_shared(self, run: RunId) -> None:
+    def mark_shared(self, run: RunId, shown: tuple[Witness, ...] = ()) -> None:
         """Masked shares of the computed part leave from now on: the charge is kept, come what may.
 
+        What peers have ``shown`` of their ledgers is kept in the same transaction.
         Whoever knew the masks would read noised values in them, so this is contributing. Raises
         LedgerError if the run is not reserved (expired, settled, unknown) or not computed.
         """
@@ -182,3 +208,20 @@ class Ledger(Protocol):
     def state(self, run: RunId) -> ChargeState | None: ...
 
     def balance(self, domain: str) -> Balance: ...
+
+    def head(self) -> ChainHead:
+        """The head of the hash chain over every step of every charge."""
+        ...
+
+    def holds(self, head: ChainHead) -> bool:
+        """Whether this ledger once stood at ``head``, or its owner accepted the loss of it."""
+        ...
+
+    def witnessed(self) -> Mapping[PartyId, Witness]:
+        """The highest mark that each peer ever showed, as kept with a commit."""
+        ...
+
+    def condemn(self, witness: Witness) -> None:
+        """A peer showed this party's own mark, at a head this ledger does not hold: it is an older
+        copy, and reserves nothing from now on."""
+        ...

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mpc.errors import StorageError
 
-FORM = 1
+FORM = 2
 """Of all tables of Parley: raised whenever one of any of its files changes, not for a new one."""
 
 BUSY_S = 10.0

@@ -113,7 +113,7 @@ approval: manual
 #adjacencies: [add_or_remove_one]
 
 # The most that one study may cost one unit, and what all studies together may, for ever. Losses
-# add up in the ledger (parley node budget shows it); the cap may be raised later, what was spent
+# add up in the ledger (parley budget show tells it); the cap may be raised later, what was spent
 # never comes back. delta lies far below one over the population.
 #study_budget: {{epsilon: 1, delta: 0.000001}}
 # A domain is a population with one budget. Its unit is so many rows (rows_max) at most, under its
@@ -124,6 +124,11 @@ approval: manual
 #    delta: 0.000001
 #    rows_max: 1
 #    adjacency: add_or_remove_one
+#    # Beside that, if you like: the most of any 30 days, and of one partner's studies for ever,
+#    # which its coordinator asks or its people lead.
+#    monthly: {{epsilon: 1, delta: 0.000001}}
+#    partners:
+#      Northern University: {{epsilon: 2, delta: 0.000001}}
 
 # Whether coordinators are told what is left.
 #budget_published: true

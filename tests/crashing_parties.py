@@ -19,7 +19,7 @@ from seeded_randomness import SeededRandomness
 from mpc.accounting.event import price
 from mpc.errors import ParleyError
 from mpc.plan.programs import needs_search, released_plainly
-from mpc.ports import Balance, ChargeRequest, ChargeState, Ledger
+from mpc.ports import Balance, ChainHead, ChargeRequest, ChargeState, Ledger, Witness
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.testing.ledger import MemoryLedger
 from mpc.testing.network import Fault, FaultKind
@@ -80,11 +80,23 @@ class CrashingLedger:
     def mark_computed(self, run: RunId) -> None:
         self._step(Step.COMPUTED, lambda: self._kept.mark_computed(run))
 
-    def mark_shared(self, run: RunId) -> None:
-        self._step(Step.SHARED, lambda: self._kept.mark_shared(run))
+    def mark_shared(self, run: RunId, shown: tuple[Witness, ...] = ()) -> None:
+        self._step(Step.SHARED, lambda: self._kept.mark_shared(run, shown))
 
-    def commit(self, run: RunId, message: bytes) -> None:
-        self._step(Step.COMMIT, lambda: self._kept.commit(run, message))
+    def commit(self, run: RunId, message: bytes, shown: tuple[Witness, ...] = ()) -> None:
+        self._step(Step.COMMIT, lambda: self._kept.commit(run, message, shown))
+
+    def head(self) -> ChainHead:
+        return self._kept.head()
+
+    def holds(self, head: ChainHead) -> bool:
+        return self._kept.holds(head)
+
+    def witnessed(self) -> Mapping[PartyId, Witness]:
+        return self._kept.witnessed()
+
+    def condemn(self, witness: Witness) -> None:
+        self._kept.condemn(witness)
 
     def release(self, run: RunId) -> bool:
         return self._kept.release(run)

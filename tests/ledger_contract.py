@@ -8,9 +8,18 @@ from typing import Protocol
 import pytest
 from hypothesis import strategies as st
 
-from mpc.errors import BudgetRefusal, LedgerError
-from mpc.ports import ChargeRequest, ChargeState, ChargeTerms, Ledger
-from mpc.units import Adjacency, DeltaAtto, PlanDigest, ProtectedUnit, RhoPico, RunId, rho_text
+from mpc.errors import BudgetRefusal, LedgerError, LedgerOutdated
+from mpc.ports import ChainHead, ChargeRequest, ChargeState, ChargeTerms, Ledger, Witness
+from mpc.units import (
+    Adjacency,
+    DeltaAtto,
+    PartyId,
+    PlanDigest,
+    ProtectedUnit,
+    RhoPico,
+    RunId,
+    rho_text,
+)
 
 ROW = ProtectedUnit(1, Adjacency.ADD_OR_REMOVE_ONE)
 NOW = 1_800_000_000
@@ -29,6 +38,9 @@ def asking(number: int, rho: int = 100, delta: int = 0, **fields: object) -> Cha
         "plan_digest": PlanDigest("a" * 64),
         "study": "visits",
         "partner": "University",
+        "coordinator": PartyId("office"),
+        "lead": "Joan Example",
+        "lead_organization": "Institute",
         "purpose": "research",
         "approved_by": "policy",
         "unit": ROW,
@@ -232,6 +244,84 @@ class LedgerContract:
             ledger.reserve(asking(2, 12))
         ledger.reserve(asking(3, 100, unit=ProtectedUnit(3, Adjacency.REPLACE_ONE)))
         assert ledger.balance("members").rho_left == 0
+
+    def test_every_step_of_every_charge_makes_a_new_head_and_a_refused_one_makes_none(
+        self, fresh: LedgerFactory
+    ) -> None:
+        ledger = fresh()
+        heads = [ledger.head()]
+        for step in (
+            lambda: ledger.reserve(asking(1)),
+            lambda: ledger.mark_computed(run_id(1)),
+            lambda: ledger.mark_shared(run_id(1)),
+            lambda: ledger.commit(run_id(1), b"message"),
+            lambda: ledger.reserve(asking(2)),
+            lambda: ledger.release(run_id(2)),
+            lambda: ledger.reserve(asking(3)),
+            lambda: ledger.fail(run_id(3)),
+        ):
+            step()
+            heads.append(ledger.head())
+        assert [head.counter for head in heads] == list(range(9))
+        assert len({head.digest for head in heads}) == 9
+        assert all(ledger.holds(head) for head in heads)
+        assert not ledger.holds(ChainHead(3, heads[4].digest))
+        assert not ledger.holds(ChainHead(9, bytes(32)))
+        with pytest.raises(BudgetRefusal):
+            ledger.reserve(asking(4, CAP))
+        assert not ledger.release(run_id(1))
+        assert ledger.head() == heads[-1]
+
+    def test_ledgers_that_took_other_steps_have_other_heads(self, fresh: LedgerFactory) -> None:
+        def head(*requests: ChargeRequest) -> ChainHead:
+            ledger = fresh()
+            for request in requests:
+                ledger.reserve(request)
+            return ledger.head()
+
+        one, other, dearer = asking(1), asking(2), asking(1, 101)
+        assert head(one, other) == head(one, other)
+        heads = {head(one), head(other), head(dearer), head(one, other), head(other, one)}
+        assert len(heads) == 5
+
+    def test_what_peers_showed_is_kept_with_the_charge_and_only_grows(
+        self, fresh: LedgerFactory
+    ) -> None:
+        ledger = fresh()
+        for number in (1, 2, 3):
+            ledger.reserve(asking(number))
+            ledger.mark_computed(run_id(number))
+        with pytest.raises(LedgerError):
+            ledger.commit(run_id(9), b"message", (showing(1),))
+        assert not ledger.witnessed()
+        ledger.mark_shared(run_id(1), (showing(5), showing(2, "west")))
+        ledger.commit(run_id(2), b"message", (showing(4),))
+        assert dict(ledger.witnessed()) == {"north": showing(5), "west": showing(2, "west")}
+        ledger.commit(run_id(3), b"message", (showing(6),))
+        assert ledger.witnessed()[PartyId("north")] == showing(6)
+
+    def test_a_ledger_that_peers_saw_further_reserves_nothing_and_keeps_what_it_has(
+        self, fresh: LedgerFactory
+    ) -> None:
+        ledger = fresh()
+        ledger.reserve(asking(1))
+        with pytest.raises(LedgerError, match="no older copy"):
+            ledger.condemn(Witness(PartyId("north"), ledger.head(), b"mark", b"ready"))
+        ledger.reserve(asking(2))
+        ledger.condemn(showing(7))
+        before, head = ledger.balance("members"), ledger.head()
+        with pytest.raises(LedgerOutdated, match="older copy"):
+            ledger.reserve(asking(3))
+        assert (ledger.balance("members"), ledger.head()) == (before, head)
+        assert ledger.state(run_id(3)) is None
+        ledger.commit(run_id(1), b"message")
+        assert ledger.release(run_id(2))
+
+
+def showing(counter: int, party: str = "north") -> Witness:
+    """A peer at step ``counter`` of some ledger."""
+    head = ChainHead(counter, bytes([counter]) * 32)
+    return Witness(PartyId(party), head, b"mark %d" % counter, b"ready %d" % counter)
 
 
 STEPS = st.lists(

@@ -19,7 +19,7 @@ from typing import Any
 from ledger_contract import CAP, ROW, asking
 
 from mpc.errors import BudgetRefusal
-from mpc.ports import ChargeRequest
+from mpc.ports import ChargeRequest, Witness
 from mpc.units import DeltaAtto, RhoPico, RunId
 from parties.database import Database
 from parties.ledger.records import PartnerLimits
@@ -72,9 +72,9 @@ class CrashingLedger(SqliteLedger):
         super().reserve(request)
         self._die_at("after reserve")
 
-    def commit(self, run: RunId, message: bytes) -> None:
+    def commit(self, run: RunId, message: bytes, shown: tuple[Witness, ...] = ()) -> None:
         self._die_at("before commit")
-        super().commit(run, message)
+        super().commit(run, message, shown)
         self._die_at("after commit")
 
     def _die_at(self, point: str) -> None:

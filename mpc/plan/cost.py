@@ -15,7 +15,7 @@ ROUNDS = 2  # Hello with its confirmation, then READY
 HEADER_BYTES = 32
 HELLO_BYTES_MAX = 4096
 CONFIRMATION_BYTES = 32
-READY_BYTES_MAX = 1024
+READY_BYTES_MAX = 2048
 AGREE_BYTES = 32  # on what is dealt, with every party and the dealer
 
 

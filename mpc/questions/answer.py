@@ -21,11 +21,12 @@ class Estimate:
     deviation, for ratios and variances to first order. ``standard_error`` adds what sampling the
     rows from a larger population adds, with its own 95 % range ``sampling_low`` to
     ``sampling_high`` (:mod:`mpc.questions.sampling`); None where the release does not say enough.
-    ``exact`` spells counts and sums out as decimals. A null ``value`` has a ``reason``. Where noise carried the estimate beyond
-    what it can be, ``value`` is cut to that, ``raw`` is what the released integers come to (None if
-    that is no number), and ``note`` says so. ``adjusted`` is what agrees with the study's other
-    answers and with reason: totals with their cells, quantiles in order, no count below 0;
-    ``value`` stays raw and unbiased beside it. None where the whole answer needs no adjusting.
+    ``exact`` spells counts and sums out as decimals. A null ``value`` has a ``reason``. Where noise
+    carried the estimate beyond what it can be, ``value`` is cut to that, ``raw`` is what the
+    released integers come to (None if that is no number), and ``note`` says so. ``adjusted`` is
+    what agrees with the study's other answers and with reason: totals with their cells, quantiles
+    in order, no count below 0; ``value`` stays raw and unbiased beside it. None where the whole
+    answer needs no adjusting.
     ``below`` is set for a count that the study does not show because it is below that.
     """
 

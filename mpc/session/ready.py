@@ -16,6 +16,7 @@ from mpc.errors import IntegrityError
 from mpc.naming import OPERATION_SIZE, joined
 from mpc.roster import Roster
 from mpc.session.signed import Signed
+from mpc.session.witnessing import LedgerMark
 from mpc.units import ID_LENGTH_MAX, PartyId, PlanDigest, SessionId
 
 _SESSION_SIZE = 32
@@ -45,7 +46,8 @@ class Transcript:
 class Ready(Signed):
     """``party`` is ready for ``opening`` (16 bytes); ``opened`` hashes what it saw opened.
 
-    ``material`` is the id of the prepared material it computed with, empty without any.
+    ``material`` is the id of the prepared material it computed with, empty without any. ``ledger``
+    is the mark of its own ledger, ``seen`` the highest that it holds of its reader's, if any.
     """
 
     WHAT: ClassVar[str] = "a READY"
@@ -57,6 +59,8 @@ class Ready(Signed):
     plan_digest: PlanDigest
     material: bytes
     opened: str
+    ledger: LedgerMark
+    seen: LedgerMark | None
 
     def check(self, due: Ready, roster: Roster) -> None:
         """Refuse this READY unless it says what ``due`` says and its party signed it.
@@ -68,6 +72,8 @@ class Ready(Signed):
             due.session, due.opening, party, due.plan_digest,
         ):  # fmt: skip
             raise IntegrityError("its READY is of another session, opening or plan", party=party)
+        if self.ledger.party != party:
+            raise IntegrityError("its READY has another party's ledger", party=party)
         if self.material != due.material:
             raise IntegrityError("it computed with other prepared material", party=party)
         if self.opened != due.opened:
@@ -76,6 +82,7 @@ class Ready(Signed):
 
     @classmethod
     def _read(cls, record: Record) -> Ready:
+        seen = record.plain("seen")
         return cls(
             session=SessionId(record.octets("session", _SESSION_SIZE, _SESSION_SIZE)),
             opening=record.octets("opening", OPERATION_SIZE, OPERATION_SIZE),
@@ -83,4 +90,6 @@ class Ready(Signed):
             plan_digest=PlanDigest(record.digest("plan_digest")),
             material=record.octets("material", 0, MATERIAL_ID_SIZE),
             opened=record.digest("opened"),
+            ledger=LedgerMark.from_plain(record.plain("ledger")),
+            seen=None if seen is None else LedgerMark.from_plain(seen),
         )

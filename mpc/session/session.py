@@ -9,13 +9,14 @@ from mpc.errors import IntegrityError, SecretMisuseError
 from mpc.guarded import Guarded
 from mpc.naming import operation_id
 from mpc.plan.cost import READY_BYTES_MAX
-from mpc.ports import Channel
+from mpc.ports import Channel, Witness
 from mpc.session.agreement import Agreement
 from mpc.session.among import AmongParties
 from mpc.session.keys import KeySchedule
 from mpc.session.ready import Ready, Transcript
 from mpc.session.share import ReleasedShare, opening_id
 from mpc.session.signer import Signer
+from mpc.session.witnessing import LedgerMark, Witnessing
 from mpc.session.zero_sharing import ZeroSharing
 from mpc.units import PartyId, RunId, SessionId
 
@@ -76,26 +77,37 @@ class Session(Guarded):
             return channel
         return AmongParties(channel, tuple(p for p in self.agreement.parties if p != self.own))
 
-    def exchange_ready(self, channel: Channel, opening: bytes) -> None:
+    def exchange_ready(
+        self, channel: Channel, opening: bytes, witnessing: Witnessing
+    ) -> tuple[Witness, ...]:
         """Tell every peer that this party is ready for ``opening``; return when all of them are.
 
-        Cost: 1 round, about 800 bytes to each peer. Deadline: the channel's.
+        Returns what each peer showed of its ledger, to be kept with the charge. Opens: how many
+        steps this party's ledger took, to each peer. Cost: 1 round, at most READY_BYTES_MAX to
+        each peer. Deadline: the channel's.
         Raises IntegrityError naming a peer that is at something else, computed with other material
-        or saw other values opened, and what ``channel`` raises.
+        or saw other values opened; LedgerOutdated naming who brought an older ledger, itself or a
+        peer; and what ``channel`` raises.
         """
         self.agreement.check_channel(channel, self.own)
         step = self.operation(b"parley/ready", opening)
-        own = self._ready_of(self.own, opening).signed(self._signer)
+        mark = witnessing.mark(self.own, self._signer)
         for peer in channel.peers:
-            channel.send(peer, step, own.to_bytes())
+            own = self._ready_of(self.own, opening, mark, witnessing.seen(peer))
+            channel.send(peer, step, own.signed(self._signer).to_bytes())
+        shown = []
         for peer in channel.peers:
             data = channel.receive_upto(peer, step, READY_BYTES_MAX)
             try:
                 ready = Ready.from_bytes(data)
             except IntegrityError as fault:
                 raise IntegrityError(fault.what, party=peer) from None
-            ready.check(self._ready_of(peer, opening), self.agreement.roster)
+            roster = self.agreement.roster
+            ready.check(self._ready_of(peer, opening, ready.ledger, ready.seen), roster)
+            witnessing.check_own(ready.seen, peer, self.own, roster, data)
+            shown.append(witnessing.check_peer(ready.ledger, roster, data))
         self._ready.add(opening)
+        return tuple(shown)
 
     def seal(
         self, opening: bytes, words: NDArray[np.int64], commitment: bytes, software: str
@@ -128,7 +140,9 @@ class Session(Guarded):
         """Forget every key of the session."""
         self.keys.close()
 
-    def _ready_of(self, party: PartyId, opening: bytes) -> Ready:
+    def _ready_of(
+        self, party: PartyId, opening: bytes, ledger: LedgerMark, seen: LedgerMark | None
+    ) -> Ready:
         return Ready(
             session=self.id,
             opening=opening,
@@ -136,4 +150,6 @@ class Session(Guarded):
             plan_digest=self.agreement.plan_digest,
             material=self.material,
             opened=self.transcript.digest,
+            ledger=ledger,
+            seen=seen,
         )

@@ -85,10 +85,13 @@ class Signed(ABC):
 
     def _content(self) -> dict[str, Plain]:
         values = {name: getattr(self, name) for name in _content_names(type(self))}
-        return {
-            name: value.hex() if isinstance(value, bytes) else value
-            for name, value in values.items()
-        }
+        return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Plain | bytes | Signed) -> Plain:
+    if isinstance(value, Signed):
+        return value.to_plain()
+    return value.hex() if isinstance(value, bytes) else value
 
 
 def _content_names(kind: type[Signed]) -> tuple[str, ...]:

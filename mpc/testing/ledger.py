@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from mpc.errors import BudgetRefusal, LedgerError
-from mpc.ports import Balance, ChargeRequest, ChargeState
-from mpc.units import DeltaAtto, ProtectedUnit, RhoPico, RunId
+from mpc.errors import BudgetRefusal, LedgerError, LedgerOutdated
+from mpc.ports import Balance, ChainHead, ChargeRequest, ChargeState, Witness
+from mpc.privacy.chain import EMPTY, ChainedCharge, next_head
+from mpc.units import DeltaAtto, PartyId, ProtectedUnit, RhoPico, RunId
 
 
 @dataclass
@@ -24,6 +26,9 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._caps: dict[str, tuple[ProtectedUnit, RhoPico, DeltaAtto]] = {}
         self._charges: dict[RunId, _Charge] = {}
+        self._chain = [EMPTY]
+        self._witnessed: dict[PartyId, Witness] = {}
+        self._condemned = False
 
     def create_domain(
         self, name: str, unit: ProtectedUnit, rho_cap: RhoPico, delta_cap: DeltaAtto
@@ -36,6 +41,8 @@ class MemoryLedger:
     def reserve(self, request: ChargeRequest) -> None:
         """Hold ``request``. Raises BudgetRefusal or LedgerError, and then nothing changed."""
         terms = request.terms
+        if self._condemned:
+            raise LedgerOutdated("this ledger is an older copy: it reserves nothing")
         if terms.run in self._charges:
             raise LedgerError(f"run {terms.run} was charged before")
         balance = self.balance(terms.domain)
@@ -46,13 +53,16 @@ class MemoryLedger:
                 f"privacy domain {terms.domain!r} has too little left for study {terms.study!r}"
             )
         self._charges[terms.run] = _Charge(charged, ChargeState.RESERVED)
+        self._advance(terms.run, ChargeState.RESERVED)
 
-    def commit(self, run: RunId, message: bytes) -> None:
+    def commit(self, run: RunId, message: bytes, shown: tuple[Witness, ...] = ()) -> None:
         """reserved → committed with ``message``. Raises LedgerError if ``run`` is not reserved."""
         if self.state(run) is not ChargeState.RESERVED:
             raise LedgerError(f"run {run} cannot be committed: it is not reserved")
         self._charges[run].message = message
         self._charges[run].state = ChargeState.COMMITTED
+        self._advance(run, ChargeState.COMMITTED)
+        self._keep(shown)
 
     def release(self, run: RunId) -> bool:
         """reserved → released, or → forfeited if shared. False if the run was not reserved."""
@@ -64,8 +74,9 @@ class MemoryLedger:
         if self.state(run) is not ChargeState.RESERVED:
             raise LedgerError(f"run {run} was not computed: it is not reserved")
         self._charges[run].computed = True
+        self._advance(run, "computed")
 
-    def mark_shared(self, run: RunId) -> None:
+    def mark_shared(self, run: RunId, shown: tuple[Witness, ...] = ()) -> None:
         """Charged however it ends. Raises LedgerError if ``run`` is not reserved and computed."""
         charge = self._charges.get(run)
         if charge is None or charge.state is not ChargeState.RESERVED or not charge.computed:
@@ -73,6 +84,8 @@ class MemoryLedger:
         if charge.shared:
             raise LedgerError(f"run {run} was shared before")
         charge.shared = True
+        self._advance(run, "shared")
+        self._keep(shown)
 
     def fail(self, run: RunId) -> bool:
         """reserved → released if computed and not shared, else → forfeited.
@@ -86,7 +99,40 @@ class MemoryLedger:
         if self.state(run) is not ChargeState.RESERVED:
             return False
         self._charges[run].state = state
+        self._advance(run, state)
         return True
+
+    def head(self) -> ChainHead:
+        """The latest head of the chain."""
+        return self._chain[-1]
+
+    def holds(self, head: ChainHead) -> bool:
+        """Whether this ledger once stood at ``head``."""
+        return head in self._chain
+
+    def witnessed(self) -> Mapping[PartyId, Witness]:
+        """The highest mark of each peer."""
+        return dict(self._witnessed)
+
+    def condemn(self, witness: Witness) -> None:
+        """An older copy: nothing is reserved from now on. LedgerError if it holds that head."""
+        if self.holds(witness.head):
+            raise LedgerError("a ledger that holds the head shown is no older copy")
+        self._condemned = True
+
+    def _advance(self, run: RunId, step: str) -> None:
+        request = self._charges[run].request
+        terms = request.terms
+        charge = ChainedCharge(
+            run, terms.domain, terms.plan_digest, request.event, request.rho, request.delta
+        )
+        self._chain.append(next_head(self._chain[-1], step, charge))
+
+    def _keep(self, shown: tuple[Witness, ...]) -> None:
+        for witness in shown:
+            kept = self._witnessed.get(witness.party)
+            if kept is None or kept.head.counter < witness.head.counter:
+                self._witnessed[witness.party] = witness
 
     def outbox(self, run: RunId) -> bytes | None:
         """The committed message of ``run``, or None."""

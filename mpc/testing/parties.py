@@ -32,6 +32,7 @@ from mpc.session.establish import CoordinatorPairing, OwnHello, make_hello
 from mpc.session.hello import session_id
 from mpc.session.session import Session
 from mpc.session.share import COMMITMENT_SIZE, ReleasedShare, check_shares, opening_id
+from mpc.session.witnessing import Witnessing
 from mpc.study.model import Study
 from mpc.table.model import BoundedTable
 from mpc.testing.ledger import MemoryLedger
@@ -211,6 +212,7 @@ class InProcessParties:
     def _compute(self, session: Session, channel: Channel, source: NoiseSource) -> bytes:
         ledger = self.ledgers[session.own]
         among = session.among_parties(channel)
+        witnessing = Witnessing(ledger)
         tools = Tools(
             engine=self._engine(session.zero_sharing),
             budget=Budget(ledger),
@@ -218,9 +220,9 @@ class InProcessParties:
             source=source,
             randomness=self._randomness,
             settle=lambda: None,
-            gather=lambda: session.exchange_ready(among, session.gathering),
+            gather=lambda: session.exchange_ready(among, session.gathering, witnessing),
             computation=self._computation(session, channel),
-            agree=lambda: session.exchange_ready(among, session.opening),
+            agree=lambda: session.exchange_ready(among, session.opening, witnessing),
             seal=lambda masked: session.seal(
                 session.opening, from_bytes(masked), _COMMITMENT, SOFTWARE
             ),
@@ -244,6 +246,9 @@ class InProcessParties:
             plan_digest=self.plan.digest,
             study=study.id,
             partner=self.plan.roster.coordinator.organization,
+            coordinator=self.plan.roster.coordinator.id,
+            lead=study.lead.name,
+            lead_organization=study.lead.organization,
             purpose=study.purpose,
             approved_by="policy",
             unit=_unit(self.plan),

@@ -1,4 +1,4 @@
-"""``parley node budget``: an owner's own ledger, for its eyes alone."""
+"""``parley budget``: an owner's own ledger, for its eyes alone."""
 
 from __future__ import annotations
 
@@ -18,26 +18,33 @@ if TYPE_CHECKING:
 RUN_LETTERS = 12
 
 
-def budget(
-    config: Annotated[Path, typer.Option("--config", help="The node's file.")],
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
+app = typer.Typer(no_args_is_help=True, help="A party's own privacy budget, for its owner alone.")
+
+Config = Annotated[Path, typer.Option("--config", help="The node's file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def show(config: Config, json: Json = False) -> None:
     """Show what is left of each budget, and every charge. Works with or without a running node.
 
     Reads the ledger of this party, which holds no data. Coordinators see at most what policy.yaml
     publishes.
 
-    Example: parley node budget --config node.yaml
+    Example: parley budget show --config node.yaml
     """
     from parties.config import load_node_config
     from parties.node.account import read_account
     from parties.node.summary import protected_text
+    from parties.report.tables import plain_text
 
     with answering(as_json=json):
         account = read_account(load_node_config(config))
         if json:
             emit_json(account.to_plain())
             return
+        for told in account.outdated:
+            out.print(plain_text(told, "bold red"), soft_wrap=True)
         for domain in account.domains:
             unit = protected_text(domain.unit)
             title = f"{domain.balance.domain}: {unit}, all studies for ever"
@@ -46,6 +53,36 @@ def budget(
             out.print(Text("ρ adds up, ε does not", style="dim"))
             out.print(_charges(domain, account.unix_s))
         out.print(_partners(account))
+
+
+@app.command("accept-loss")
+def accept_loss(
+    config: Config,
+    by: Annotated[str, typer.Option("--by", help="Who accepts it; kept in the ledger.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")],
+    json: Json = False,
+) -> None:
+    """Count all that is left as spent: the latest ledger is lost, and peers saw more than this one.
+
+    Put the latest ledger back instead, if there is any copy of it. Refused unless a peer showed
+    that this ledger is an older copy, and while the node runs. Cannot be taken back; a higher cap
+    in policy.yaml then gives new budget, on purpose.
+
+    Example: parley budget accept-loss --by "M. Okafor" --reason "disk lost" --config node.yaml
+    """
+    from parties.commands.requests import decided_by, sentence
+    from parties.config import load_node_config
+    from parties.node import loss
+
+    with answering(as_json=json):
+        account = loss.accept_loss(
+            load_node_config(config), decided_by(by), sentence("--reason", reason)
+        )
+        if json:
+            emit_json(account.to_plain())
+            return
+        names = ", ".join(domain.balance.domain for domain in account.domains)
+        out.print(Text(f"all that was left is spent in: {names}"), soft_wrap=True)
 
 
 def _amounts(domain: DomainAccount) -> RenderableType:

@@ -21,6 +21,7 @@ COMMANDS = {
     "pki": "parties.commands.pki:app",
     "node": "parties.commands.node:app",
     "dealer": "parties.commands.dealer:app",
+    "budget": "parties.commands.budget:app",
     "data": "parties.commands.data:app",
     "requests": "parties.commands.requests:app",
     "coordinator": "parties.commands.coordinator:app",

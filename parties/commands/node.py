@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from parties.commands.budget import budget
 from parties.commands.output import answering, emit_json, out
 
 if TYPE_CHECKING:
@@ -94,9 +93,6 @@ def start(config: Config) -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=LOG_FORMAT)
     with answering():
         serve(load_node_config(config))
-
-
-app.command()(budget)
 
 
 @app.command()

@@ -90,15 +90,15 @@ def _print(title: str, lines: Iterable[str]) -> None:
         out.print(plain_lines(f"  {line}", indent="  "), soft_wrap=True)
 
 
-def _person(by: str) -> str:
+def decided_by(by: str) -> str:
     """``by`` as an approval takes it. Raises UsageError, so that no plan is stopped by it later."""
-    said = _sentence("--by", by)
+    said = sentence("--by", by)
     if said == POLICY:
         raise UsageError("--by policy is no person: that is what automatic approvals say")
     return said
 
 
-def _sentence(option: str, text: str) -> str:
+def sentence(option: str, text: str) -> str:
     """``text`` if an approval, or the coordinator's message, may carry it."""
     stripped = text.strip()
     if not is_short_text(stripped, APPROVER_LENGTH_MAX):
@@ -133,7 +133,7 @@ def approve(plan: Prefix, config: Config, by: By, json: Json = False) -> None:
     Example: parley requests approve 9c1e03 --by "M. Okafor" --config node.yaml
     """
     with answering(as_json=json):
-        person = _person(by)
+        person = decided_by(by)
         node = load_node_config(config)
         store = _store(node)
         request = store.decide(_found(store, plan), RequestState.APPROVED, person, "")
@@ -159,7 +159,7 @@ def refuse(
     Example: parley requests refuse 9c1e03 --by "M. Okafor" --reason "no vote" --config node.yaml
     """
     with answering(as_json=json):
-        person, why = _person(by), _sentence("--reason", reason)
+        person, why = decided_by(by), sentence("--reason", reason)
         node = load_node_config(config)
         store = _store(node)
         request = store.decide(_found(store, plan), RequestState.REFUSED, person, why)
@@ -185,7 +185,7 @@ def reconsider(
     --config node.yaml
     """
     with answering(as_json=json):
-        person, why = _person(by), _sentence("--reason", reason)
+        person, why = decided_by(by), sentence("--reason", reason)
         node = load_node_config(config)
         store = _store(node)
         request = store.reconsider(_found(store, plan), person, why)

@@ -7,7 +7,19 @@ import sqlite3
 from mpc.errors import BudgetRefusal
 from mpc.ports import Balance, ChargeRequest, ChargeState
 from mpc.units import Adjacency, DeltaAtto, ProtectedUnit, RhoPico, RunId
+from parties.ledger.chain import advance
 from parties.ledger.records import PartnerEntry, PartnerLimits
+
+COUNTED = (
+    "(state IN ('committed', 'forfeited') OR (state = 'reserved' AND (expires_unix_s > ?"
+    " OR computed_unix_s IS NULL OR shared_unix_s IS NOT NULL)))"
+)
+"""What counts against a cap at the time that is its one parameter: spent or held."""
+
+_BALANCE = (
+    "SELECT state = 'reserved' AND expires_unix_s > ? AS held, sum(rho), sum(delta)"  # noqa: S608
+    f" FROM charge WHERE domain = ? AND {COUNTED} GROUP BY held"
+)
 
 
 def state_of(connection: sqlite3.Connection, run: RunId) -> ChargeState | None:
@@ -30,15 +42,7 @@ def balance_of(connection: sqlite3.Connection, domain: str, now: int) -> Balance
             hint="its owner creates it, with a cap",
         )
     sums = {
-        held: (rho, delta)
-        for held, rho, delta in connection.execute(
-            "SELECT state = 'reserved' AND expires_unix_s > ? AS held, sum(rho), sum(delta)"
-            " FROM charge WHERE domain = ? AND (state IN ('committed', 'forfeited')"
-            " OR (state = 'reserved' AND (expires_unix_s > ? OR computed_unix_s IS NULL"
-            " OR shared_unix_s IS NOT NULL)))"
-            " GROUP BY held",
-            (now, domain, now),
-        )
+        held: (rho, delta) for held, rho, delta in connection.execute(_BALANCE, (now, domain, now))
     }
     spent, reserved = sums.get(0, (0, 0)), sums.get(1, (0, 0))
     return Balance(
@@ -84,11 +88,24 @@ FAILED = f"CASE WHEN computed_unix_s IS NULL THEN 'forfeited' ELSE {CALLED_OFF} 
 
 def fail_expired(connection: sqlite3.Connection, now: int) -> None:
     """Settle what nobody committed in time, as a failure of its run."""
-    connection.execute(
-        f"UPDATE charge SET state = {FAILED}, settled_unix_s = ?"  # noqa: S608 - a constant
-        " WHERE state = 'reserved' AND expires_unix_s <= ?",
-        (now, now),
-    )
+    expired = connection.execute(
+        "SELECT run FROM charge WHERE state = 'reserved' AND expires_unix_s <= ? ORDER BY rowid",
+        (now,),
+    ).fetchall()
+    for (run,) in expired:
+        settle(connection, RunId(run), FAILED, now)
+
+
+def settle(connection: sqlite3.Connection, run: RunId, state: str, now: int) -> bool:
+    """Move ``run`` from reserved to ``state``, SQL of this module; False if it was not reserved."""
+    moved = connection.execute(
+        f"UPDATE charge SET state = {state}, settled_unix_s = ?"  # noqa: S608 - constants
+        " WHERE run = ? AND state = 'reserved' RETURNING state",
+        (now, run),
+    ).fetchall()
+    if moved:
+        advance(connection, run, moved[0][0], now)
+    return bool(moved)
 
 
 def partners_of(
@@ -100,7 +117,7 @@ def partners_of(
         " count(*) FILTER (WHERE (state = 'released' AND settled_unix_s > ?)"
         " OR (state = 'reserved' AND expires_unix_s <= ? AND computed_unix_s IS NOT NULL"
         " AND shared_unix_s IS NULL))"
-        " FROM charge GROUP BY partner ORDER BY partner",
+        " FROM charge WHERE partner <> '' GROUP BY partner ORDER BY partner",
         (now, now - limits.aborts_window_s, now),
     )
     return tuple(PartnerEntry(*row) for row in rows)

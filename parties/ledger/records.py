@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from mpc.ports import ChargeState
 from mpc.units import DeltaAtto, PlanDigest, RhoPico, RunId
+
+MONTH_S = 30 * 86_400
+"""What a month is to a budget: any 30 days, by the times at which charges were reserved."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,34 @@ class PartnerLimits:
 
 
 @dataclass(frozen=True)
+class DomainBounds:
+    """What binds charges of a domain beside its cap for ever; what is absent does not.
+
+    ``monthly_rho`` is the most of any 30 days. ``partners`` are organizations: what is asked by
+    one's coordinator, or led by one's people, counts.
+    """
+
+    monthly_rho: RhoPico | None = None
+    partners: Mapping[str, RhoPico] = field(default_factory=dict)
+
+    def binding(self, *organizations: str) -> tuple[str, ...]:
+        """Those of ``organizations`` that have a cap, each once."""
+        return tuple(each for each in dict.fromkeys(organizations) if each in self.partners)
+
+
+@dataclass(frozen=True)
+class DomainUsage:
+    """What is spent or held within the last 30 days, and for ever of each organization."""
+
+    monthly_rho: RhoPico
+    partners: Mapping[str, RhoPico]
+
+    def partner_rho(self, organization: str) -> RhoPico:
+        """What is spent or held for ``organization``."""
+        return self.partners.get(organization, RhoPico(0))
+
+
+@dataclass(frozen=True)
 class CapEntry:
     """A domain's caps from ``unix_s`` on: at its creation, or when somebody raised them."""
 
@@ -40,13 +72,19 @@ class CapEntry:
 
 @dataclass(frozen=True)
 class ChargeEntry:
-    """One charge as it stands. ``settled_unix_s`` is when it was committed or released."""
+    """One charge as it stands. ``settled_unix_s`` is when it was committed or released.
+
+    ``partner`` is the organization of ``coordinator``, by certificate; the lead is its word.
+    """
 
     run: RunId
     domain: str
     plan_digest: PlanDigest
     study: str
     partner: str
+    coordinator: str
+    lead: str
+    lead_organization: str
     purpose: str
     approved_by: str
     event: bytes

@@ -8,13 +8,41 @@ consumes nothing, so a cheaper one may follow. Several processes may open the fi
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 from mpc.errors import BudgetRefusal, LedgerError
-from mpc.ports import Balance, ChargeRequest, ChargeState, Clock
-from mpc.units import DELTA_UNIT, Adjacency, DeltaAtto, ProtectedUnit, RhoPico, RunId, rho_text
+from mpc.ports import Balance, ChainHead, ChargeRequest, ChargeState, Clock, Witness
+from mpc.units import (
+    DELTA_UNIT,
+    Adjacency,
+    DeltaAtto,
+    PartyId,
+    ProtectedUnit,
+    RhoPico,
+    RunId,
+    rho_text,
+)
 from parties.database import Database
+from parties.ledger.chain import (
+    advance,
+    check_latest,
+    condemn,
+    evidence_of,
+    head_of,
+    holds,
+    keep_witnesses,
+    witnesses_of,
+)
+from parties.ledger.domains import (
+    bounds_of,
+    caps_of,
+    check_bounds,
+    check_caps,
+    create,
+    set_bounds,
+    set_cap,
+    usage_of,
+)
 from parties.ledger.queries import (
     CALLED_OFF,
     FAILED,
@@ -23,13 +51,21 @@ from parties.ledger.queries import (
     check_partner,
     fail_expired,
     partners_of,
+    settle,
     state_of,
 )
-from parties.ledger.records import CapEntry, ChargeEntry, History, PartnerEntry, PartnerLimits
+from parties.ledger.records import (
+    CapEntry,
+    ChargeEntry,
+    DomainBounds,
+    DomainUsage,
+    History,
+    PartnerEntry,
+    PartnerLimits,
+)
+from parties.ledger.recovery import accept_loss
 from parties.ledger.tables import TABLES
 
-CURRENCY = "zcdp"
-RHO_CAP_MAX = 10**18  # pico: rho of a million
 MESSAGE_BYTES_MAX = 64 << 20
 
 
@@ -55,23 +91,11 @@ class SqliteLedger:
         ``unit`` is the strongest that any study will protect. Calling again with the same terms
         and first caps changes nothing; with others it raises LedgerError.
         """
-        _check_caps(rho_cap, delta_cap)
-        terms = (CURRENCY, unit.rows_max, unit.adjacency.value)
+        check_caps(rho_cap, delta_cap)
+        now = self._clock.unix_s()
+        first = CapEntry(name, now, rho_cap, delta_cap, created_by, "created")
         with self._database.transaction() as connection:
-            known = connection.execute(
-                "SELECT currency, unit_rows_max, unit_adjacency FROM domain WHERE name = ?", (name,)
-            ).fetchone()
-            if known is not None:
-                first = connection.execute(
-                    "SELECT rho_cap, delta_cap FROM cap WHERE domain = ? ORDER BY number", (name,)
-                ).fetchone()
-                if known != terms or first != (rho_cap, delta_cap):
-                    raise LedgerError(f"privacy domain {name!r} was created on other terms")
-                return
-            connection.execute(
-                "INSERT INTO domain VALUES (?, ?, ?, ?, ?, ?)", (name, *terms, rho_cap, delta_cap)
-            )
-            self._record_cap(connection, name, rho_cap, delta_cap, created_by, "created")
+            create(connection, unit, first)
 
     def set_cap(
         self, name: str, rho_cap: RhoPico, delta_cap: DeltaAtto, set_by: str, reason: str
@@ -81,16 +105,36 @@ class SqliteLedger:
         Below what is spent already, nothing more is taken. Raises BudgetRefusal if there is no
         such domain.
         """
-        _check_caps(rho_cap, delta_cap)
+        check_caps(rho_cap, delta_cap)
         if not set_by or not reason:
             raise LedgerError("a cap is set by somebody, for a reason")
+        now = self._clock.unix_s()
         with self._database.transaction() as connection:
-            balance_of(connection, name, self._clock.unix_s())
-            connection.execute(
-                "UPDATE domain SET rho_cap = ?, delta_cap = ? WHERE name = ?",
-                (rho_cap, delta_cap, name),
-            )
-            self._record_cap(connection, name, rho_cap, delta_cap, set_by, reason)
+            balance_of(connection, name, now)
+            set_cap(connection, CapEntry(name, now, rho_cap, delta_cap, set_by, reason))
+
+    def set_bounds(self, name: str, bounds: DomainBounds, set_by: str) -> None:
+        """What binds a domain's charges beside its cap, from now on. Unchanged, it is not recorded.
+
+        Raises BudgetRefusal if there is no such domain.
+        """
+        for rho in (bounds.monthly_rho or RhoPico(0), *bounds.partners.values()):
+            check_caps(rho, 0)
+        now = self._clock.unix_s()
+        with self._database.transaction() as connection:
+            balance_of(connection, name, now)
+            if bounds != bounds_of(connection, name):
+                set_bounds(connection, name, bounds, set_by, now)
+
+    def bounds(self, domain: str) -> DomainBounds:
+        """What binds the domain's charges beside its cap."""
+        with self._database.transaction() as connection:
+            return bounds_of(connection, domain)
+
+    def usage(self, domain: str) -> DomainUsage:
+        """What is spent or held of what :meth:`bounds` bound."""
+        with self._database.transaction() as connection:
+            return usage_of(connection, domain, self._clock.unix_s())
 
     def unit(self, domain: str) -> ProtectedUnit | None:
         """Whom the domain's budget protects, for ever; None if there is no such domain."""
@@ -121,34 +165,33 @@ class SqliteLedger:
     def history(self, domain: str) -> History:
         """Every cap and every charge of ``domain``, oldest first. For its owner alone."""
         with self._database.transaction() as connection:
-            caps = connection.execute(
-                "SELECT domain, unix_s, rho_cap, delta_cap, set_by, reason FROM cap"
-                " WHERE domain = ? ORDER BY number",
-                (domain,),
-            ).fetchall()
+            caps = caps_of(connection, domain)
             charges = connection.execute(
-                "SELECT run, domain, plan_digest, study, partner, purpose, approved_by, event, rho,"
-                " delta, state, reserved_unix_s, expires_unix_s, settled_unix_s FROM charge"
+                "SELECT run, domain, plan_digest, study, partner, coordinator, lead,"
+                " lead_organization, purpose, approved_by, event, rho, delta, state,"
+                " reserved_unix_s, expires_unix_s, settled_unix_s FROM charge"
                 " WHERE domain = ? ORDER BY rowid",
                 (domain,),
             ).fetchall()
         return History(
-            caps=tuple(CapEntry(*row) for row in caps),
+            caps=caps,
             charges=tuple(
-                ChargeEntry(*(*row[:10], ChargeState(row[10]), *row[11:])) for row in charges
+                ChargeEntry(*(*row[:13], ChargeState(row[13]), *row[14:])) for row in charges
             ),
         )
 
     def reserve(self, request: ChargeRequest) -> None:
         """Hold ``request``, converted to its domain's unit, until it expires.
 
-        Raises BudgetRefusal if the cap, or a limit on the partner, does not allow it; LedgerError
-        if the run was charged before or the reservation would last too long. Nothing changed then.
+        Raises BudgetRefusal if a cap, or a limit on the partner, does not allow it;
+        LedgerOutdated if this file is an older copy; LedgerError if the run was charged before or
+        the reservation would last too long. Nothing changed then.
         """
         now, terms = self._clock.unix_s(), request.terms
         if not now < terms.expires_unix_s <= now + self._limits.reserve_s:
             raise LedgerError(f"a reservation lasts at most {self._limits.reserve_s} s from now")
         with self._database.transaction() as connection:
+            check_latest(connection)
             if state_of(connection, terms.run) is not None:
                 raise LedgerError(f"run {terms.run} was charged before")
             fail_expired(connection, now)
@@ -162,15 +205,19 @@ class SqliteLedger:
                     f"{request.delta / DELTA_UNIT:.3g} there",
                     hint="ask less; a refused request consumes nothing",
                 )
+            check_bounds(connection, terms, rho, now)
             connection.execute(
                 "INSERT INTO charge VALUES"
-                " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, NULL, NULL, NULL)",
+                " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, NULL, NULL, NULL)",
                 (
                     terms.run,
                     terms.domain,
                     terms.plan_digest,
                     terms.study,
                     terms.partner,
+                    terms.coordinator,
+                    terms.lead,
+                    terms.lead_organization,
                     terms.purpose,
                     terms.approved_by,
                     request.event,
@@ -180,9 +227,11 @@ class SqliteLedger:
                     terms.expires_unix_s,
                 ),
             )
+            advance(connection, terms.run, ChargeState.RESERVED, now)
 
-    def commit(self, run: RunId, message: bytes) -> None:
-        """In one transaction: reserved → committed, and ``message`` into the outbox for ever.
+    def commit(self, run: RunId, message: bytes, shown: tuple[Witness, ...] = ()) -> None:
+        """In one transaction: reserved → committed, ``message`` into the outbox for ever, and what
+        peers have ``shown`` of their ledgers kept.
 
         Raises LedgerError if the run is not reserved any more: the message must not leave.
         """
@@ -201,7 +250,9 @@ class SqliteLedger:
                     f"run {run} cannot be committed: it is "
                     + ("unknown" if state is None else "expired" if state == "reserved" else state)
                 )
+            advance(connection, run, ChargeState.COMMITTED, now)
             connection.execute("INSERT INTO outbox VALUES (?, ?)", (run, message))
+            keep_witnesses(connection, run, shown)
 
     def mark_computed(self, run: RunId) -> None:
         """This party's part is computed: from now on no row can be why the run ends.
@@ -217,11 +268,13 @@ class SqliteLedger:
             )
             if marked.rowcount != 1:
                 raise LedgerError(f"run {run} was not computed while its reservation lasted")
+            advance(connection, run, "computed", now)
 
-    def mark_shared(self, run: RunId) -> None:
+    def mark_shared(self, run: RunId, shown: tuple[Witness, ...] = ()) -> None:
         """Masked shares of what was noised leave from now on: however the run ends, it is charged.
 
-        Raises LedgerError if the run's part is not computed, or it is not reserved any more.
+        What peers have ``shown`` of their ledgers is kept with it. Raises LedgerError if the run's
+        part is not computed, or it is not reserved any more.
         """
         now = self._clock.unix_s()
         with self._database.transaction() as connection:
@@ -233,6 +286,8 @@ class SqliteLedger:
             )
             if marked.rowcount != 1:
                 raise LedgerError(f"run {run} was not to be shared while its reservation lasted")
+            advance(connection, run, "shared", now)
+            keep_witnesses(connection, run, shown)
 
     def release(self, run: RunId) -> bool:
         """Somebody ordered the run's end: reserved → released, if nothing of it was shared, else →
@@ -254,12 +309,7 @@ class SqliteLedger:
         now = self._clock.unix_s()
         with self._database.transaction() as connection:
             fail_expired(connection, now)
-            moved = connection.execute(
-                f"UPDATE charge SET state = {state}, settled_unix_s = ?"  # noqa: S608 - constants
-                " WHERE run = ? AND state = 'reserved'",
-                (now, run),
-            )
-            return moved.rowcount == 1
+            return settle(connection, run, state, now)
 
     def reserved(self) -> tuple[RunId, ...]:
         """Every run that holds a reservation now."""
@@ -278,22 +328,38 @@ class SqliteLedger:
         with self._database.transaction() as connection:
             return state_of(connection, run)
 
-    def _record_cap(
-        self,
-        connection: sqlite3.Connection,
-        domain: str,
-        rho_cap: RhoPico,
-        delta_cap: DeltaAtto,
-        set_by: str,
-        reason: str,
-    ) -> None:
-        connection.execute(
-            "INSERT INTO cap (domain, unix_s, rho_cap, delta_cap, set_by, reason)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (domain, self._clock.unix_s(), rho_cap, delta_cap, set_by, reason),
-        )
+    def head(self) -> ChainHead:
+        """Where the hash chain over every step of every charge stands."""
+        with self._database.transaction() as connection:
+            return head_of(connection)
 
+    def holds(self, head: ChainHead) -> bool:
+        """Whether this ledger once stood at ``head``, or its owner accepted the loss of it."""
+        with self._database.transaction() as connection:
+            return holds(connection, head)
 
-def _check_caps(rho_cap: int, delta_cap: int) -> None:
-    if not 0 <= rho_cap <= RHO_CAP_MAX or not 0 <= delta_cap < DELTA_UNIT:
-        raise LedgerError("a cap lies between 0 and a rho of 10^6, and 0 and a delta of 1")
+    def witnessed(self) -> dict[PartyId, Witness]:
+        """The highest mark that each peer ever showed, as kept with a commit."""
+        with self._database.transaction() as connection:
+            return witnesses_of(connection)
+
+    def condemn(self, witness: Witness) -> None:
+        """A peer showed that this file is an older copy: it reserves nothing from now on.
+
+        Raises LedgerError if it holds what was shown.
+        """
+        with self._database.transaction() as connection:
+            condemn(connection, witness, self._clock.unix_s())
+
+    def accept_loss(self, accepted_by: str, reason: str) -> None:
+        """Count all that is left as spent, since this file is an older copy and the latest is lost.
+
+        Raises UsageError if no peer showed so: then nothing changed.
+        """
+        with self._database.transaction() as connection:
+            accept_loss(connection, accepted_by, reason, self._clock.unix_s())
+
+    def evidence(self) -> tuple[Witness, ...]:
+        """Who showed that this file is an older copy; () if nobody did."""
+        with self._database.transaction() as connection:
+            return evidence_of(connection)

@@ -4,6 +4,12 @@
 ``shared_unix_s``, if ever, is when masked shares of what it noised began to leave: after that the
 charge is kept, however the run ends.
 
+``chain`` has a head for every step of every charge, ``witness`` the highest mark that each peer
+showed, ``evidence`` what peers showed of this ledger that is not in its chain
+(:mod:`parties.ledger.chain`).
+
+``bounds`` has what binds beside the caps, the last row of a domain counting.
+
 ``rho`` is in 10^-12 and ``delta`` in 10^-18, as charged in the domain's own unit.
 """
 
@@ -29,12 +35,24 @@ CREATE TABLE IF NOT EXISTS cap (
     reason TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS bounds (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    domain TEXT NOT NULL REFERENCES domain (name),
+    unix_s INTEGER NOT NULL,
+    monthly_rho INTEGER CHECK (monthly_rho >= 0),
+    partners TEXT NOT NULL,
+    set_by TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS charge (
     run TEXT PRIMARY KEY,
     domain TEXT NOT NULL REFERENCES domain (name),
     plan_digest TEXT NOT NULL,
     study TEXT NOT NULL,
     partner TEXT NOT NULL,
+    coordinator TEXT NOT NULL,
+    lead TEXT NOT NULL,
+    lead_organization TEXT NOT NULL,
     purpose TEXT NOT NULL,
     approved_by TEXT NOT NULL,
     event BLOB NOT NULL,
@@ -55,6 +73,50 @@ CREATE TABLE IF NOT EXISTS outbox (
     message BLOB NOT NULL
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS chain (
+    counter INTEGER PRIMARY KEY,
+    head BLOB NOT NULL,
+    run TEXT NOT NULL REFERENCES charge (run),
+    step TEXT NOT NULL,
+    unix_s INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS witness (
+    party TEXT PRIMARY KEY,
+    counter INTEGER NOT NULL,
+    head BLOB NOT NULL,
+    mark BLOB NOT NULL,
+    ready BLOB NOT NULL,
+    run TEXT NOT NULL REFERENCES charge (run)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS evidence (
+    party TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    head BLOB NOT NULL,
+    mark BLOB NOT NULL,
+    ready BLOB NOT NULL,
+    unix_s INTEGER NOT NULL,
+    PRIMARY KEY (party, counter, head)
+) STRICT;
+
+CREATE TRIGGER IF NOT EXISTS chain_only_grows BEFORE INSERT ON chain
+WHEN NEW.counter <= (SELECT coalesce(max(counter), 0) FROM chain)
+BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
+CREATE TRIGGER IF NOT EXISTS chain_is_final BEFORE UPDATE ON chain
+BEGIN SELECT RAISE(ABORT, 'a chain is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS chain_stays BEFORE DELETE ON chain
+BEGIN SELECT RAISE(ABORT, 'a chain is never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS witness_only_grows BEFORE UPDATE ON witness
+WHEN NEW.counter <= OLD.counter OR NEW.party <> OLD.party
+BEGIN SELECT RAISE(ABORT, 'what a peer showed is only followed by more'); END;
+CREATE TRIGGER IF NOT EXISTS witness_stays BEFORE DELETE ON witness
+BEGIN SELECT RAISE(ABORT, 'what a peer showed is never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS evidence_is_final BEFORE UPDATE ON evidence
+BEGIN SELECT RAISE(ABORT, 'evidence is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS evidence_stays BEFORE DELETE ON evidence
+BEGIN SELECT RAISE(ABORT, 'evidence is never deleted'); END;
+
 CREATE TRIGGER IF NOT EXISTS domain_terms_stay
 BEFORE UPDATE OF name, currency, unit_rows_max, unit_adjacency ON domain
 BEGIN SELECT RAISE(ABORT, 'the terms of a privacy domain never change'); END;
@@ -64,6 +126,11 @@ BEGIN SELECT RAISE(ABORT, 'a privacy domain is never deleted'); END;
 CREATE TRIGGER IF NOT EXISTS cap_is_final BEFORE UPDATE ON cap
 BEGIN SELECT RAISE(ABORT, 'history is never changed'); END;
 CREATE TRIGGER IF NOT EXISTS cap_stays BEFORE DELETE ON cap
+BEGIN SELECT RAISE(ABORT, 'history is never deleted'); END;
+
+CREATE TRIGGER IF NOT EXISTS bounds_are_final BEFORE UPDATE ON bounds
+BEGIN SELECT RAISE(ABORT, 'history is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS bounds_stay BEFORE DELETE ON bounds
 BEGIN SELECT RAISE(ABORT, 'history is never deleted'); END;
 
 CREATE TRIGGER IF NOT EXISTS charge_moves_once BEFORE UPDATE ON charge
@@ -76,7 +143,8 @@ WHEN OLD.state <> 'reserved'
             AND OLD.shared_unix_s IS NULL AND NEW.shared_unix_s IS NOT NULL)))
 BEGIN SELECT RAISE(ABORT, 'only a reservation moves, once'); END;
 CREATE TRIGGER IF NOT EXISTS charge_terms_stay
-BEFORE UPDATE OF run, domain, plan_digest, study, partner, purpose, approved_by, event, rho, delta,
+BEFORE UPDATE OF run, domain, plan_digest, study, partner, coordinator, lead, lead_organization,
+    purpose, approved_by, event, rho, delta,
     reserved_unix_s, expires_unix_s ON charge
 BEGIN SELECT RAISE(ABORT, 'the terms of a charge never change'); END;
 CREATE TRIGGER IF NOT EXISTS charge_stays BEFORE DELETE ON charge

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 from mpc.accounting.conversion import epsilon_from_rho, epsilon_within
 from mpc.errors import UsageError
-from mpc.ports import Balance, ChargeState
+from mpc.ports import Balance, ChargeState, Witness
 from mpc.units import ProtectedUnit, RhoPico, rho_text
 from parties.config import NodeConfig
 from parties.ledger.records import ChargeEntry, PartnerEntry, PartnerLimits
@@ -82,6 +83,18 @@ class Account:
     limits: PartnerLimits
     domains: tuple[DomainAccount, ...]
     partners: tuple[PartnerEntry, ...]
+    steps: int
+    evidence: tuple[Witness, ...]
+
+    @property
+    def outdated(self) -> tuple[str, ...]:
+        """A sentence for each peer that saw this ledger further than it is."""
+        return tuple(
+            f"this ledger is an older copy: {each.party} has seen step {each.head.counter} of it,"
+            f" it is at step {self.steps}. Put the latest ledger back; if it is lost:"
+            " parley budget accept-loss"
+            for each in self.evidence
+        )
 
     def to_plain(self) -> dict[str, object]:
         """For ``--json``."""
@@ -91,6 +104,10 @@ class Account:
             "partners": [
                 {"partner": each.partner, "reserved": each.reserved, "aborts": each.aborts}
                 for each in self.partners
+            ],
+            "steps": self.steps,
+            "outdated": [
+                {"seen_by": each.party, "step": each.head.counter} for each in self.evidence
             ],
             "reserved_max": self.limits.reserved_max,
             "aborts_max": self.limits.aborts_max,
@@ -135,12 +152,7 @@ def ledger_limits(policy: PolicyFile) -> PartnerLimits:
 
 def read_account(config: NodeConfig) -> Account:
     """The ledger of the node of ``config``. Raises UsageError if it has none yet."""
-    path = config.state / LEDGER
-    if not path.exists():
-        raise UsageError(
-            f"{config.party} has no ledger yet: nothing was ever spent",
-            hint="parley node start makes it, with the caps of policy.yaml",
-        )
+    path = ledger_file(config)
     policy = load_policy(config.policy)
     clock = SystemClock()
     limits = ledger_limits(policy)
@@ -158,7 +170,20 @@ def read_account(config: NodeConfig) -> Account:
             for name, unit in ledger.domains().items()
         ),
         partners=ledger.partners(),
+        steps=ledger.head().counter,
+        evidence=ledger.evidence(),
     )
+
+
+def ledger_file(config: NodeConfig) -> Path:
+    """Where the node's ledger is. Raises UsageError if it has none yet."""
+    path = config.state / LEDGER
+    if not path.exists():
+        raise UsageError(
+            f"{config.party} has no ledger yet: nothing was ever spent",
+            hint="parley node start makes it, with the caps of policy.yaml",
+        )
+    return path
 
 
 def balances_of(config: NodeConfig) -> dict[str, Balance]:

@@ -28,11 +28,12 @@ from mpc.ports import Balance, ChargeState
 from mpc.roster import Roster
 from mpc.session.approval import NONCE_SIZE, Approval
 from mpc.units import PartyId, PlanDigest, RunId
+from parties.ledger.records import DomainUsage
 from parties.node.parts import NodeParts
 from parties.node.proposals import Planner, Proposed
 from parties.node.requests import POLICY, RequestState
 from parties.node.summary import request_summary
-from parties.policy.evaluate import LIFETIME_BUDGET, Reason, Standing, evaluate
+from parties.policy.evaluate import BUDGETS, Reason, Standing, evaluate
 from protos import control_pb2 as wire
 
 ROSTER = "PLY-R030"
@@ -40,6 +41,10 @@ VERSION = "PLY-R031"
 SCHEMA = "PLY-R032"
 PERSON = "PLY-R033"
 UNPLANNABLE = "PLY-R034"
+
+OUTDATED = "PLY-R035"
+CHARGED = BUDGETS | {OUTDATED}
+"""What speaks only against a plan that would be charged."""
 
 PLANS_KEPT_MAX = 100  # of one coordinator, the latest approved
 
@@ -135,9 +140,14 @@ class Desk:
             party=self._config.party,
             table=table,
             balance=self._balance(table.domain) if table else None,
+            usage=self._usage(table.domain) if table else None,
         )
-        against = (*self._own_reasons(plan), *evaluate(plan, self._policy, standing))
-        return tuple(each for each in against if charged or each.code != LIFETIME_BUDGET)
+        against = (
+            *self._own_reasons(plan),
+            *self._ledger_reasons(),
+            *evaluate(plan, self._policy, standing),
+        )
+        return tuple(each for each in against if charged or each.code not in CHARGED)
 
     def _own_reasons(self, plan: Plan) -> Iterator[Reason]:
         stranger = self._stranger(plan.roster)
@@ -155,6 +165,11 @@ class Desk:
             yield Reason(VERSION, what, allowed)
         for misfit in self._catalogue.misfits(plan.study.table):
             yield Reason(SCHEMA, misfit, "what parley coordinator tables shows of this party")
+
+    def _ledger_reasons(self) -> Iterator[Reason]:
+        if self._ledger.evidence():
+            what = "this party's ledger is an older copy than what its peers have seen"
+            yield Reason(OUTDATED, what, "once its owner put the latest back, or accepted the loss")
 
     def _log_offline(self, table: str) -> None:
         """Tell the owner in the node's log, once, why studies find no version of ``table``."""
@@ -247,6 +262,9 @@ class Desk:
 
     def _balance(self, domain: str) -> Balance | None:
         return self._ledger.balance(domain) if domain in self._policy.value.domains else None
+
+    def _usage(self, domain: str) -> DomainUsage | None:
+        return self._ledger.usage(domain) if domain in self._policy.value.domains else None
 
     def _budget(self, plan: Plan) -> wire.Budget:
         table = self._config.tables.get(plan.study.table.name)

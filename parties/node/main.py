@@ -56,6 +56,7 @@ def open_ledger(config: NodeConfig, policy: PolicyFile) -> SqliteLedger:
             balance = ledger.balance(name)
             if caps != (balance.rho_cap, balance.delta_cap):
                 ledger.set_cap(name, *caps, owner, f"policy file {policy.path.name}")
+        ledger.set_bounds(name, domain.bounds, owner)
     return ledger
 
 

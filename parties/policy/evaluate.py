@@ -17,6 +17,7 @@ from mpc.roster import dealer_colleagues
 from mpc.study.spelling import listed
 from mpc.units import PartyId, RhoPico, rho_text
 from parties.config import TableConfig
+from parties.ledger.records import DomainUsage
 from parties.policy.charge import charge
 from parties.policy.model import Domain, PolicyFile
 
@@ -37,8 +38,12 @@ DOMAIN = "PLY-R023"
 CAPACITY = "PLY-R024"
 DEALER = "PLY-R025"
 DEALER_ORGANIZATION = "PLY-R026"
-MIN_CELL = "PLY-R029"
+MIN_CELL = "PLY-R027"
 LIFETIME_BUDGET = "PLY-B010"
+MONTHLY_BUDGET = "PLY-B011"
+PARTNER_BUDGET = "PLY-B012"
+BUDGETS = frozenset({LIFETIME_BUDGET, MONTHLY_BUDGET, PARTNER_BUDGET})
+"""What speaks only against a study that would be charged."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +70,14 @@ class Reason:
 class Standing:
     """What a judgement needs beside plan and policy: who judges, what it offers, what is left.
 
-    ``table`` is this node's entry for the study's table, ``balance`` the ledger's of its domain;
-    None if there is none.
+    ``table`` is this node's entry for the study's table, ``balance`` and ``usage`` the ledger's of
+    its domain; None if there is none.
     """
 
     party: PartyId
     table: TableConfig | None
     balance: Balance | None
+    usage: DomainUsage | None = None
 
 
 def evaluate(plan: Plan, policy: PolicyFile, standing: Standing) -> tuple[Reason, ...]:
@@ -231,6 +237,7 @@ def _budgets(plan: Plan, policy: PolicyFile, standing: Standing) -> Iterator[Rea
         yield _reason(policy, DOMAIN, what, _words(policy.value.domains), "domains")
         return
     yield from _lifetime(plan, policy, domain, standing.balance)
+    yield from _bounded(plan, policy, name, standing.usage)
 
 
 def _study_cost(plan: Plan, policy: PolicyFile, standing: Standing) -> RhoPico:
@@ -244,11 +251,40 @@ def _lifetime(plan: Plan, policy: PolicyFile, domain: Domain, balance: Balance) 
     cap = min(domain.rho, balance.rho_cap)
     left = max(0, cap - balance.rho_spent - balance.rho_reserved)
     cost = charge(plan, domain)
-    if cost <= left and plan.delta_charged <= balance.delta_left:
-        return
     what = f"the study exceeds what is left of domain {balance.domain} for ever"
+    place = ("domains", balance.domain)
+    # Where delta runs out, no rho would do.
+    enough = left if plan.delta_charged <= balance.delta_left else -1
+    yield from _exceeded(policy, LIFETIME_BUDGET, what, cost, enough, place)
+
+
+def _bounded(
+    plan: Plan, policy: PolicyFile, name: str, usage: DomainUsage | None
+) -> Iterator[Reason]:
+    """The caps of 30 days and of partners: what is spent or held within each counts."""
+    domain = policy.value.domains[name]
+    bounds, cost = domain.bounds, charge(plan, domain)
+    used = usage or DomainUsage(RhoPico(0), {})
+    if bounds.monthly_rho is not None:
+        left = bounds.monthly_rho - used.monthly_rho
+        what = f"the study exceeds what is left of domain {name} within 30 days"
+        yield from _exceeded(policy, MONTHLY_BUDGET, what, cost, left, ("domains", name, "monthly"))
+    asking = (plan.roster.coordinator.organization, plan.study.lead.organization)
+    for partner in bounds.binding(*asking):
+        left = bounds.partners[partner] - used.partner_rho(partner)
+        what = f"the study exceeds what is left of domain {name} for {partner}"
+        place = ("domains", name, "partners", partner)
+        yield from _exceeded(policy, PARTNER_BUDGET, what, cost, left, place)
+
+
+def _exceeded(
+    policy: PolicyFile, code: str, what: str, cost: RhoPico, left: int, place: tuple[str, ...]
+) -> Iterator[Reason]:
+    """A reason if ``cost`` is more than is ``left``, in figures only if budgets are published."""
+    if cost <= left:
+        return
     allowed = ""
     if policy.value.budget_published:
         what += f": it costs ρ {rho_text(cost)}"
-        allowed = f"ρ {rho_text(RhoPico(left))}"
-    yield _reason(policy, LIFETIME_BUDGET, what, allowed, "domains", balance.domain)
+        allowed = f"ρ {rho_text(RhoPico(max(0, left)))}"
+    yield _reason(policy, code, what, allowed, *place)

@@ -21,12 +21,14 @@ from mpc.questions.registry import QUESTION_KINDS
 from mpc.study.model import MIN_CELL_MAX, Identifier, Name, Text
 from mpc.study.spelling import listed, nearest
 from mpc.units import DELTA_UNIT, PARTIES_MAX, PARTIES_MIN, Adjacency, DeltaAtto, RhoPico
+from parties.ledger.records import DomainBounds
 from parties.yaml_files import Misfit, Written, read_yaml
 
 DAY_S = 86_400
 KIND = "111"
 TWICE = "112"
 NO_DOMAIN = "113"
+NO_PARTNER = "114"
 
 Epsilon = Annotated[Decimal, Field(gt=0, le=100)]
 Delta = Annotated[Decimal, Field(gt=0, le=Decimal("0.01"))]
@@ -58,8 +60,8 @@ class TablePolicy(Frozen):
     ] = Field(default_factory=dict)
 
 
-class StudyCap(Frozen):
-    """The most that one study may cost one unit."""
+class Cap(Frozen):
+    """The most that one study, any 30 days, or one partner's studies may cost one unit."""
 
     epsilon: Epsilon
     delta: Delta
@@ -75,17 +77,29 @@ class Domain(Frozen):
 
     A person has at most ``rows_max`` rows; ``adjacency`` says what the promise compares. Studies
     that protect less than that are charged more (:mod:`parties.policy.charge`).
+
+    ``monthly`` bounds any 30 days, ``partners`` what each organization's studies cost for ever:
+    those that its coordinator asks or its people lead. What is not bounded so has the domain's cap
+    alone.
     """
 
     epsilon: Epsilon
     delta: Delta
     adjacency: Adjacency = Adjacency.ADD_OR_REMOVE_ONE
     rows_max: Annotated[int, Field(ge=1, le=1000)] = 1
+    monthly: Cap | None = None
+    partners: Annotated[dict[Text, Cap], Field(max_length=1000)] = Field(default_factory=dict)
 
     @property
     def rho(self) -> RhoPico:
         """The cap in zCDP, rounded down: the ledger's currency, in which studies add up."""
         return rho_from_epsilon(self.epsilon, self.delta)
+
+    @property
+    def bounds(self) -> DomainBounds:
+        """What binds beside the cap, in zCDP."""
+        monthly = None if self.monthly is None else self.monthly.rho
+        return DomainBounds(monthly, {name: cap.rho for name, cap in self.partners.items()})
 
     @property
     def delta_charges(self) -> DeltaAtto:
@@ -136,7 +150,7 @@ class Policy(Frozen):
     min_cell: Annotated[int, Field(ge=1, le=MIN_CELL_MAX)] | None = None
     noises: Annotated[tuple[Noise, ...], Field(max_length=len(Noise))] = ()
     adjacencies: Annotated[tuple[Adjacency, ...], Field(max_length=2)] = ()
-    study_budget: StudyCap | None = None
+    study_budget: Cap | None = None
     domains: Annotated[dict[Name, Domain], Field(max_length=100)] = Field(default_factory=dict)
     budget_published: bool = False
     limits: Limits = Limits()
@@ -153,6 +167,7 @@ _HINTS = {
     "delta": "a number above 0, far below one over the population",
     "recipients": "[coordinator], or ids of parties",
     "partners": "organizations of those who lead studies",
+    "monthly": "{epsilon: ..., delta: ...}: the most of any 30 days",
     "dealers": "ids of dealers, as [dealing-house]",
     "dealer_organization_shared": "false, unless a participant's organization may deal",
 }
@@ -178,6 +193,15 @@ def _misfits(policy: Policy) -> Iterator[Misfit]:
             if len(set(uses)) != len(uses):
                 place = ("tables", table, "columns", column)
                 yield Misfit(TWICE, place, "a use twice", "each use once")
+    for domain, budget in policy.domains.items():
+        for partner in budget.partners:
+            if partner not in policy.partners:
+                yield Misfit(
+                    NO_PARTNER,
+                    ("domains", domain, "partners", partner),
+                    f"{partner} is no partner{nearest(partner, policy.partners)}",
+                    f"one of partners: {listed(policy.partners) or 'none'}",
+                )
     if policy.tables and not policy.domains:
         yield Misfit(
             NO_DOMAIN,

@@ -26,6 +26,7 @@ from mpc.session.agreement import Phase
 from mpc.session.dealing import computation_with, dealt_supply
 from mpc.session.preparing import prepared_supply
 from mpc.session.session import Session
+from mpc.session.witnessing import Witnessing
 from mpc.units import ProtectedUnit
 from parties.data.table import DuckTable, EngineLimits
 from parties.data.versions import RegisteredVersion, VersionStore
@@ -94,6 +95,7 @@ class _Study:
         self._meeting = Meeting(order, ports.clock, ports.randomness, ports.source.build)
         self._plan = self._meeting.plan
         self._ledger = ports.ledger(order)
+        self._witnessing = Witnessing(self._ledger)
         self._met_s = 0.0
         self._expires_unix_s = 0
 
@@ -137,9 +139,9 @@ class _Study:
             source=self._ports.source,
             randomness=self._ports.randomness,
             settle=self._settle,
-            gather=lambda: session.exchange_ready(among, session.gathering),
+            gather=lambda: session.exchange_ready(among, session.gathering, self._witnessing),
             computation=self._computation(session, channel),
-            agree=lambda: session.exchange_ready(among, session.opening),
+            agree=lambda: session.exchange_ready(among, session.opening, self._witnessing),
             seal=lambda masked: session.seal(
                 session.opening, from_bytes(masked), commitment.digest, SOFTWARE_VERSION
             ),
@@ -174,6 +176,9 @@ class _Study:
             plan_digest=self._plan.digest,
             study=study.id,
             partner=order.partner,
+            coordinator=self._plan.roster.coordinator.id,
+            lead=study.lead.name,
+            lead_organization=study.lead.organization,
             purpose=study.purpose,
             approved_by=order.approved_by,
             unit=ProtectedUnit(study.table.unit.rows_max, study.privacy.adjacency),

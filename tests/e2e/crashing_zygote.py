@@ -7,13 +7,14 @@ with a process killed or frozen just before or after they do what they always do
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from crash_points import Point, reach
 
-from mpc.ports import Balance, ChargeRequest, ChargeState, Ledger
-from mpc.units import RunId
+from mpc.ports import Balance, ChainHead, ChargeRequest, ChargeState, Ledger, Witness
+from mpc.units import PartyId, RunId
 from parties.system import SystemRandomness
 from parties.worker.forking import serve
 from parties.worker.order import WorkerOrder
@@ -33,9 +34,9 @@ class CrashingLedger:
         self._ledger.reserve(request)
         reach(Point.RESERVED, self._folder)
 
-    def commit(self, run: RunId, message: bytes) -> None:
+    def commit(self, run: RunId, message: bytes, shown: tuple[Witness, ...] = ()) -> None:
         reach(Point.COMMIT, self._folder)
-        self._ledger.commit(run, message)
+        self._ledger.commit(run, message, shown)
         reach(Point.COMMITTED, self._folder)
 
     def release(self, run: RunId) -> bool:
@@ -44,9 +45,9 @@ class CrashingLedger:
     def mark_computed(self, run: RunId) -> None:
         self._ledger.mark_computed(run)
 
-    def mark_shared(self, run: RunId) -> None:
+    def mark_shared(self, run: RunId, shown: tuple[Witness, ...] = ()) -> None:
         reach(Point.SHARE, self._folder)
-        self._ledger.mark_shared(run)
+        self._ledger.mark_shared(run, shown)
         reach(Point.SHARED, self._folder)
 
     def fail(self, run: RunId) -> bool:
@@ -60,6 +61,18 @@ class CrashingLedger:
 
     def balance(self, domain: str) -> Balance:
         return self._ledger.balance(domain)
+
+    def head(self) -> ChainHead:
+        return self._ledger.head()
+
+    def holds(self, head: ChainHead) -> bool:
+        return self._ledger.holds(head)
+
+    def witnessed(self) -> Mapping[PartyId, Witness]:
+        return self._ledger.witnessed()
+
+    def condemn(self, witness: Witness) -> None:
+        self._ledger.condemn(witness)
 
 
 class CrashingPorts:

@@ -23,7 +23,7 @@ from planted_sources import CachedSource
 
 from mpc.accounting.event import price
 from mpc.errors import BudgetRefusal
-from mpc.ports import ChargeState
+from mpc.ports import ChargeState, Witness
 from mpc.testing.ledger import MemoryLedger
 from mpc.testing.parties import DOMAIN
 from mpc.units import PartyId, RunId
@@ -119,17 +119,17 @@ class LateCharge(MemoryLedger):
 
     view: CrashingLedger | None = None
 
-    def commit(self, run: RunId, message: bytes) -> None:
+    def commit(self, run: RunId, message: bytes, shown: tuple[Witness, ...] = ()) -> None:
         self._charges[run].message = message
         assert self.view is not None
         self.view.end_at(Point(Step.COMMIT, after=True))
-        super().commit(run, message)
+        super().commit(run, message, shown)
 
 
 class Unmarked(MemoryLedger):
     """A planted fault: that shares left is not written down."""
 
-    def mark_shared(self, run: RunId) -> None:
+    def mark_shared(self, run: RunId, shown: tuple[Witness, ...] = ()) -> None:
         assert self.state(run) is ChargeState.RESERVED
 
 

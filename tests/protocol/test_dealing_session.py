@@ -28,7 +28,9 @@ from mpc.ring.products import Bilinear
 from mpc.session.dealing import OPERATION, PURPOSE, DealingSession, dealt_supply
 from mpc.session.hello import session_id
 from mpc.session.session import Session
+from mpc.session.witnessing import Witnessing
 from mpc.steps import Steps
+from mpc.testing.ledger import MemoryLedger
 from mpc.testing.network import Fault, FaultKind, Network, together
 from mpc.units import PartyId
 
@@ -134,11 +136,15 @@ def test_ready_is_the_parties_word_to_each_other_and_not_to_the_dealer() -> None
     channels = [channel for channel in network.channels if channel.own != DEALER]
 
     with pytest.raises(IntegrityError, match="does not join party-1 to all other parties"):
-        sessions[federation.parties[0]].exchange_ready(channels[0], b"o" * 16)
+        sessions[federation.parties[0]].exchange_ready(
+            channels[0], b"o" * 16, Witnessing(MemoryLedger())
+        )
     together(
         {
             channel.own: lambda channel=channel, session=sessions[channel.own]: (
-                session.exchange_ready(session.among_parties(channel), session.opening)
+                session.exchange_ready(
+                    session.among_parties(channel), session.opening, Witnessing(MemoryLedger())
+                )
             )
             for channel in channels
         }

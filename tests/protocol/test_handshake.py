@@ -11,6 +11,8 @@ from mpc.ring.words import add
 from mpc.session.hello import session_id
 from mpc.session.session import Session
 from mpc.session.share import ReleasedShare, check_shares
+from mpc.session.witnessing import Witnessing
+from mpc.testing.ledger import MemoryLedger
 from mpc.testing.network import Ends, Fault, FaultKind, Network, seeded_fault, together
 from mpc.testing.sessions import Meeting
 from mpc.units import PartyId
@@ -26,7 +28,7 @@ def to_ready(federation: SessionFederation, meeting: Meeting, network: Network) 
     def run(party: PartyId) -> Session:
         channel = next(channel for channel in network.channels if channel.own == party)
         session = pairings[party].confirm(channel)
-        session.exchange_ready(channel, session.opening)
+        session.exchange_ready(channel, session.opening, Witnessing(MemoryLedger()))
         channel.close()
         return session
 

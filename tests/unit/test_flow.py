@@ -81,6 +81,7 @@ def test_noise_is_drawn_after_its_price_is_reserved_and_before_a_row_is_read(
         budget=Budget(ledger),
         ledger=ledger,
         source=SeenSource(),
+        randomness=never,
         settle=never,
         gather=never,
         computation=None,

@@ -15,6 +15,8 @@ from session_federation import AgreedPlan
 from mpc.naming import operation_id
 from mpc.ring.words import add
 from mpc.session.session import Session
+from mpc.session.witnessing import Witnessing
+from mpc.testing.ledger import MemoryLedger
 from mpc.testing.network import Network
 from mpc.testing.participants import make_participants, roster_of
 from mpc.testing.sessions import Meeting
@@ -49,7 +51,8 @@ def _of_party(session: Session, network: Network) -> dict[str, object]:
     first, second = (PartyId("party-1"), PartyId("party-2"))
     operation = operation_id(session.id, b"vector")
     mask = session.zero_sharing.fresh(session.opening, len(WORDS))
-    ready = session._ready_of(session.own, session.opening).signed(session._signer)
+    mark = Witnessing(MemoryLedger()).mark(session.own, session._signer)
+    ready = session._ready_of(session.own, session.opening, mark, None).signed(session._signer)
     session._ready.add(session.opening)
     share = session.seal(session.opening, add([WORDS, mask]), bytes(32), "vector")
     said = [message.payload for message in network.seen if message.sender == session.own]

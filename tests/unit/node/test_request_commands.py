@@ -233,6 +233,9 @@ def charged(ledger: SqliteLedger, run: str, by: str, rho: int) -> RunId:
         plan_digest=PLAN,
         study="stays-1",
         partner="University",
+        coordinator=OFFICE,
+        lead="Joan Example",
+        lead_organization="Institute",
         purpose="quality-of-care",
         approved_by=by,
         unit=ROW,
@@ -361,7 +364,7 @@ def test_list_of_all_shows_what_the_policy_allowed_by_itself(
 
 
 def budget(config: Path, *options: str) -> Result:
-    return CliRunner().invoke(app, ["node", "budget", "--config", str(config), *options])
+    return CliRunner().invoke(app, ["budget", "show", "--config", str(config), *options])
 
 
 def test_owner_reads_its_budget_and_every_charge_without_a_node(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mpc.accounting.conversion import rho_from_epsilon
 from mpc.errors import ConfigFaults
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
@@ -18,8 +19,9 @@ from mpc.roster import Member, Roster
 from mpc.study.parse import parse_study
 from mpc.units import Adjacency, DeltaAtto, PartyId, RhoPico, Role
 from parties.config import TableConfig
+from parties.ledger.records import DomainUsage
 from parties.policy.charge import charge, charge_factor
-from parties.policy.evaluate import Standing, evaluate
+from parties.policy.evaluate import Reason, Standing, evaluate
 from parties.policy.model import Domain, PolicyFile, load_policy
 
 NORTH = PartyId("insurer-north")
@@ -281,7 +283,7 @@ def test_an_owners_least_cell_is_the_least_that_a_study_may_state(
 
     reasons = evaluate(plan, policy, standing())
 
-    assert [reason.code for reason in reasons] == (["PLY-R029"] if refused else [])
+    assert [reason.code for reason in reasons] == (["PLY-R027"] if refused else [])
     if refused:
         assert reasons[0].allowed == "min_cell: 10 or more"
         assert reasons[0].line == policy.line("min_cell")
@@ -353,6 +355,54 @@ def test_what_is_left_is_told_only_if_published(tmp_path: Path) -> None:
 
     assert "ρ" not in closed.what + closed.allowed
     assert told.allowed == "ρ 0.000001"
+
+
+MONTHLY = POLICY.replace(
+    "members: {epsilon: 2, delta: 0.000001}",
+    "members:\n    epsilon: 2\n    delta: 0.000001\n    monthly: {epsilon: 1, delta: 0.000001}",
+)
+PARTNER = POLICY.replace(
+    "members: {epsilon: 2, delta: 0.000001}",
+    "members:\n    epsilon: 2\n    delta: 0.000001\n    partners:\n"
+    "      Institute for Health: {epsilon: 1, delta: 0.000001}",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line", "what"),
+    [
+        (MONTHLY, "PLY-B011", 25, "within 30 days"),
+        (PARTNER, "PLY-B012", 26, "for Institute for Health"),
+    ],
+)
+def test_cap_of_a_month_or_a_partner_refuses_what_exceeds_it_and_points_at_its_line(
+    tmp_path: Path, text: str, code: str, line: int, what: str
+) -> None:
+    plan, table = planned(), standing().table
+    cap = rho_from_epsilon(Decimal(1), Decimal("0.000001"))
+
+    def reasons(used: int, text: str = text) -> tuple[Reason, ...]:
+        usage = DomainUsage(RhoPico(used), {"Institute for Health": RhoPico(used)})
+        here = Standing(NORTH, table, balance(), usage)
+        return evaluate(plan, policy_of(tmp_path, text), here)
+
+    assert reasons(cap - plan.rho_total) == ()
+    (closed,) = reasons(cap - plan.rho_total + 1)
+    assert (closed.code, closed.line) == (code, line)
+    assert what in closed.what
+    assert "ρ" not in closed.what + closed.allowed
+    (told,) = reasons(cap + 5, text + "budget_published: true\n")
+    assert told.allowed == "ρ 0"
+
+
+def test_cap_of_a_partner_that_is_none_is_a_fault_of_the_file(tmp_path: Path) -> None:
+    text = PARTNER.replace("      Institute for Health:", "      Institute of Health:")
+    with pytest.raises(ConfigFaults) as wrong:
+        policy_of(tmp_path, text)
+    (fault,) = wrong.value.faults
+    assert (fault.code, fault.line) == ("PLY-C114", 26)
+    assert "Institute of Health is no partner" in fault.what
+    assert "Institute for Health" in fault.what + fault.allowed
 
 
 def test_judgement_changes_nothing_and_is_the_same_twice(tmp_path: Path) -> None:

@@ -10,9 +10,12 @@ from session_federation import COMMITMENT, SessionFederation
 
 from mpc.errors import IntegrityError, SecretMisuseError
 from mpc.plan.cost import READY_BYTES_MAX
+from mpc.ports import Witness
 from mpc.session.ready import Ready, Transcript
 from mpc.session.session import Session
 from mpc.session.share import ReleasedShare, opening_id
+from mpc.session.witnessing import Witnessing
+from mpc.testing.ledger import MemoryLedger
 from mpc.testing.network import Ends, Network, together
 from mpc.units import SessionId
 
@@ -25,14 +28,19 @@ def sessions() -> list[Session]:
     return FEDERATION.sessions()
 
 
-def ready_all(sessions: list[Session], network: Network) -> Ends[None]:
+def ready_all(sessions: list[Session], network: Network) -> Ends[tuple[Witness, ...]]:
     tasks = {
         session.own: lambda session=session, channel=channel: session.exchange_ready(
-            channel, session.opening
+            channel, session.opening, empty()
         )
         for session, channel in zip(sessions, network.channels, strict=True)
     }
     return together(tasks)
+
+
+def empty() -> Witnessing:
+    """Of a party that was never charged and saw nobody."""
+    return Witnessing(MemoryLedger())
 
 
 def test_all_ready_then_each_seals_its_share(sessions: list[Session]) -> None:
@@ -121,7 +129,8 @@ def test_transcript_depends_on_session_order_operation_and_content() -> None:
 
 def ready_of(session: Session) -> Ready:
     signer = FEDERATION.participant(session.own).sign
-    return session._ready_of(session.own, session.opening).signed(signer)
+    mark = empty().mark(session.own, signer)
+    return session._ready_of(session.own, session.opening, mark, mark).signed(signer)
 
 
 def test_ready_goes_round_within_its_size(sessions: list[Session]) -> None:
@@ -165,10 +174,10 @@ def test_channel_to_other_parties_than_the_roster_is_refused(sessions: list[Sess
     for parties in (names[:2], (*names, "party-4")):
         network = Network(parties)  # type: ignore[arg-type]
         with pytest.raises(IntegrityError, match="the channel does not join party-1 to all other"):
-            sessions[0].exchange_ready(network.channels[0], sessions[0].opening)
+            sessions[0].exchange_ready(network.channels[0], sessions[0].opening, empty())
         assert not network.seen
     with pytest.raises(IntegrityError, match="does not join party-1"):
-        sessions[0].exchange_ready(FEDERATION.network().channels[1], sessions[0].opening)
+        sessions[0].exchange_ready(FEDERATION.network().channels[1], sessions[0].opening, empty())
 
 
 def test_closed_session_masks_nothing(sessions: list[Session]) -> None:
