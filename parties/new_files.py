@@ -103,6 +103,10 @@ approval: manual
 #parties_min: 3
 #coalition_min: 2
 
+# Answers leave out cells whose noisy count is below this (they print as <10); studies have to say
+# so, or a larger number. It changes how results look: what protects people is the noise.
+#min_cell: 10
+
 # Noise that you accept: own is drawn here, so that nobody else can weaken it.
 #noises: [own]
 # What the promise compares: tables with one unit more or less (add_or_remove_one), or with one

@@ -44,7 +44,7 @@ def plan_study(study: Study, roster: Roster) -> Plan:
     Raises PlanRefusal naming the question and the bound that cannot be kept.
     """
     _check_parties(study, roster)
-    coalition = _coalition(study)
+    coalition = coalition_of(study)
     layouts = _layouts(study)
     budget = rho_from_epsilon(study.privacy.epsilon, study.privacy.delta)
     noised = Calibration(study, layouts, coalition).within(budget)
@@ -128,7 +128,7 @@ def _check_dealer(study: Study, roster: Roster) -> None:
         )
 
 
-def _coalition(study: Study) -> int:
+def coalition_of(study: Study) -> int:
     """How many parties may pool what they know; all but one if the study does not say."""
     most = len(study.parties) - 1
     coalition = most if study.privacy.coalition is None else study.privacy.coalition

@@ -46,17 +46,21 @@ class Calibration:
     layouts: Mapping[str, Layout]
     coalition: int
 
+    @property
+    def allowed(self) -> tuple[Noise, ...]:
+        """The noises that the study allows: each party's own alone if it does not say."""
+        return self.study.privacy.noises or (Noise.OWN,)
+
     def within(self, budget: RhoPico) -> Calibrated:
         """The least noise that the study allows; no joint one if so many samples would be off.
 
         Raises PlanRefusal, naming the question, if none keeps ``budget`` or can be made.
         """
         privacy = self.study.privacy
-        allowed = privacy.noises or (Noise.OWN,)
-        found = self._of(allowed, budget)
+        found = self._of(self.allowed, budget)
         if sampling_affordable(found.delta, privacy.epsilon, privacy.delta):
             return found
-        others = tuple(noise for noise in allowed if noise is not Noise.JOINT)
+        others = tuple(noise for noise in self.allowed if noise is not Noise.JOINT)
         if not others:
             raise PlanRefusal(
                 "",
@@ -84,14 +88,10 @@ class Calibration:
         study = self.study
         blocks: dict[str, tuple[PlannedBlock, ...]] = {}
         for name, rho in split_rho(study.questions, budget).items():
-            layout = self.layouts[name]
-            part = block_rho(name, rho, len(layout.blocks))
-            blocks[name] = tuple(
-                self._block(allowed, layout, block, part) for block in layout.blocks
-            )
+            blocks[name] = self.blocks(name, rho, allowed)
             for block in blocks[name]:
                 _check_noise(name, block, len(study.parties), self.coalition)
-                check_range(name, layout, block, study.table.columns)
+                check_range(name, self.layouts[name], block, study.table.columns)
         event = NoiseEvent(
             blocks=tuple(
                 NoiseBlock(
@@ -109,6 +109,18 @@ class Calibration:
         rho, delta = price(event)
         return Calibrated(blocks=blocks, event=event, rho=rho, delta=delta)
 
+    def blocks(
+        self, question: str, rho: RhoPico, allowed: tuple[Noise, ...]
+    ) -> tuple[PlannedBlock, ...]:
+        """The blocks of ``question`` if it costs ``rho``, each with the least noise of ``allowed``.
+
+        Raises PlanRefusal below a pico-rho a block. Whether the noise can be made, and fits the
+        ring, is not looked at.
+        """
+        layout = self.layouts[question]
+        part = block_rho(question, rho, len(layout.blocks))
+        return tuple(self._block(allowed, layout, block, part) for block in layout.blocks)
+
     def _block(
         self, allowed: tuple[Noise, ...], layout: Layout, block: Block, rho: RhoPico
     ) -> PlannedBlock:
@@ -122,7 +134,7 @@ class Calibration:
         noise = least(allowed, size, variance, parties, coalition)
         one = NoiseBlock(size, squared, variance, noise)
         event = NoiseEvent((one,), parties, coalition)
-        total = event.total_variance(one)
+        noises = event.remaining(one, 0)
         return PlannedBlock(
             block=block,
             cells=size,
@@ -130,9 +142,9 @@ class Calibration:
             rho=rho,
             variance=variance,
             party_variance=event.party_variance(one),
-            total_variance=total,
+            noises=noises,
             sum_max=sum(entry.rows_max for entry in study.parties.values()) * block.value_max,
-            noise_max=noise_bound(total),
+            noise_max=noise_bound(sum(noises, Fraction(0))),
             noise=noise,
         )
 

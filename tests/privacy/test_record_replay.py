@@ -17,7 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorded_release import (
+    PERSON,
     QUESTIONS,
+    ROW_KEY,
     Integers,
     Moved,
     Recording,
@@ -64,7 +66,7 @@ TABLES = [
 
 
 def recording(study: Study, rows: Sequence[Row]) -> Recording:
-    return record(study, MemoryTable(rows, study.table))
+    return record(study, MemoryTable(rows, study.table, ROW_KEY))
 
 
 def neighbours(
@@ -97,6 +99,24 @@ def test_neighbours_take_the_same_course_and_move_no_further_than_declared(
     check_neighbours(recorded_study(adjacency, rows_max), rows, one[:rows_max], other[:rows_max])
 
 
+@pytest.mark.parametrize("adjacency", [Adjacency.ADD_OR_REMOVE_ONE, Adjacency.REPLACE_ONE])
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from(["a", "b", "", None]), ROWS), max_size=6),
+    one=st.lists(ROWS, max_size=8),
+    other=st.lists(ROWS, max_size=8),
+)
+def test_persons_with_any_number_of_rows_take_the_same_course_and_move_no_further(
+    adjacency: Adjacency, rows: list[tuple[Any, Row]], one: list[Row], other: list[Row]
+) -> None:
+    """Three rows of a person count, two of them in one group."""
+    others = [{**row, "who": who} for who, row in rows]
+    mine, theirs = ([{**row, "who": "me"} for row in each] for each in (one, other))
+    study = recorded_study(adjacency, person=PERSON)
+    replaced = theirs if adjacency is Adjacency.REPLACE_ONE else []
+    check_worlds(study, [*others, *mine], [*others, *replaced])
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("adjacency", "rows_max"), TABLES)
@@ -115,7 +135,12 @@ def test_a_thousand_neighbours_take_the_same_course_and_move_no_further_than_dec
 def check_neighbours(
     study: Study, rows: Sequence[Row], one: Sequence[Row], other: Sequence[Row]
 ) -> Plan:
-    worlds = [recording(study, each) for each in neighbours(study, rows, one, other)]
+    return check_worlds(study, *neighbours(study, rows, one, other))
+
+
+def check_worlds(study: Study, first: Sequence[Row], other: Sequence[Row]) -> Plan:
+    """Assert what neighbouring tables may differ in; the plan."""
+    worlds = [recording(study, each) for each in (first, other)]
     assert worlds[0].course == worlds[1].course
     moved = distances(*worlds)
     assert beyond(moved) == []
