@@ -237,38 +237,30 @@ def node_text(
 
     It listens on the loopback alone if ``host`` is an address of it, else on every interface.
     """
-    bind = _bind(host)
-    return _NODE.format(
-        party=party,
-        listen=f"{bind}:{port}",
-        coordinator=coordinator,
-        host=json.dumps(host),
-        bind=bind,
-        first=port + 1,
-        last=port + EXCHANGE_PORTS,
-        table=table,
-        domain=DOMAIN,
-        rows_max=rows_max,
-    )
+    served = _served(coordinator, host, port)
+    return _NODE.format(party=party, table=table, domain=DOMAIN, rows_max=rows_max, **served)
 
 
 def dealer_text(*, dealer: str, coordinator: str, host: str, port: int) -> str:
-    """``dealer.yaml`` of a new dealer, which deals for nobody and has no peer yet."""
-    bind = _bind(host)
-    return _DEALER.format(
-        dealer=dealer,
-        listen=f"{bind}:{port}",
-        coordinator=coordinator,
-        host=json.dumps(host),
-        bind=bind,
-        first=port + 1,
-        last=port + EXCHANGE_PORTS,
-    )
+    """``dealer.yaml`` of a new dealer, which deals for nobody and has no peer yet.
+
+    It listens as :func:`node_text` says.
+    """
+    return _DEALER.format(dealer=dealer, **_served(coordinator, host, port))
 
 
-def _bind(host: str) -> str:
+def _served(coordinator: str, host: str, port: int) -> dict[str, object]:
+    """What every file of a participant that serves says."""
     local = host == "localhost" or host.startswith("127.")
-    return host if local else "0.0.0.0"  # noqa: S104 # peers are to reach it
+    bind = host if local else "0.0.0.0"  # noqa: S104 # peers are to reach it
+    return {
+        "coordinator": coordinator,
+        "listen": f"{bind}:{port}",
+        "host": json.dumps(host),
+        "bind": bind,
+        "first": port + 1,
+        "last": port + EXCHANGE_PORTS,
+    }
 
 
 def policy_text(*, party: str, coordinator: str, table: str) -> str:

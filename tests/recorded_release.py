@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from searched_study import searched_study
 from seeded_randomness import SeededRandomness
 
-from mpc.accounting.event import NoiseBlock
+from mpc.accounting.event import Noise, NoiseBlock
 from mpc.columns.model import CategoryColumn, DateColumn, NumberColumn, UseLevel, UseValue
 from mpc.plan.model import Plan
 from mpc.privacy.sampler import DiscreteGaussian
@@ -56,7 +56,9 @@ QUESTIONS: dict[str, Question] = {
 }
 
 
-def recorded_study(adjacency: Adjacency, rows_max: int) -> Study:
+def recorded_study(
+    adjacency: Adjacency, rows_max: int, noises: tuple[Noise, ...] | None = None
+) -> Study:
     """Every kind of question about every kind of column, with and without exclusions."""
     study = searched_study(("alpha", "bravo"))
     columns = {
@@ -73,7 +75,9 @@ def recorded_study(adjacency: Adjacency, rows_max: int) -> Study:
         "day": DateColumn(type="date", bounds=(date(2020, 1, 1), date(2020, 1, 9))),
     }  # fmt: skip
     unit = RowUnit(kind="row", rows_max=rows_max)
-    privacy = Privacy(epsilon=Decimal(4), delta=Decimal("0.000001"), adjacency=adjacency)
+    privacy = Privacy(
+        epsilon=Decimal(4), delta=Decimal("0.000001"), adjacency=adjacency, noises=noises
+    )
     table = Table(name="payroll", unit=unit, columns=columns)
     return study.model_copy(update={"table": table, "questions": QUESTIONS, "privacy": privacy})
 

@@ -42,21 +42,11 @@ def new(
     Example: parley coordinator new office --id study-office --organization "Northern University"
     --party hospital-a=mpc.hospital-a.example:7100 --party hospital-b=10.0.0.7:7100
     """
-    from parties.commands.making import coordinator_steps, make_coordinator
+    from parties.commands.making import make_coordinator
 
     with answering(as_json=json):
         parties, dealers = tuple(party or ()), tuple(dealer or ())
-        request = make_coordinator(directory, id, organization, parties, dealers)
-        if json:
-            emit_json({"config": str(directory / "coordinator.yaml"), "request": str(request)})
-            return
-        out.print(
-            Text(
-                f"made in {directory}: coordinator.yaml, identity\n"
-                f"{coordinator_steps(directory, id, organization, (*parties, *dealers))}"
-            ),
-            soft_wrap=True,
-        )
+        make_coordinator(directory, id, organization, parties, dealers).show(as_json=json)
 
 
 @app.command()

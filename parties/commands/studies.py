@@ -260,6 +260,9 @@ def verify(
                     "plan_digest": verified.plan.digest,
                     "run": verified.run,
                     "pinned": verified.pinned,
+                    "approved_by": {
+                        approval.party: approval.approved_by for approval in verified.approvals
+                    },
                     "checks": [asdict(check) for check in verified.checks],
                     "warnings": list(verified.warnings),
                 }
@@ -270,6 +273,9 @@ def verify(
             mark = ("✓ ", "green") if passed else ("– ", "yellow")
             line = Text.assemble(mark, plain_text(f"{check.name}: {check.detail}"))
             out.print(line, soft_wrap=True)
+        for approval in verified.approvals:
+            said = f"  {approval.party}: approved by {approval.approved_by}"
+            out.print(plain_text(said, "dim"), soft_wrap=True)
         for warning in verified.warnings:
             out.print(plain_text(f"! {warning}", "yellow"), soft_wrap=True)
         if verified.pinned:

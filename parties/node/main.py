@@ -42,8 +42,12 @@ _log = logging.getLogger("parley.node")
 
 
 def open_ledger(config: NodeConfig, policy: PolicyFile) -> SqliteLedger:
-    """The node's ledger, with a domain for each of the policy's, capped as the policy says."""
+    """The node's ledger, with a domain for each of the policy's, capped as the policy says.
+
+    Raises IntegrityError if something else than Parley changed its charges.
+    """
     ledger = SqliteLedger(config.state / LEDGER, SystemClock(), ledger_limits(policy))
+    ledger.check_chain()
     owner = policy.value.owner.name if policy.value.owner else "policy file"
     for name, domain in policy.value.domains.items():
         wanted, kept = domain.protected, ledger.unit(name)
@@ -118,6 +122,8 @@ def _serve(config: NodeConfig, zygote_module: str) -> None:
         address = bind(server, config.listen, parts.trust.identity)
         shutil.rmtree(config.state / TEMPORARY, ignore_errors=True)
         parts.prepared.clear()
+        for seen in parts.ledger.evidence():
+            _log.warning("the ledger is an older copy: %s has seen more of it", seen.party)
         settled = settle_orphans(parts)
         if settled:
             _log.info("%d reservations of an earlier life of this node settled", settled)

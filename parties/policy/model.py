@@ -92,7 +92,7 @@ class Domain(Frozen):
 
     ``monthly`` bounds any 30 days, ``partners`` what each organization's studies cost for ever:
     those that its coordinator asks or its people lead. What is not bounded so has the domain's cap
-    alone.
+    alone. Both bound rho; what is charged of delta beside it counts for ever.
     """
 
     epsilon: Epsilon

@@ -29,9 +29,10 @@ from recorded_release import (
     rho_of,
 )
 
-from mpc.accounting.event import price
+from mpc.accounting.event import Noise, price
 from mpc.columns.model import IdColumn
 from mpc.errors import SecretMisuseError
+from mpc.plan.model import Plan
 from mpc.questions.histogram.declare import Histogram
 from mpc.questions.registry import QUESTION_KINDS
 from mpc.study.model import FirstBy, PersonUnit, Study
@@ -115,16 +116,17 @@ def test_a_thousand_neighbours_take_the_same_course_and_move_no_further_than_dec
 
 def check_neighbours(
     study: Study, rows: Sequence[Row], one: Sequence[Row], other: Sequence[Row]
-) -> None:
-    check_worlds(study, *neighbours(study, rows, one, other))
+) -> Plan:
+    return check_worlds(study, *neighbours(study, rows, one, other))
 
 
-def check_worlds(study: Study, *tables: Sequence[Row]) -> None:
+def check_worlds(study: Study, *tables: Sequence[Row]) -> Plan:
     worlds = [recording(study, rows) for rows in tables]
     assert worlds[0].course == worlds[1].course
     moved = distances(*worlds)
     assert beyond(moved) == []
     assert rho_of(moved) * RHO_UNIT <= price(worlds[0].plan.event)[0]
+    return worlds[0].plan
 
 
 def of_persons(adjacency: Adjacency, rows_max: int, group_rows_max: int) -> Study:
@@ -168,6 +170,16 @@ def test_equal_rows_of_one_person_at_the_bounds_stay_within_what_is_declared(
     study = recorded_study(adjacency, rows_max)
     check_neighbours(study, [], [LOW] * rows_max, [HIGH] * rows_max)
     check_neighbours(study, [LOW] * 3, [HIGH] * rows_max, [LOW] * rows_max)
+
+
+@pytest.mark.parametrize(("adjacency", "rows_max"), TABLES)
+def test_noise_that_all_make_together_takes_the_same_course(
+    adjacency: Adjacency, rows_max: int
+) -> None:
+    """Every noise is allowed, and the plan takes the least of each block: dealt ones and joint."""
+    study = recorded_study(adjacency, rows_max, tuple(Noise))
+    plan = check_neighbours(study, [LOW] * 3, [HIGH] * rows_max, [LOW] * rows_max)
+    assert {block.noise for block in plan.event.blocks} >= {Noise.DEALT, Noise.JOINT}
 
 
 def test_what_is_declared_is_reached() -> None:
