@@ -13,6 +13,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
 
+from mpc.errors import BudgetRefusal
+
 PartyId = NewType("PartyId", str)
 """A participant's name: its certificate, its policy, its shares. See :func:`party_id`."""
 
@@ -55,7 +57,11 @@ class Adjacency(StrEnum):
 
 @dataclass(frozen=True)
 class ProtectedUnit:
-    """Whom a promise protects: ``rows_max`` rows of one owner's table, under an adjacency."""
+    """Whom a promise protects: a person with all of its rows in one owner's table.
+
+    ``rows_max``: with so many rows at most, or, if it is UNIT_ROWS_MAX, however many they are
+    (:meth:`person`).
+    """
 
     rows_max: int
     adjacency: Adjacency
@@ -64,13 +70,32 @@ class ProtectedUnit:
         if not 1 <= self.rows_max <= UNIT_ROWS_MAX:
             raise ValueError(f"a unit has 1 to {UNIT_ROWS_MAX} rows")
 
+    @classmethod
+    def person(cls, adjacency: Adjacency) -> ProtectedUnit:
+        """A person with all of its rows, however many."""
+        return cls(UNIT_ROWS_MAX, adjacency)
+
+    @property
+    def is_person(self) -> bool:
+        """Whether it has no bound on rows."""
+        return self.rows_max == UNIT_ROWS_MAX
+
     def rho_factor(self, stronger: ProtectedUnit) -> int:
         """What multiplies a rho proved for this unit when it is charged for ``stronger``.
 
         k units changed at once cost k^2 rho (Bun and Steinke 2016, Proposition 27). Replacing is
         removing and adding: two changes. The other way needs none, since a sum's declared
-        sensitivity to one unit replaced is never below that to one removed.
+        sensitivity to one unit replaced is never below that to one removed. A person with at most
+        m rows is one person, so what was proved for whole persons holds for it as it is.
+
+        Raises BudgetRefusal if no factor is enough: this has a bound on rows, ``stronger`` none.
         """
+        if stronger.is_person and not self.is_person:
+            raise BudgetRefusal(
+                f"a study that protects {self.rows_max} of a person's rows promises nothing to a "
+                "person with any number of them",
+                hint="let the study's unit be the person, or give the domain a rows_max",
+            )
         changes = -(-stronger.rows_max // self.rows_max)
         if (self.adjacency, stronger.adjacency) == (
             Adjacency.ADD_OR_REMOVE_ONE,

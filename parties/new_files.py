@@ -89,7 +89,8 @@ approval: manual
 
 # Columns, and what each may be used for: filter (to select rows), group (to split them: by, and
 # every histogram, whose bins split the column that it is of), aggregate (to be summed or ranked:
-# sum, mean, variance, quantile). A column that is not named is denied.
+# sum, mean, variance, quantile); in studies whose unit is the person also identify (to tell whose
+# row it is) and order (to keep a person's first rows by it). A column that is not named is denied.
 #tables:
 #  {table}:
 #    columns:
@@ -116,8 +117,10 @@ approval: manual
 # add up in the ledger (parley budget show tells it); the cap may be raised later, what was spent
 # never comes back. delta lies far below one over the population.
 #study_budget: {{epsilon: 1, delta: 0.000001}}
-# A domain is a population with one budget. Its unit is so many rows (rows_max) at most, under its
-# adjacency, and stays so for ever; a study that protects less is charged more.
+# A domain is a population with one budget. Its unit is one person with so many rows (rows_max) at
+# most in any of its tables, under its adjacency, and stays so for ever; a study that protects less
+# is charged more. With unit: person in place of rows_max a person may have any number of rows, and
+# only studies whose unit is the person can be charged.
 #domains:
 #  {domain}:
 #    epsilon: 4
@@ -164,7 +167,11 @@ source:
 #   each     required: true       a missing cell is a fault
 #            header: 'Age (y)'    what the files call the column
 columns:
-{columns}"""
+{columns}
+# The column, of type text, that says whose row it is: then studies may take the person as their
+# unit, by this column and no other. It never leaves this machine.
+#person: patient
+"""
 
 _EXAMPLE_COLUMNS = """\
   age: {type: number, bounds: [0, 120]}
@@ -234,38 +241,30 @@ def node_text(
 
     It listens on the loopback alone if ``host`` is an address of it, else on every interface.
     """
-    bind = _bind(host)
-    return _NODE.format(
-        party=party,
-        listen=f"{bind}:{port}",
-        coordinator=coordinator,
-        host=json.dumps(host),
-        bind=bind,
-        first=port + 1,
-        last=port + EXCHANGE_PORTS,
-        table=table,
-        domain=DOMAIN,
-        rows_max=rows_max,
-    )
+    served = _served(coordinator, host, port)
+    return _NODE.format(party=party, table=table, domain=DOMAIN, rows_max=rows_max, **served)
 
 
 def dealer_text(*, dealer: str, coordinator: str, host: str, port: int) -> str:
-    """``dealer.yaml`` of a new dealer, which deals for nobody and has no peer yet."""
-    bind = _bind(host)
-    return _DEALER.format(
-        dealer=dealer,
-        listen=f"{bind}:{port}",
-        coordinator=coordinator,
-        host=json.dumps(host),
-        bind=bind,
-        first=port + 1,
-        last=port + EXCHANGE_PORTS,
-    )
+    """``dealer.yaml`` of a new dealer, which deals for nobody and has no peer yet.
+
+    It listens as :func:`node_text` says.
+    """
+    return _DEALER.format(dealer=dealer, **_served(coordinator, host, port))
 
 
-def _bind(host: str) -> str:
+def _served(coordinator: str, host: str, port: int) -> dict[str, object]:
+    """What every file of a participant that serves says."""
     local = host == "localhost" or host.startswith("127.")
-    return host if local else "0.0.0.0"  # noqa: S104 # peers are to reach it
+    bind = host if local else "0.0.0.0"  # noqa: S104 # peers are to reach it
+    return {
+        "coordinator": coordinator,
+        "listen": f"{bind}:{port}",
+        "host": json.dumps(host),
+        "bind": bind,
+        "first": port + 1,
+        "last": port + EXCHANGE_PORTS,
+    }
 
 
 def policy_text(*, party: str, coordinator: str, table: str) -> str:

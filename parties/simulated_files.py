@@ -18,36 +18,37 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from mpc.accounting.event import Noise
-from mpc.columns.model import CategoryColumn, DateColumn
+from mpc.columns.model import CategoryColumn, DateColumn, IdColumn
 from mpc.errors import TransportError
 from mpc.plan.build import columns_of_study
 from mpc.questions.registry import QUESTION_KINDS
-from mpc.study.model import Study
+from mpc.study.model import PersonUnit, RowUnit, Study
+from parties.new_files import DOMAIN, EXCHANGE_PORTS
 
 LIFETIME_STUDIES = 4
 """A simulated domain's epsilon, in studies like the one simulated."""
 
-EXCHANGE_PORTS = 16
 DEALER_WAIT_S = 3600  # parties may compute for so long between two things they are dealt
 PORT_FIRST, PORT_LAST = 20_000, 32_000  # below what systems hand out by themselves
 LOOPBACK = "127.0.0.1"
 COORDINATOR = "coordinator"
-DOMAIN = "population"
 
 
 def schema_for(study: Study, data: Path) -> str:
     """A schema file that declares the study's columns as plain text, numbers or dates in CSV."""
     columns: dict[str, Any] = {}
     for name, column in study.table.columns.items():
-        if isinstance(column, CategoryColumn):
+        if isinstance(column, CategoryColumn | IdColumn):
             columns[name] = {"type": "text"}
         elif isinstance(column, DateColumn):
             columns[name] = {"type": "date", "format": "%Y-%m-%d"}
         else:
             columns[name] = {"type": "number"}
     source = {"format": "parquet" if data.suffix == ".parquet" else "csv", "files": [str(data)]}
+    unit = study.table.unit
+    person = {"person": unit.column} if isinstance(unit, PersonUnit) else {}
     return _yaml(
-        {"version": 1, "table": study.table.name, "source": source, "columns": columns},
+        {"version": 1, "table": study.table.name, "source": source, "columns": columns, **person},
         "Derived from the scenario: a simulated owner holds just these columns.",
     )
 
@@ -99,7 +100,7 @@ def policy_for(study: Study) -> str:
             DOMAIN: {
                 **lifetime,
                 "adjacency": study.privacy.adjacency.value,
-                "rows_max": study.table.unit.rows_max,
+                **_unit_of(study.table.unit),
             }
         },
         "budget_published": True,
@@ -107,6 +108,10 @@ def policy_for(study: Study) -> str:
     if study.dealer is not None:
         content["dealers"] = [study.dealer]
     return _yaml(content, "Derived from the scenario: a simulated owner allows what it asks.")
+
+
+def _unit_of(unit: RowUnit | PersonUnit) -> dict[str, Any]:
+    return {"unit": "person"} if isinstance(unit, PersonUnit) else {"rows_max": unit.rows_max}
 
 
 def node_file(study: Study, party: str, pins: Mapping[str, str]) -> str:

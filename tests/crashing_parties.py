@@ -10,16 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from math import sqrt
 
 import numpy as np
 from joint_release import WatchedSource
 from searched_study import searched_study, tables_of, true_sums
 from seeded_randomness import SeededRandomness
 
-from mpc.accounting.event import price
+from mpc.accounting.event import Noise, price
 from mpc.errors import ParleyError
-from mpc.plan.programs import needs_search, released_plainly
+from mpc.plan.programs import has_shared_noise, needs_search, rehearsed, released_plainly
 from mpc.ports import Balance, ChainHead, ChargeRequest, ChargeState, Ledger, Witness
+from mpc.privacy.noise import draws_of
 from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.testing.ledger import MemoryLedger
 from mpc.testing.network import Fault, FaultKind
@@ -31,6 +33,7 @@ WAIT_S = 60.0
 RUNS_PAID = 2
 """What a budget of these audits pays for: the run that is disturbed, and one more."""
 NAMES = ("alpha", "bravo", "charlie")
+EPSILON_JOINT = "0.5"  # joint noise is not made wider than 20 deviations
 EPSILON = "0.001"  # so wide that noise is the same twice by chance in one of 10^10 runs at most
 KINDS = (FaultKind.DELAY, FaultKind.DROP, FaultKind.CUT, FaultKind.KILL)
 
@@ -130,30 +133,55 @@ class Scenario:
     def steps(self) -> tuple[Step, ...]:
         return tuple(step for step in Step if self.searches or step is not Step.SHARED)
 
-    def expected(self, sources: Mapping[PartyId, WatchedSource], first: int) -> list[int]:
-        """What is released of the plain sums and of the noise from the ``first`` sample on."""
-        drawn = [source.drawn[first:] for source in sources.values()]
+    def check_totals(self, totals: Sequence[int], sources: Mapping[PartyId, WatchedSource]) -> None:
+        """Assert that ``totals`` are of the plain sums and of what every source drew."""
+        plan = self.parties.plan
+        if has_shared_noise(plan.event):
+            wide = [12 * sqrt(plan.event.total_variance(b)) for b in plan.event.blocks]
+            far = [abs(a - b) for a, b in zip(totals, self.sums, strict=True)]
+            assert max(far) < max(wide)
+            return
+        drawn = [source.drawn for source in sources.values()]
         noised = [total + sum(own) for total, *own in zip(self.sums, *drawn, strict=True)]
-        layouts = [question.layout for question in self.parties.plan.questions]
-        return released_plainly(noised, layouts) if self.searches else noised
+        layouts = [question.layout for question in plan.questions]
+        assert list(totals) == (released_plainly(noised, layouts) if self.searches else noised)
+
+
+KINDS_OF_STUDY = ((False, Noise.OWN), (True, Noise.OWN), (False, Noise.DEALT), (False, Noise.JOINT))
+"""Whether it searches, and whose noise it has."""
 
 
 @cache
-def scenario(count: int, searches: bool) -> Scenario:
-    """Counts among ``count`` parties, or those and a quantile, which a dealer deals for."""
-    study = searched_study(NAMES[:count], EPSILON)
+def scenario(count: int, searches: bool, noise: Noise = Noise.OWN) -> Scenario:
+    """Counts among ``count`` parties, or those and a quantile, with a dealer where that is needed.
+
+    What a party sends the others unpaid is a Hello, a confirmation, a hash of what is dealt, a
+    READY, and masked words of joint noise, which has no row in it.
+    """
+    dealt = searches or noise is not Noise.OWN
+    study = searched_study(NAMES[:count], EPSILON if noise is not Noise.JOINT else EPSILON_JOINT)
     kept = {"people", "by_sex"} | ({"low"} if searches else set())
     questions = {name: each for name, each in study.questions.items() if name in kept}
+    privacy = study.privacy.model_copy(update={"noises": (noise,) if dealt else None})
     study = study.model_copy(
-        update={"questions": questions, "dealer": study.dealer if searches else None}
+        update={
+            "questions": questions,
+            "dealer": study.dealer if dealt else None,
+            "privacy": privacy,
+        }
     )
     tables = tables_of(study, 5)
     parties = InProcessParties(study, tables, SeededRandomness(f"crashes {count} {searches}"))
     layouts = [question.layout for question in parties.plan.questions]
     assert needs_search(layouts) is searches
-    # To each other party a Hello, a confirmation, a hash of what is dealt, and a READY.
-    unpaid = (3 + searches) * (count - 1)
-    return Scenario(parties, true_sums(parties.plan, tables), searches, unpaid)
+    assert {block.noise for block in parties.plan.event.blocks} == {noise}
+    unpaid = 3 + dealt
+    if noise is Noise.JOINT:
+        recipes = rehearsed(parties.plan.event, layouts)
+        assert recipes is not None
+        unpaid += recipes.cost.rounds
+    sums = true_sums(parties.plan, tables)
+    return Scenario(parties, sums, searches, unpaid * (count - 1))
 
 
 @dataclass
@@ -182,8 +210,9 @@ def fresh_ledger(
     study = parties.plan.study
     unit = ProtectedUnit(study.table.unit.rows_max, study.privacy.adjacency)
     ledger = kind()
-    cap = RhoPico(RUNS_PAID * price(parties.plan.event)[0])
-    ledger.create_domain(DOMAIN, unit, cap, DeltaAtto(0))
+    rho, delta = price(parties.plan.event)
+    caps = RhoPico(RUNS_PAID * rho), DeltaAtto(RUNS_PAID * delta)
+    ledger.create_domain(DOMAIN, unit, *caps)
     return ledger
 
 
@@ -213,7 +242,8 @@ def drawn_faults(rng: np.random.Generator, chosen: Scenario) -> list[Fault]:
 def run_seed(seed: int) -> Crashed:
     """A scenario, who crashes where and what the network does, the same for the same seed."""
     rng = np.random.default_rng([20261128, seed])
-    chosen = scenario(int(rng.integers(2, 4)), bool(rng.integers(2)))
+    kind = KINDS_OF_STUDY[int(rng.integers(len(KINDS_OF_STUDY)))]
+    chosen = scenario(int(rng.integers(2, 4)), *kind)
     points, faults = drawn_points(rng, chosen), drawn_faults(rng, chosen)
     ordered = {party: bool(rng.integers(2)) for party in chosen.parties.ledgers}
     return run_points(chosen, points, faults, ordered, seed=str(seed))
@@ -314,7 +344,7 @@ def check(crashed: Crashed) -> None:
     if crashed.released:
         messages = {party: m for party, m in crashed.collected.items() if m is not None}
         totals = crashed.scenario.parties.combine(crashed.attempt, messages).totals
-        assert list(totals) == crashed.scenario.expected(crashed.sources, 0)
+        crashed.scenario.check_totals(totals, crashed.sources)
 
 
 def check_again(crashed: Crashed) -> None:
@@ -331,7 +361,13 @@ def check_again(crashed: Crashed) -> None:
         balance = ledger.balance(DOMAIN)
         assert balance.rho_spent == before[party].rho_spent + paid <= balance.rho_cap
         assert ledger.outbox(run) == crashed.collected[party] != messages[party]
-        assert crashed.sources[party].drawn, party
-        assert crashed.sources[party].drawn != drawn[party], f"{party} used its noise again"
+        own = crashed.sources[party].drawn
+        assert len(own) == own_samples(crashed.scenario), party
+        assert not own or own != drawn[party], f"{party} used its noise again"
     totals = crashed.scenario.parties.combine(again, messages).totals
-    assert list(totals) == crashed.scenario.expected(crashed.sources, 0)
+    crashed.scenario.check_totals(totals, crashed.sources)
+
+
+def own_samples(chosen: Scenario) -> int:
+    """How many samples each party draws of its own."""
+    return sum(count for count, _variance in draws_of(chosen.parties.plan.event))

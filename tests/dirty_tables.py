@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn, UseLevel, UseValue
 from mpc.layout import Axis, Term
-from mpc.study.model import Table, Unit
+from mpc.study.model import RowUnit, Table
 from mpc.table.model import CellSums
 
 JUNK = "no value of this column"
@@ -212,7 +212,7 @@ class Dialect:
 
 def table(where: str = "") -> Table:
     """The study's view: all COLUMNS."""
-    return Table(name="cases", unit=Unit(kind="row"), columns=COLUMNS, where=where)
+    return Table(name="cases", unit=RowUnit(kind="row"), columns=COLUMNS, where=where)
 
 
 def requests() -> tuple[CellSums, ...]:

@@ -19,7 +19,7 @@ from mpc.privacy.sampler import DiscreteGaussian, NoiseSource
 from mpc.release import open_noised
 from mpc.ring.words import add, decode, from_bytes
 from mpc.secret.reference import ReferenceEngine
-from mpc.secret.sealed import BoundedStatistic
+from mpc.secret.sealed import BoundedStatistic, SharedNoise
 from mpc.session.keys import EphemeralKey, KeySchedule
 from mpc.session.zero_sharing import ZeroSharing
 from mpc.testing.ledger import MemoryLedger
@@ -81,7 +81,7 @@ def terms(run: str = "0" * 64, *, unit: ProtectedUnit = ROW, expires: int = 2**4
 
 def funded_ledger(rho_cap: int = 10**15) -> MemoryLedger:
     ledger = MemoryLedger()
-    ledger.create_domain("members", ROW, RhoPico(rho_cap), DeltaAtto(0))
+    ledger.create_domain("members", ROW, RhoPico(rho_cap), DeltaAtto(10**12))
     return ledger
 
 
@@ -131,19 +131,22 @@ def release(
     randomness: Randomness,
     ledgers: Sequence[Ledger] | None = None,
     run: str = "0" * 64,
+    shared: Sequence[SharedNoise | None] | None = None,
 ) -> tuple[list[int], list[bytes]]:
     """The opened totals of all parties' ``sums``, and each party's message.
 
     ``run`` is charged in ``ledgers``, or in fresh ones. Raises BudgetRefusal if one refuses.
+    ``shared``: each party's share of the noise that all made together.
     """
     messages = []
     masks = zero_masks(event.parties, randomness)
     ledgers = ledgers or [funded_ledger() for _ in sums]
-    for own, source, mask, ledger in zip(sums, sources, masks, ledgers, strict=True):
+    shared = shared or [None] * len(sums)
+    for own, source, mask, ledger, made in zip(sums, sources, masks, ledgers, shared, strict=True):
         engine = ReferenceEngine(mask)
         secret = engine.share_sum(BoundedStatistic.of(own, event))
         charge = Budget(ledger).charge(secret, terms(run))
-        noised = add_noise(secret, charge, source, engine)
+        noised = add_noise(secret, charge, source, engine, made)
         messages.append(open_noised(noised, engine, ledger, OPENING, bytes))
     totals = decode(add([from_bytes(message) for message in messages]))
     return totals, messages

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.dealing.dealer import Dealer
-from mpc.dealing.recipe import Recipe
+from mpc.dealing.recipe import Recipe, Sampler
 from mpc.dealing.supply import PlannedSupply
 from mpc.naming import operation_id
 from mpc.protocols.opening import Cost
@@ -109,12 +109,14 @@ def run_ends(
     products: Products | None = None,
     planned: Callable[[int, tuple[Recipe, ...]], Sequence[Recipe]] | None = None,
     wait_s: float = 20.0,
+    sampler: Sampler | None = None,
 ) -> tuple[Ends[Any], dict[PartyId, PartyComputation], dict[PartyId, Opened], Any, Network]:
     """As :func:`run`, with each party's own end."""
     words = [ring(secret) for secret in secrets]
     rehearsed = rehearse(program, *(each.shape for each in words), parties=parties)
     names = NAMES[:parties]
-    dealer = Dealer([stream_of(place, seed) for place in range(parties)], products)
+    streams = [stream_of(place, seed) for place in range(parties)]
+    dealer = Dealer(streams, products, sampler=sampler)
     left = iter(rehearsed.recipes)
     network = Network(names, faults=faults, wait_s=wait_s)
     inputs = [shares_of(each, parties, f"input {at} {seed}") for at, each in enumerate(words)]

@@ -245,6 +245,26 @@ class LedgerContract:
         ledger.reserve(asking(3, 100, unit=ProtectedUnit(3, Adjacency.REPLACE_ONE)))
         assert ledger.balance("members").rho_left == 0
 
+    def test_a_study_of_persons_is_charged_once_for_all_rows_of_one(
+        self, fresh: LedgerFactory
+    ) -> None:
+        ledger = fresh(ProtectedUnit(30, Adjacency.ADD_OR_REMOVE_ONE))
+        ledger.reserve(asking(1, 100, unit=ProtectedUnit.person(Adjacency.REPLACE_ONE)))
+        assert ledger.balance("members").rho_reserved == 100
+
+    def test_a_study_of_rows_cannot_be_charged_to_persons_with_any_number_of_rows(
+        self, fresh: LedgerFactory
+    ) -> None:
+        ledger = fresh(ProtectedUnit.person(Adjacency.ADD_OR_REMOVE_ONE))
+        for rows in (1, 1000):
+            unit = ProtectedUnit(rows, Adjacency.REPLACE_ONE)
+            with pytest.raises(BudgetRefusal, match="any number of them"):
+                ledger.reserve(asking(rows, 1, unit=unit))
+            assert ledger.state(run_id(rows)) is None
+        assert ledger.balance("members").rho_left == CAP
+        ledger.reserve(asking(2, 100, unit=ProtectedUnit.person(Adjacency.ADD_OR_REMOVE_ONE)))
+        assert ledger.balance("members").rho_reserved == 100
+
     def test_every_step_of_every_charge_makes_a_new_head_and_a_refused_one_makes_none(
         self, fresh: LedgerFactory
     ) -> None:

@@ -32,7 +32,7 @@ from mpc.session.approval import Approval, check_approvals
 from mpc.session.establish import make_hello
 from mpc.session.hello import session_id
 from mpc.session.share import ReleasedShare, opening_id
-from mpc.study.model import Lead, PartyEntry, Privacy, Study, Table, Unit
+from mpc.study.model import Lead, PartyEntry, Privacy, RowUnit, Study, Table
 from mpc.units import Adjacency, PartyId, Role
 from parties.identity.authority import approve, authority_init
 from parties.identity.store import Identity, install, load_identity, request
@@ -68,7 +68,7 @@ def study(parties: Sequence[str] = PARTIES, **changes: object) -> Study:
         "recipients": ("coordinator",),
         "table": Table(
             name="stays",
-            unit=Unit(kind="row"),
+            unit=RowUnit(kind="row"),
             columns={
                 "visits": NumberColumn(type="number", bounds=(Decimal(0), Decimal(77))),
                 "balance": NumberColumn(

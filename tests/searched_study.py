@@ -11,7 +11,7 @@ from mpc.plan.model import Plan
 from mpc.questions.count.declare import Count
 from mpc.questions.local import local_sums
 from mpc.questions.quantile.declare import Quantile
-from mpc.study.model import Lead, PartyEntry, Privacy, Study, Table, Unit
+from mpc.study.model import Lead, PartyEntry, Privacy, RowUnit, Study, Table
 from mpc.table.model import BoundedTable
 from mpc.testing.table import MemoryTable
 from mpc.units import Adjacency
@@ -32,7 +32,7 @@ def searched_study(parties: tuple[str, ...] = PARTIES, epsilon: str = "4") -> St
         recipients=("coordinator",),
         table=Table(
             name="payroll",
-            unit=Unit(kind="row"),
+            unit=RowUnit(kind="row"),
             columns={
                 "pay": NumberColumn(type="number", bounds=(Decimal(0), Decimal(90))),
                 "sex": CategoryColumn(type="category", levels=("f", "m")),

@@ -171,4 +171,22 @@ class DateColumn(Frozen):
         return (self.bounds[1] - date(1970, 1, 1)).days
 
 
-Column = Annotated[NumberColumn | CategoryColumn | DateColumn, Field(discriminator="type")]
+class IdColumn(Frozen):
+    """Says whose row it is: a study's unit names it, and nothing else may.
+
+    Rule for a cell, blanks at its ends removed: texts that are equal in NFC, case kept, are one
+    person. Blank and null are nobody, and such a row does not count. No question sums it, splits
+    or selects rows by it, and no part of it leaves its owner.
+    """
+
+    type: Literal["id"]
+
+
+Column = Annotated[
+    NumberColumn | CategoryColumn | DateColumn | IdColumn, Field(discriminator="type")
+]
+
+
+def kind_text(column: Column) -> str:
+    """``a number``, ``an id``."""
+    return f"{'an' if isinstance(column, IdColumn) else 'a'} {column.type}"

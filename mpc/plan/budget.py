@@ -13,6 +13,7 @@ from fractions import Fraction
 from mpc.errors import PlanRefusal
 from mpc.layout import Block
 from mpc.questions.registry import Question
+from mpc.study.model import PersonUnit, RowUnit
 from mpc.units import RHO_UNIT, Adjacency, RhoPico, rho_text
 
 
@@ -55,16 +56,44 @@ def block_rho(question: str, rho: RhoPico, blocks: int) -> RhoPico:
     return RhoPico(part)
 
 
-def sensitivity_squared(block: Block, cells: int, rows_max: int, adjacency: Adjacency) -> int:
-    """Largest squared L2 change of the block when one unit of ``rows_max`` rows changes.
+def sensitivity_squared(
+    block: Block, cells: int, unit: RowUnit | PersonUnit, parties: int, adjacency: Adjacency
+) -> int:
+    """Largest squared L2 change of the block when one unit changes. Exact: some tables reach it.
 
-    Added or removed, its m rows move at most m times ``value_max``, all in one cell at worst:
-    (m v)^2. Replaced: contributions of one sign stay within that in one cell and move two cells at
-    worst (twice); signed ones can swing from -m v to m v (four times).
+    At one owner the unit has at most m rows that count (``rows_max``), at most r of them in one
+    cell (``group_rows``), and each moves its cell by at most v (``value_max``). Let it have k_c
+    rows in cell c: its contribution x has |x_c| <= k_c v. The sum of k_c^2, convex, is largest at a
+    corner of {0 <= k_c <= r, sum of k_c <= m}: floor(m / r) cells of r rows and one of the m mod r
+    that are left, as far as there are cells. So
+
+        |x|^2 <= S = v^2 (floor(m / r) r^2 + (m mod r)^2) <= m r v^2,
+
+    and (m v)^2 where r = m.
+
+    *Added or removed*: the change is x, so S. *Replaced*: it is x - y, two such contributions.
+    Signed ones may be opposite: |x - y| <= |x| + |y|, squared 4 S. Where none is negative,
+    |x_c - y_c| <= max(x_c, y_c), so x and y with no cell in common are the worst: S twice where
+    there are cells enough, and else the largest k_c of both that the cells hold.
+
+    *A person at several owners* has such an x at each of the n, and the sums of all are added up:
+    |x_1 + ... + x_n| <= sum of |x_i|, with equality where all are alike: n^2 times the above.
+
+    *A search* has several nodes a cell (:class:`mpc.layout.Search`) and looks at one of them,
+    whichever the noised sums before led to: v bounds what one row does to any node, so k_c v bounds
+    the one that is looked at, and all of this holds of the vector of those.
+
+    Capping keeps this true: an owner chooses the rows of a person that count by a rule that looks
+    at that person's rows alone (:class:`mpc.study.model.PersonUnit`). If tables differ in the rows
+    of one person, then the rows kept of everybody else are the same in both, and of that person at
+    most m, and at most r a cell, in each. Nobody's rows move up in another's place, as they would
+    under a cap on the table.
     """
-    one = (rows_max * block.value_max) ** 2
-    if adjacency is Adjacency.ADD_OR_REMOVE_ONE:
-        return one
-    if block.signed:
-        return 4 * one
-    return one if cells == 1 else 2 * one
+    rows, group_rows = unit.rows_max, unit.group_rows
+    opposite = adjacency is Adjacency.REPLACE_ONE and block.signed
+    apart = 2 if adjacency is Adjacency.REPLACE_ONE and not block.signed else 1
+    full = min(cells, apart * (rows // group_rows))
+    rest = min(cells - full, apart)
+    squared = full * group_rows**2 + rest * (rows % group_rows) ** 2
+    owners = parties if isinstance(unit, PersonUnit) and unit.across_parties else 1
+    return squared * (owners * block.value_max * (2 if opposite else 1)) ** 2

@@ -32,7 +32,7 @@ from mpc.plan.programs import rehearsed
 from mpc.plan.proof import check_number, check_range, noise_bound
 from mpc.ring.words import RANGE_MAX
 from mpc.roster import Roster
-from mpc.study.model import Study
+from mpc.study.model import FirstBy, PersonUnit, Study
 from mpc.study.where import column_names, parse_where
 from mpc.units import RHO_UNIT, DeltaAtto, RhoPico
 
@@ -251,7 +251,7 @@ def planned_block(
     """V* = sensitivity^2 / (2 rho), made by whom the study allows and adds least."""
     parties, size = len(study.parties), layout.cells * block.nodes
     squared = sensitivity_squared(
-        block, layout.cells, study.table.unit.rows_max, study.privacy.adjacency
+        block, layout.cells, study.table.unit, parties, study.privacy.adjacency
     )
     variance = Fraction(squared * RHO_UNIT, 2 * rho)
     noise = least(allowed, size, variance, parties, coalition)
@@ -370,6 +370,10 @@ def columns_of_study(study: Study) -> tuple[tuple[str, tuple[ColumnUse, ...]], .
         for name in question.column_names():
             use = ColumnUse.GROUP if name in grouping else ColumnUse.AGGREGATE
             uses.setdefault(name, set()).add(use)
+    if isinstance(study.table.unit, PersonUnit):
+        uses.setdefault(study.table.unit.column, set()).add(ColumnUse.IDENTIFY)
+        if isinstance(study.table.unit.keep, FirstBy):
+            uses.setdefault(study.table.unit.keep.first_by, set()).add(ColumnUse.ORDER)
     for name in column_names(parse_where(study.table.where, study.table.columns)):
         uses.setdefault(name, set()).add(ColumnUse.FILTER)
     return tuple((name, tuple(sorted(uses[name]))) for name in sorted(uses))

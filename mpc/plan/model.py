@@ -24,20 +24,26 @@ from mpc.units import DeltaAtto, PlanDigest, RhoPico, sha256_hex
 
 PLAN_VERSION = 1
 MECHANISM = "own-discrete-gaussian/1"
-"""Every party adds its own exact discrete Gaussian (Canonne, Kamath and Steinke 2020)."""
+"""Exact discrete Gaussians (Canonne, Kamath and Steinke 2020), each party's own or dealt, or joint
+ones within a stated distance: each block of a plan says which."""
 
 
 class ColumnUse(StrEnum):
-    """What a study does with a column: sums it, splits rows by it, or selects rows by it."""
+    """What a study does with a column: sums it, splits rows by it, or selects rows by it.
+
+    Or tells by it whose rows they are, or which of a person's rows come first.
+    """
 
     AGGREGATE = "aggregate"
     GROUP = "group"
     FILTER = "filter"
+    IDENTIFY = "identify"
+    ORDER = "order"
 
 
 @dataclass(frozen=True)
 class PlannedBlock:
-    """One released statistic of a question: its sensitivity, its noise, its room in the ring.
+    """One noised statistic of a question: its sensitivity, its noise, its room in the ring.
 
     ``variance`` is V* = sensitivity_squared / (2 rho), which must survive when the coalition
     takes its own noise away; ``noise`` says who makes it, and so what each party and the dealer add

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn, UseLevel, UseValue
+from mpc.columns.model import CategoryColumn, Column, NumberColumn, UseLevel, UseValue
 from mpc.layout import Axis
 from mpc.questions.answer import Answer
 from mpc.questions.count.declare import Count
@@ -25,19 +25,25 @@ def adjusted(
     columns: Mapping[str, Column],
     answers: Sequence[Answer],
     variances: Mapping[str, Fraction],
+    *,
+    same_rows: bool,
 ) -> tuple[Answer, ...]:
     """``answers`` with ``adjusted`` set in all cells of those that others, or reason, correct.
 
     Counts and histograms of the same rows are made to agree, and not to be negative, by
     :func:`mpc.questions.margins.agreeing`; quantiles of one column, in the same groups and asked
     for different probabilities, to rise with these. ``variances``: of the noise of a question's
-    counts.
+    counts. ``same_rows``: all questions count the same rows, so that tables can agree at all; not
+    where a person's rows are limited in each group anew.
     """
     found = {answer.question: answer for answer in answers}
     counted = [name for name in found if isinstance(questions[name], Count | Histogram)]
     tables = [_table(found[name], questions[name], columns, variances[name]) for name in counted]
     complete = frozenset(
-        axis for table in tables for axis in table.axes if _is_complete(axis, columns[axis.column])
+        axis
+        for table in tables
+        for axis in table.axes
+        if same_rows and _is_complete(axis, columns[axis.column])
     )
     for name, values in zip(counted, agreeing(tables, complete), strict=True):
         found[name] = _with(found[name], "count", values)
@@ -59,10 +65,8 @@ def _is_complete(axis: Axis, column: Column) -> bool:
     """Whether every row, whatever its cell holds, has a label of ``axis``."""
     if isinstance(column, CategoryColumn):
         return isinstance(column.missing, UseLevel) and column.unknown_level == "missing"
-    return not isinstance(column, DateColumn) and _is_filled(axis, column)
-
-
-def _is_filled(axis: Axis, column: NumberColumn) -> bool:
+    if not isinstance(column, NumberColumn):
+        return False
     clipped = isinstance(column.missing, UseValue) and column.outside == "clip"
     return clipped and (axis.edges[0], axis.edges[-1]) == (column.low, column.high)
 

@@ -12,7 +12,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
-from mpc.columns.model import CategoryColumn, Column, Frozen, LeftOutIfNone, NumberColumn
+from mpc.columns.model import (
+    CategoryColumn,
+    Column,
+    Frozen,
+    LeftOutIfNone,
+    NumberColumn,
+    kind_text,
+)
 from mpc.layout import CELLS_MAX, Axis, Block, Layout, Term
 from mpc.units import NAME_LENGTH_MAX, NAME_PATTERN, RHO_UNIT
 
@@ -104,7 +111,7 @@ def by_complaints(by: tuple[str, ...], columns: Mapping[str, Column]) -> tuple[C
         if column is None:
             found.append(missing_column(f"by.{index}", name, columns))
         elif not isinstance(column, CategoryColumn):
-            what = f"column {name!r} is a {column.type}"
+            what = f"column {name!r} is {kind_text(column)}"
             found.append(Complaint(f"by.{index}", what, "by takes categories"))
         else:
             cells *= len(column.levels)
@@ -124,7 +131,7 @@ def number_complaints(name: str, columns: Mapping[str, Column]) -> tuple[Complai
     if column is None:
         return (missing_column("column", name, columns),)
     if not isinstance(column, NumberColumn):
-        what = f"column {name!r} is a {column.type}"
+        what = f"column {name!r} is {kind_text(column)}"
         return (Complaint("column", what, "only numbers can be summed"),)
     return ()
 

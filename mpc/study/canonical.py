@@ -146,8 +146,7 @@ def _scalar(annotation: Any, plain: Any, path: Path) -> Any:
 
 
 def _fields(model: type[BaseModel], plain: Any, path: Path) -> dict[str, Any]:
-    known = set(model.model_fields)
-    if not isinstance(plain, dict) or not known - _optional(model) <= set(plain) <= known:
+    if not isinstance(plain, dict) or not _has_fields(model, plain):
         raise _NotCanonical(path, f"not an object with exactly {', '.join(model.model_fields)}")
     return {
         name: _valued(field.annotation, plain[name], (*path, name))
@@ -180,10 +179,14 @@ def _tags(model: type[BaseModel]) -> list[str]:
 
 
 def _fits(model: type[BaseModel], plain: dict[str, Plain]) -> bool:
-    known = set(model.model_fields)
-    return known - _optional(model) <= set(plain) <= known and all(
+    return _has_fields(model, plain) and all(
         plain[tag] in get_args(model.model_fields[tag].annotation) for tag in _tags(model)
     )
+
+
+def _has_fields(model: type[BaseModel], plain: dict[str, Plain]) -> bool:
+    known = set(model.model_fields)
+    return known - _optional(model) <= set(plain) <= known
 
 
 def _instance(model: type[BaseModel], fields: dict[str, Any], path: Path) -> BaseModel:

@@ -6,10 +6,10 @@ misspelled recipient.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mpc.columns.model import Column
+from mpc.columns.model import Column, IdColumn, kind_text
 from mpc.questions.declaration import (
     Complaint,
     Declaration,
@@ -27,12 +27,13 @@ from mpc.study.codes import (
     PARTIES,
     QUESTION,
     RECIPIENTS,
+    UNIT,
     WHERE_COLUMNS,
     WHERE_SYNTAX,
     Path,
 )
-from mpc.study.model import PartyEntry, Study
-from mpc.study.spelling import nearest, shown
+from mpc.study.model import FirstBy, PartyEntry, PersonUnit, RowUnit, Study
+from mpc.study.spelling import listed, nearest, shown
 from mpc.study.where import read_where
 
 COORDINATOR = "coordinator"
@@ -54,8 +55,9 @@ class Parts:
     """The readable parts of a study. ``party_names`` are all that are written.
 
     ``dealer`` is None if there is no such key, and "" if what is written there cannot be read.
-    ``shares_noise``: noise that a dealer is needed for is allowed. ``min_cell``: there is such a
-    key. ``faulty_columns`` are names that mean a column which cannot be read; nothing is said of
+    ``shares_noise``: noise that a dealer is needed for is allowed. ``unit`` is None if it cannot be
+    read. ``min_cell``: there is such a key. ``faulty_columns`` are names that mean a column which
+    cannot be read; nothing is said of
     what uses them. ``faulty_questions`` have what could be read of each of their keys.
     """
 
@@ -69,6 +71,7 @@ class Parts:
     faulty_columns: frozenset[str]
     questions: Mapping[str, Declaration]
     where: str
+    unit: RowUnit | PersonUnit | None
     min_cell: bool = False
     faulty_questions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
@@ -87,6 +90,7 @@ def parts_of(study: Study) -> Parts:
         questions=study.questions,
         where=study.table.where,
         min_cell=study.min_cell is not None,
+        unit=study.table.unit,
     )
 
 
@@ -95,6 +99,7 @@ def misfits(parts: Parts) -> Iterator[Misfit]:
     yield from _parties(parts)
     yield from _dealer(parts)
     yield from _recipients(parts)
+    yield from _unit(parts)
     yield from _where(parts)
     yield from _coalition(parts)
     yield from _questions(parts)
@@ -194,6 +199,38 @@ def _complaints(parts: Parts, question: str, found: Iterable[Complaint]) -> Iter
         if what.startswith("no column "):
             what += nearest(what.removeprefix("no column ").strip("'"), parts.columns)
         yield Misfit(QUESTION, ("questions", question, *within), what, complaint.allowed)
+
+
+def _unit(parts: Parts) -> Iterator[Misfit]:
+    """A person unit names an id and, to keep rows by it, another column; no id is idle."""
+    unit = parts.unit
+    if unit is None:
+        return
+    ids = [name for name, column in parts.columns.items() if isinstance(column, IdColumn)]
+    named = unit.column if isinstance(unit, PersonUnit) else None
+    place: Path = ("table", "unit")
+    if isinstance(unit, PersonUnit):
+        yield from _unit_column(parts, unit.column, (*place, "column"), ids)
+        if isinstance(unit.keep, FirstBy):
+            others = [name for name in parts.columns if name not in ids]
+            yield from _unit_column(parts, unit.keep.first_by, (*place, "keep", "first_by"), others)
+    for name in ids:
+        if name != named and (named in ids or named is None):
+            what = f"an id that is not the unit's: {shown(name)}"
+            allowed = "unit: {kind: person, column: that id, …}, or no such column"
+            yield Misfit(UNIT, ("table", "columns", name), what, allowed)
+
+
+def _unit_column(parts: Parts, name: str, path: Path, fitting: Sequence[str]) -> Iterator[Misfit]:
+    column = parts.columns.get(name)
+    if name in fitting or name in parts.faulty_columns:
+        return
+    allowed = f"one of {listed(fitting)}" if fitting else "a column of table.columns of type id"
+    if column is None:
+        what = f"no column {shown(name)}{nearest(name, parts.columns)}"
+    else:
+        what = f"column {shown(name)} is {kind_text(column)}"
+    yield Misfit(UNIT, path, what, allowed)
 
 
 def _where(parts: Parts) -> Iterator[Misfit]:

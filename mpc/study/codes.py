@@ -27,6 +27,7 @@ DEALER_IDLE = "034"  # no question needs one
 DEALER_ROLE = "035"  # a dealer that is something else too
 QUESTION = "040"  # does not fit the columns
 BUDGET = "041"
+UNIT = "042"  # does not fit the columns
 WHERE_SYNTAX = "050"
 WHERE_COLUMNS = "051"
 CANONICAL = "060"  # a proposal that is not in canonical form

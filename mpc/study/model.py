@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from mpc.accounting.event import Noise
 from mpc.columns.model import Column, Frozen, LeftOutIfNone
@@ -24,6 +24,7 @@ from mpc.units import (
     PARTIES_MAX,
     PARTIES_MIN,
     Adjacency,
+    ProtectedUnit,
 )
 
 Identifier = Annotated[str, Field(pattern=ID_PATTERN, max_length=ID_LENGTH_MAX)]
@@ -34,6 +35,8 @@ Filter = Annotated[
 ]
 """Grammar: :mod:`mpc.study.where`."""
 
+
+UnitRows = Annotated[int, Field(ge=1, le=1000)]
 
 QUESTIONS_MAX = 50
 MIN_CELL_MAX = 1_000_000
@@ -62,11 +65,62 @@ class PartyEntry(Frozen):
     rows_expected: Annotated[int, Field(ge=0, le=ROWS_MAX)]
 
 
-class Unit(Frozen):
-    """Whom privacy protects: one row (record level). ``rows_max`` rows at most are one unit's."""
+class RowUnit(Frozen):
+    """Whom privacy protects: one row (record level). ``rows_max`` rows at most are one unit's.
+
+    Nobody holds the rows to that: it is what the study says of them.
+    """
 
     kind: Literal["row"]
-    rows_max: Annotated[int, Field(ge=1, le=1000)] = 1
+    rows_max: UnitRows = 1
+
+    @property
+    def group_rows(self) -> int:
+        """How many of them may fall in one group: all."""
+        return self.rows_max
+
+
+class FirstBy(Frozen):
+    """Keep the rows of a person that are least by a column: the earliest day, the lowest number.
+
+    Missing comes last. Rows that tie are ordered by all columns of the study, in its order; rows
+    that tie there too are the same to every question.
+    """
+
+    first_by: Name
+
+
+class PersonUnit(Frozen):
+    """Whom privacy protects: one person with all of its rows, however many they are.
+
+    ``column`` says whose row it is. Each owner counts at most ``rows_max`` rows of one person, of
+    those that pass the study's filter, and of these at most ``group_rows_max`` in one group of a
+    question (all, if it is not given; a question without groups is one group); ``keep`` says which,
+    by those rows alone. ``hashed`` takes them in the order of an HMAC of id and row, under a key
+    that is fresh for the run. ``across_parties``: whether one person may have rows at several
+    owners.
+    """
+
+    kind: Literal["person"]
+    column: Name
+    rows_max: UnitRows
+    group_rows_max: Annotated[UnitRows | None, LeftOutIfNone()] = None
+    across_parties: bool
+    keep: Literal["hashed"] | FirstBy
+
+    @model_validator(mode="after")
+    def _groups_hold_no_more(self) -> PersonUnit:
+        if self.group_rows_max is not None and self.group_rows_max > self.rows_max:
+            raise ValueError("group_rows_max exceeds rows_max")
+        return self
+
+    @property
+    def group_rows(self) -> int:
+        """How many rows of one person count in one group at one owner."""
+        return self.group_rows_max or self.rows_max
+
+
+Unit = Annotated[RowUnit | PersonUnit, Field(discriminator="kind")]
 
 
 class Table(Frozen):
@@ -125,6 +179,14 @@ class Study(Frozen):
     privacy: Privacy
     min_cell: Annotated[int | None, Field(ge=1, le=MIN_CELL_MAX), LeftOutIfNone()] = None
     questions: Annotated[dict[Name, Question], Field(min_length=1, max_length=QUESTIONS_MAX)]
+
+    @property
+    def protected(self) -> ProtectedUnit:
+        """Whom the study's epsilon protects, at each owner."""
+        adjacency = self.privacy.adjacency
+        if isinstance(self.table.unit, PersonUnit):
+            return ProtectedUnit.person(adjacency)
+        return ProtectedUnit(self.table.unit.rows_max, adjacency)
 
     @property
     def shares_noise(self) -> bool:

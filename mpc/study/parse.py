@@ -20,7 +20,7 @@ from mpc.questions.registry import Question
 from mpc.study.checks import Misfit, Parts, misfits
 from mpc.study.codes import FAMILY, FAULTY, fault_at
 from mpc.study.document import Document, in_order, read_document
-from mpc.study.model import PartyEntry, Study, Table
+from mpc.study.model import PartyEntry, PersonUnit, RowUnit, Study, Table, Unit
 from mpc.study.source import Block, Leaf, Listing, Mark, Node
 from mpc.study.wording import mark_of
 
@@ -31,11 +31,15 @@ _HINTS = {
     "dealer": "id of a participant without data, as dealing-house",
     "by": "a list of categories, as [health]",
     "bins": "a list of rising edges, as [0, 10, 20]",
+    "unit": "{kind: row, rows_max: 1}, or {kind: person, column: …, …}",
+    "across_parties": "true if one person may have rows at several parties, else false",
+    "keep": "hashed, or {first_by: a column}",
     "missing": "exclude, or {value: 0} for a number, or {level: 'none'} for a category",
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _COLUMN: TypeAdapter[Column] = TypeAdapter(Column)
+_UNIT: TypeAdapter[Unit] = TypeAdapter(Unit)
 _QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
 
 
@@ -86,6 +90,7 @@ def _parts(document: Document[Study]) -> Parts:
             name: _block(raw) for name, raw in raw_questions.items() if name not in questions
         },
         min_cell=values.get("min_cell") is not None,
+        unit=_unit(table.get("unit")),
         where=where if isinstance(where, str) and len(where) <= 2000 and readable else "",
     )
 
@@ -99,6 +104,12 @@ def _valid(adapter: TypeAdapter[Any], raw: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = adapter.validate_python(value)
         except ValidationError:
             continue  # told by the whole
+    return found
+
+
+def _unit(raw: Any) -> RowUnit | PersonUnit | None:
+    """The unit, if it can be read."""
+    found: RowUnit | PersonUnit | None = _valid(_UNIT, {"unit": raw}).get("unit")
     return found
 
 

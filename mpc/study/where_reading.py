@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn
+from mpc.columns.model import CategoryColumn, Column, DateColumn, IdColumn, NumberColumn
 from mpc.study.spelling import nearest
 from mpc.study.where_tree import (
     Always,
@@ -292,6 +292,10 @@ class _Parser:
             guess = nearest(name.text, self._columns)
             declared = ", ".join(self._columns)
             self._misfit(name, f"no column {name.text!r}{guess}", f"declared columns: {declared}")
+        if isinstance(column, IdColumn):
+            what = f"{name.text!r} is an id, by which no row is selected"
+            self._misfit(name, what, "another column")
+            return None
         return column
 
     def _literal(self, name: _Token, column: Column | None) -> Value:
@@ -325,6 +329,8 @@ class _Parser:
                 return day
             self._misfit(token, f"{name.text!r} is a date", "a day 'YYYY-MM-DD' in single quotes")
             return ""
+        if isinstance(column, IdColumn):
+            raise TypeError("an id has no literals")
         if token.kind == "text" and text in column.levels:
             return text
         guess = nearest(text, column.levels)

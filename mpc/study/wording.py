@@ -47,6 +47,8 @@ _RULES: dict[str, tuple[str, str, str]] = {
         "", "hidden characters", "printable text"),
     "text must be printable, without line breaks and hidden characters": (
         "", "line breaks or hidden characters", "printable text on one line (use >- to fold)"),
+    "group_rows_max exceeds rows_max": (
+        "group_rows_max", "more than rows_max", "at most rows_max"),
     "by names each column once": ("by", "a column twice", "each column once"),
 }  # fmt: skip
 

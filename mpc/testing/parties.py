@@ -40,7 +40,7 @@ from mpc.testing.network import Ends, Fault, Network, together
 from mpc.testing.participants import Participant, roster_of
 from mpc.testing.sessions import NOW_UNIX_S, approvals_of
 from mpc.testing.simulated import Time
-from mpc.units import DeltaAtto, PartyId, ProtectedUnit, RhoPico, Role, RunId
+from mpc.units import DeltaAtto, PartyId, RhoPico, Role, RunId
 
 DOMAIN = "population"
 COORDINATOR = "coordinator"
@@ -109,7 +109,7 @@ class InProcessParties:
 
     def _ledger(self) -> MemoryLedger:
         ledger = MemoryLedger()
-        ledger.create_domain(DOMAIN, _unit(self.plan), _RHO_CAP, _DELTA_CAP)
+        ledger.create_domain(DOMAIN, self.plan.study.protected, _RHO_CAP, _DELTA_CAP)
         return ledger
 
     def run(
@@ -251,7 +251,7 @@ class InProcessParties:
             lead_organization=study.lead.organization,
             purpose=study.purpose,
             approved_by="policy",
-            unit=_unit(self.plan),
+            unit=self.plan.study.protected,
             expires_unix_s=NOW_UNIX_S + _RESERVE_S,
         )
 
@@ -267,7 +267,3 @@ class InProcessParties:
         check_shares(plan.roster, plan.digest, agreement.run, session, opening_id(session), shares)
         totals = combine_shares(plan, [share.words for share in shares])
         return Released(tuple(totals), decode_totals(plan, totals), messages, attempt.network)
-
-
-def _unit(plan: Plan) -> ProtectedUnit:
-    return ProtectedUnit(plan.study.table.unit.rows_max, plan.study.privacy.adjacency)

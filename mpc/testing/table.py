@@ -6,8 +6,10 @@ every row; tests compare the two.
 
 from __future__ import annotations
 
+import hmac
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,11 +21,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn, UseLevel
+from mpc.columns.model import CategoryColumn, Column, DateColumn, IdColumn, NumberColumn, UseLevel
 from mpc.layout import Axis
-from mpc.study.model import Table
-from mpc.study.where import evaluate, iso_day, parse_where
-from mpc.table.model import CellSums
+from mpc.study.model import FirstBy, PersonUnit, RowUnit, Table
+from mpc.study.where import column_names, evaluate, iso_day, parse_where
+from mpc.table.model import CellSums, columns_asked
 
 Raw: TypeAlias = "str | int | float | Decimal | date | bool | None"
 Bounded: TypeAlias = "dict[str, int | str | None]"
@@ -38,22 +40,52 @@ _NUMBER = re.compile(
 class MemoryTable:
     """``rows`` of raw cells, each made an integer, a level or excluded by the study's rules."""
 
-    def __init__(self, rows: Sequence[Mapping[str, Raw]], table: Table) -> None:
+    def __init__(self, rows: Sequence[Mapping[str, Raw]], table: Table, key: bytes = b"") -> None:
+        """``key``: of the HMAC by which rows are kept, if the study keeps them so."""
         where = parse_where(table.where, table.columns)
         bounded = [bound_row(row, table.columns) for row in rows]
         self._rows = [row for row in bounded if evaluate(where, row)]
+        self._table = table
+        self._filtered = frozenset(column_names(where))
+        self._key = key
 
     def cell_sums(self, asked: tuple[CellSums, ...]) -> tuple[NDArray[np.object_], ...]:
         """See :class:`mpc.table.model.BoundedTable`."""
-        return tuple(self._sums(request) for request in asked)
+        unit = self._table.unit
+        if isinstance(unit, RowUnit):
+            return tuple(self._sums(request, self._rows) for request in asked)
+        rows = self._first_rows(unit, columns_asked(asked) | self._filtered)
+        return tuple(
+            self._sums(request, _first_in_groups(request, rows, unit)) for request in asked
+        )
 
-    def _sums(self, request: CellSums) -> NDArray[np.object_]:
+    def _first_rows(self, unit: PersonUnit, used: frozenset[str]) -> list[Bounded]:
+        """Everybody's first ``rows_max`` rows, in order."""
+        first = unit.keep.first_by if isinstance(unit.keep, FirstBy) else None
+        columns = {
+            name: column
+            for name, column in self._table.columns.items()
+            if name in used or name == first
+        }
+        taken: Counter[int | str] = Counter()
+        rows: list[Bounded] = []
+        for row in sorted(
+            (row for row in self._rows if row[unit.column] is not None),
+            key=lambda row: _place(row, unit, columns, self._key),
+        ):
+            person = row[unit.column]
+            if person is not None and taken[person] < unit.rows_max:
+                taken[person] += 1
+                rows.append(row)
+        return rows
+
+    def _sums(self, request: CellSums, rows: Sequence[Bounded]) -> NDArray[np.object_]:
         places = product(*(range(len(axis.labels)) for axis in request.axes))
         sums: dict[tuple[int, ...], list[int]] = {
             place: [0] * len(request.powers) for place in places
         }
-        for row in self._rows:
-            labels = [label_of(axis, row[axis.column]) for axis in request.axes]
+        for row in rows:
+            labels = _labels(request.axes, row)
             place = tuple(label for label in labels if label is not None)
             value = 1 if request.term is None else row[request.term.column]
             if len(place) < len(labels) or value is None:
@@ -64,6 +96,40 @@ class MemoryTable:
         answer = np.empty((len(request.powers), len(sums)), dtype=object)
         answer[:, :] = np.array(list(sums.values()), dtype=object).T
         return answer
+
+
+def _first_in_groups(request: CellSums, rows: Sequence[Bounded], unit: PersonUnit) -> list[Bounded]:
+    """Of ``rows`` in order, everybody's first ``group_rows`` in each group."""
+    taken: Counter[tuple[object, ...]] = Counter()
+    kept: list[Bounded] = []
+    for row in rows:
+        place = (row[unit.column], *_labels(request.group_axes, row))
+        taken[place] += 1
+        if taken[place] <= unit.group_rows:
+            kept.append(row)
+    return kept
+
+
+def _labels(axes: Sequence[Axis], row: Bounded) -> list[int | None]:
+    return [label_of(axis, row[axis.column]) for axis in axes]
+
+
+def _place(
+    row: Bounded, unit: PersonUnit, columns: Mapping[str, Column], key: bytes
+) -> tuple[tuple[bool, int] | str, ...]:
+    """What rows are sorted by."""
+    integers = {name: _integer(row[name], column) for name, column in columns.items()}
+    if isinstance(unit.keep, FirstBy):
+        names = (unit.keep.first_by, *columns)
+        return tuple((integers[name] is None, integers[name] or 0) for name in names)
+    text = "".join(f"{'' if each is None else each}," for each in integers.values())
+    return (hmac.new(key, f"{text}{row[unit.column]}".encode(), "sha256").hexdigest(),)
+
+
+def _integer(value: int | str | None, column: Column) -> int | None:
+    if isinstance(column, CategoryColumn):
+        return None if value is None else column.levels.index(str(value))
+    return None if value is None else int(value)
 
 
 def bound_row(row: Mapping[str, Raw], columns: Mapping[str, Column]) -> Bounded:
@@ -77,6 +143,8 @@ def bound_cell(cell: Raw, column: Column) -> int | str | None:
         return _bound_number(_number(cell), column)
     if isinstance(column, CategoryColumn):
         return _bound_level(_level(cell), column)
+    if isinstance(column, IdColumn):
+        return _level(cell)
     return _bound_day(_day(cell), column)
 
 

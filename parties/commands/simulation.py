@@ -23,9 +23,11 @@ from mpc.study.model import Study
 from parties.commands.output import answering, emit_json, err, out
 from parties.commands.progress import StudyProgress
 from parties.commands.results import check_folder, write_results
-from parties.coordinator.office import Office, read_scenario
+from parties.coordinator.office import Office
+from parties.coordinator.scenarios import read_scenario
 from parties.report.tables import result_table
 from parties.simulation import Federation
+from parties.system import SystemRandomness
 
 APPROVAL_S = 30.0
 INTERRUPTED = "interrupted; the simulation was stopped, with all of its nodes"
@@ -105,8 +107,12 @@ def data_files(study: Study, folder: Path) -> Mapping[str, Path]:
 
 
 def true_answers(plan: Plan, federation: Federation) -> tuple[Answer, ...]:
-    """The plain answers over all parties' rows. Nobody could compute them outside a simulation."""
+    """The plain answers over all parties' rows. Nobody could compute them outside a simulation.
+
+    Where rows of a person are kept by hash, they count another draw of them than the run did.
+    """
     from parties.data.catalogue import Catalogue
+    from parties.data.people import KEY_SIZE
     from parties.data.table import DuckTable, EngineLimits
     from parties.data.versions import RegisteredVersion
 
@@ -115,7 +121,8 @@ def true_answers(plan: Plan, federation: Federation) -> tuple[Answer, ...]:
         table = plan.study.table
         version = Catalogue(node.node_config).for_worker(table.name)
         limits = EngineLimits(2, 2048, node.directory / "state" / "tmp")
-        opened = DuckTable(RegisteredVersion.from_plain(version), table, limits)
+        key = SystemRandomness().random_bytes(KEY_SIZE)
+        opened = DuckTable(RegisteredVersion.from_plain(version), table, limits, key)
         own = local_sums(plan.questions, opened)
         totals = [total + value for total, value in zip(totals, own, strict=True)]
     layouts = [question.layout for question in plan.questions]

@@ -22,14 +22,9 @@ from parties.commands.progress import StudyProgress
 from parties.commands.results import check_folder, check_repeat, write_results
 from parties.commands.tuning import tune as tune_scenario
 from parties.coordinator.asking import ask_all, raise_if_refused, refusal
-from parties.coordinator.office import (
-    FILE_SIZE_MAX,
-    Finished,
-    Office,
-    plan_file_bytes,
-    read_scenario,
-)
+from parties.coordinator.office import Finished, Office
 from parties.coordinator.prepared_runs import PreparedRecord, PreparedState
+from parties.coordinator.scenarios import FILE_SIZE_MAX, plan_file_bytes, read_scenario
 from parties.coordinator.state import (
     Charged,
     CoordinatorState,
@@ -273,6 +268,9 @@ def verify(
                     "plan_digest": verified.plan.digest,
                     "run": verified.run,
                     "pinned": verified.pinned,
+                    "approved_by": {
+                        approval.party: approval.approved_by for approval in verified.approvals
+                    },
                     "checks": [asdict(check) for check in verified.checks],
                     "warnings": list(verified.warnings),
                 }
@@ -283,6 +281,9 @@ def verify(
             mark = ("✓ ", "green") if passed else ("– ", "yellow")
             line = Text.assemble(mark, plain_text(f"{check.name}: {check.detail}"))
             out.print(line, soft_wrap=True)
+        for approval in verified.approvals:
+            said = f"  {approval.party}: approved by {approval.approved_by}"
+            out.print(plain_text(said, "dim"), soft_wrap=True)
         for warning in verified.warnings:
             out.print(plain_text(f"! {warning}", "yellow"), soft_wrap=True)
         if verified.pinned:

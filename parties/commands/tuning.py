@@ -10,7 +10,8 @@ from rich.text import Text
 from mpc.plan.tuning import Tuning, tuned
 from mpc.study.model import Study
 from parties.commands.output import emit_json, out
-from parties.coordinator.office import Office, read_scenario
+from parties.coordinator.office import Office
+from parties.coordinator.scenarios import read_scenario
 from parties.report.tables import plain_text
 from parties.report.tuning import tuning_document, tuning_table
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mpc.errors import ParleyError, PeerError
-from parties.coordinator.asking import UNREACHED, each
+from parties.coordinator.asking import UNREACHED, call_all
 from parties.coordinator.client import LinkedClients, PartyClient, RunClient
 
 NOTHING_BEGUN = "nothing was proposed or spent; run the same command again once all answer"
@@ -16,7 +16,7 @@ def reach_all(linked: LinkedClients) -> None:
 
     Raises the error of one that is not; of several, a PeerError that names each and why.
     """
-    answers = each(linked.all, silence)
+    answers = call_all(linked.all, silence)
     silent = {member: error for member, error in answers.items() if error is not None}
     if not silent:
         return
@@ -24,10 +24,7 @@ def reach_all(linked: LinkedClients) -> None:
     if not others:
         first.hint = "; ".join(filter(None, (first.hint, NOTHING_BEGUN)))
         raise first
-    whys = (
-        error.what if error.party == member else error.message for member, error in silent.items()
-    )
-    lines = (f"{member}: {why}" for member, why in zip(silent, whys, strict=True))
+    lines = (f"{member}: {error.what_of(member)}" for member, error in silent.items())
     named = ", ".join(silent)
     raise PeerError(named, "\n".join(("give no answer", *lines)), hint=NOTHING_BEGUN)
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.columns.model import CategoryColumn, Column
+from mpc.columns.model import CategoryColumn, Column, IdColumn, kind_text
 from mpc.layout import Axis
 from mpc.table.model import CellSums
 from parties.data.sandbox import identifier
@@ -32,6 +32,7 @@ class Combination:
 
     def __init__(self, asked: Sequence[CellSums], columns: Mapping[str, Column]) -> None:
         self._columns = columns
+        self._group_axes = asked[0].group_axes
         self._axes = list(dict.fromkeys(axis for request in asked for axis in request.axes))
         self._powers: dict[str, int] = {}  # the highest that is asked
         for request in asked:
@@ -40,9 +41,14 @@ class Combination:
                 self._powers[name] = max(self._powers.get(name, 0), *request.powers)
 
     @property
-    def columns(self) -> frozenset[str]:
-        """Columns that are needed."""
-        return frozenset({axis.column for axis in self._axes} | set(self._powers))
+    def labels(self) -> list[str]:
+        """What tells combinations apart: the index of each axis's label, or NULL."""
+        return [self._label(axis) for axis in self._axes]
+
+    @property
+    def group_labels(self) -> list[str]:
+        """What tells the groups of the first request apart (:func:`batches_by_groups`)."""
+        return [self._label(axis) for axis in self._group_axes]
 
     def select(self, bounded: str, kept: str) -> str:
         """Combinations, their rows and sums, over a relation of bounded columns.
@@ -51,7 +57,7 @@ class Combination:
         engine would push that below, and read cells twice.
         """
         keys = [f"{kept} AS kept"]
-        keys += [f"{self._label(axis)} AS k{place}" for place, axis in enumerate(self._axes)]
+        keys += [f"{label} AS k{place}" for place, label in enumerate(self.labels)]
         cells = [identifier(name) for name in self._powers]
         sums = [
             each
@@ -66,8 +72,8 @@ class Combination:
 
     def _sums(self, name: str, power_max: int) -> list[str]:
         column, cell = self._columns[name], identifier(name)
-        if isinstance(column, CategoryColumn):
-            raise TypeError(f"column {name} is a category and has no sum")
+        if isinstance(column, CategoryColumn | IdColumn):
+            raise TypeError(f"column {name} is {kind_text(column)} and has no sum")
         middle = _middle(column)
         reach = max(column.high - middle, middle - column.low)
         sums = [f"count({cell})"]
@@ -80,7 +86,7 @@ class Combination:
     def _label(self, axis: Axis) -> str:
         """The index of the label that a row has on ``axis``, or NULL."""
         cell, column = identifier(axis.column), self._columns[axis.column]
-        if axis.edges and not isinstance(column, CategoryColumn):
+        if axis.edges and not isinstance(column, CategoryColumn | IdColumn):
             if column.high - column.low < LOOKUP_MAX:
                 return _looked_up(cell, axis.edges, column.low, column.high)
             return _bin(cell, axis.edges)
@@ -132,8 +138,8 @@ class Combination:
 
 
 def _middle(column: Column) -> int:
-    if isinstance(column, CategoryColumn):
-        raise TypeError("a category has no middle")
+    if isinstance(column, CategoryColumn | IdColumn):
+        raise TypeError(f"{kind_text(column)} has no middle")
     return (column.low + column.high) // 2
 
 
@@ -187,3 +193,15 @@ def batches(asked: Sequence[CellSums]) -> list[list[int]]:
         else:
             dealt.append(([index], set(request.axes)))
     return [members for members, _ in dealt]
+
+
+def batches_by_groups(asked: Sequence[CellSums]) -> list[list[int]]:
+    """The same, and those of a batch split rows into the same groups."""
+    alike: dict[frozenset[Axis], list[int]] = {}
+    for index, request in enumerate(asked):
+        alike.setdefault(frozenset(request.group_axes), []).append(index)
+    return [
+        [members[place] for place in batch]
+        for members in alike.values()
+        for batch in batches([asked[index] for index in members])
+    ]

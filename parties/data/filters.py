@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from fractions import Fraction
 
-from mpc.columns.model import CategoryColumn, Column
+from mpc.columns.model import CategoryColumn, Column, IdColumn
 from mpc.study.where_tree import Always, And, Compare, IsMissing, Node, Not, Or, Value
 from parties.data.sandbox import identifier
 
@@ -38,6 +38,8 @@ def _test(cell: str, operator: str, literal: Value, column: Column) -> str:
     """
     if isinstance(column, CategoryColumn):
         return f"{cell} {operator} {column.levels.index(str(literal))}"
+    if isinstance(column, IdColumn):
+        raise TypeError("no row is selected by an id")
     exact = Fraction(literal)
     bound = math.ceil(exact) if operator in ("<", ">=") else math.floor(exact)
     if operator in ("=", "!=") and exact.denominator != 1:

@@ -19,7 +19,14 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
-from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn, UseLevel
+from mpc.columns.model import (
+    CategoryColumn,
+    Column,
+    DateColumn,
+    IdColumn,
+    NumberColumn,
+    UseLevel,
+)
 from parties.data.floats import nearest_step
 from parties.data.grid import Grid
 from parties.data.notation import WORD_MAX, Notation, regular, trimmed, unit_type
@@ -49,6 +56,7 @@ class Form(Enum):
     FLOAT = "float"  # finite doubles
     DAY = "day"  # a DATE
     LEVEL = "level"  # index of a level, the rule applied
+    TEXT = "text"  # an id, the rule applied
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,8 @@ def reading(schema: TableSchema, name: str, column: Column, cell: str, sql_type:
         stored = not isinstance(schema.source, CsvSource)
         level = _level(cell, column, notation, sql_type, stored=stored)
         return Reading(level, Form.LEVEL)
+    if isinstance(column, IdColumn) and isinstance(field, TextField):
+        return Reading(_identity(cell, notation), Form.TEXT)
     if isinstance(column, DateColumn) and isinstance(field, DateField):
         return Reading(day_of(cell, field, sql_type, notation), Form.DAY)
     raise ValueError(f"column {name} does not fit the schema")
@@ -133,7 +143,7 @@ def held(value: str, low: str, high: str) -> str:
 
 def rule(column: Column, read: Reading, cell: str) -> str:
     """What the row contributes, over ``cell``, the column of readings; numbers not yet clipped."""
-    if isinstance(column, CategoryColumn):
+    if isinstance(column, CategoryColumn | IdColumn):
         return cell
     if isinstance(column, DateColumn):
         return _day_rule(column, cell)
@@ -234,6 +244,12 @@ def _level(
     if markers:
         return f"(CASE WHEN {among(bare, markers)} THEN {missing} ELSE {code} END)"
     return code
+
+
+def _identity(cell: str, notation: Notation) -> str:
+    """Whose row it is, or NULL."""
+    bare = f"nfc_normalize({trimmed(f'CAST({cell} AS VARCHAR)')})"
+    return f"(CASE WHEN NOT {among(bare, ['', *notation.null])} THEN {bare} END)"
 
 
 def _index(column: CategoryColumn, level: str) -> str:

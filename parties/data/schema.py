@@ -19,7 +19,7 @@ from mpc.canonical import Plain, canonical_bytes
 from mpc.columns.model import CategoryColumn, Frozen, NumberColumn
 from mpc.errors import DataFaults
 from mpc.study.canonical import decimal_text
-from mpc.study.model import Name, Table
+from mpc.study.model import Name, PersonUnit, Table
 from mpc.units import sha256_hex
 from parties.data.grid import Grid
 from parties.yaml_files import Misfit, Written, read_yaml
@@ -31,6 +31,7 @@ BOUNDS = "102"
 LEVELS = "103"
 SAME = "104"
 FORMAT = "105"
+PERSON = "106"
 
 _PART = r"%(Y|-?m|-?d)"
 _DATE = rf"^{_PART}[-/. ]?{_PART}[-/. ]?{_PART}$"
@@ -114,12 +115,17 @@ DataField = Annotated[
 
 
 class TableSchema(Frozen):
-    """A table's schema file."""
+    """A table's schema file.
+
+    ``person`` is the column that says whose row it is. Without it no study can take the person as
+    its unit; with it, by no other column.
+    """
 
     version: Literal[1]
     table: Name
     source: Annotated[CsvSource | ParquetSource, Field(discriminator="format")]
     columns: Annotated[dict[Name, DataField], Field(min_length=1, max_length=COLUMNS_MAX)]
+    person: Name | None = None
 
     def header(self, name: str) -> str:
         """What the files call column ``name``."""
@@ -127,17 +133,24 @@ class TableSchema(Frozen):
 
     def published(self) -> dict[str, Plain]:
         """What others may know: columns, types, levels and bounds. No files, no counts."""
-        return {name: _field_plain(field) for name, field in self.columns.items()}
+        return {
+            name: {**_field_plain(field), **({"person": True} if name == self.person else {})}
+            for name, field in self.columns.items()
+        }
 
     @property
     def digest(self) -> str:
         """Hex SHA-256 of everything declared but where the files lie."""
         source = self.source.model_dump(mode="json", exclude={"files"})
-        declared = self.model_dump(mode="json", exclude={"source"})
+        unsaid = {"person"} if self.person is None else set()
+        declared = self.model_dump(mode="json", exclude={"source", *unsaid})
         return sha256_hex(canonical_bytes({**declared, "source": source}))
 
     def misfits(self, table: Table) -> Iterator[str]:
         """Why the columns of a study cannot be read from this table. Looks at no row."""
+        if isinstance(table.unit, PersonUnit) and table.unit.column != self.person:
+            said = "no column" if self.person is None else f"column {self.person}"
+            yield f"whose row it is, {said} says here, not {table.unit.column}"
         for name, column in table.columns.items():
             field = self.columns.get(name)
             if field is None:
@@ -152,7 +165,12 @@ class TableSchema(Frozen):
                 yield from _bound_misfits(name, column, field)
 
 
-_READ_AS = {"number": ("number", "integer"), "date": ("date",), "category": ("text",)}
+_READ_AS = {
+    "number": ("number", "integer"),
+    "date": ("date",),
+    "category": ("text",),
+    "id": ("text",),
+}
 
 
 def _level_misfits(name: str, column: CategoryColumn, field: TextField) -> Iterator[str]:
@@ -175,7 +193,7 @@ def _bound_misfits(
         yield f"column {name} lies within [{low}, {high}] here, which the study's bounds miss"
 
 
-def _field_plain(field: DataField) -> Plain:
+def _field_plain(field: DataField) -> dict[str, Plain]:
     if isinstance(field, NumberField | IntegerField):
         bounds: Plain = None
         if field.bounds is not None:
@@ -209,6 +227,12 @@ def _misfits(schema: TableSchema) -> Iterator[Misfit]:
         what = "decimal and thousands are one sign"
         yield Misfit(TWO_SIGNS, ("source", "decimal"), what, "two signs")
     headers: dict[str, str] = {}
+    if schema.person is not None:
+        named = schema.columns.get(schema.person)
+        if not isinstance(named, TextField):
+            what = "no column" if named is None else f"a column of type {named.type}"
+            allowed = "a column of type text"
+            yield Misfit(PERSON, ("person",), f"{schema.person} is {what}", allowed)
     for name, field in schema.columns.items():
         header = schema.header(name)
         if header in headers:

@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.ports import Randomness
-from mpc.study.model import Table
+from mpc.study.model import FirstBy, PersonUnit, RowUnit, Table
 from mpc.study.where import parse_where
-from mpc.table.model import CellSums
-from parties.data.combinations import Combination, batches
+from mpc.table.model import CellSums, columns_asked
+from parties.data.combinations import Combination, batches, batches_by_groups
 from parties.data.commitment import Commitment
 from parties.data.encodings import readable
 from parties.data.filters import predicate, used_columns
+from parties.data.people import People
 from parties.data.rules import clip, reading, rule
 from parties.data.sandbox import identifier, rows, sandboxed
 from parties.data.scan import scan
@@ -45,8 +46,12 @@ class EngineLimits:
 class DuckTable:
     """:class:`mpc.table.model.BoundedTable` over a registered version's files."""
 
-    def __init__(self, version: RegisteredVersion, table: Table, limits: EngineLimits) -> None:
+    def __init__(
+        self, version: RegisteredVersion, table: Table, limits: EngineLimits, key: bytes = b""
+    ) -> None:
+        """``key``: fresh for the run, KEY_SIZE bytes; of use if the study keeps rows by hash."""
         self._version = version
+        self._key = key
         self._table = table
         self._limits = limits
         self._where = parse_where(table.where, table.columns)
@@ -75,21 +80,40 @@ class DuckTable:
         self, engine: duckdb.DuckDBPyConnection, files: Sequence[Path], asked: tuple[CellSums, ...]
     ) -> tuple[NDArray[np.object_], ...]:
         columns = self._table.columns
+        unit = self._table.unit
+        together = unit.group_rows == unit.rows_max  # else each split counts other rows
         dealt = [
-            (batch, Combination([asked[i] for i in batch], columns)) for batch in batches(asked)
+            (batch, Combination([asked[i] for i in batch], columns))
+            for batch in (batches(asked) if together else batches_by_groups(asked))
         ]
-        names = used_columns(self._where).union(*(each.columns for _batch, each in dealt))
+        names = self._names(asked)
         bounded = f"({self._bounded(engine, files, sorted(names))})"
         kept = predicate(self._where, columns)
+        people = None
+        if isinstance(unit, PersonUnit):
+            used = [name for name in columns if name in names and name != unit.column]
+            people = People(unit, used, self._key)
+            bounded, kept = people.ranked(bounded, kept)
         if len(dealt) > 1:
             rows(engine, f"CREATE TEMP TABLE bounded AS SELECT * FROM {bounded}")
             bounded = "bounded"
         answers: dict[int, NDArray[np.object_]] = {}
         for batch, combination in dealt:
-            found = rows(engine, combination.select(bounded, kept))
+            source, counted = bounded, kept
+            if people is not None:
+                source, counted = people.ranked_in_groups(bounded, kept, combination.group_labels)
+            found = rows(engine, combination.select(source, counted))
             for index in batch:
                 answers[index] = combination.answer(asked[index], found)
         return tuple(answers[index] for index in range(len(asked)))
+
+    def _names(self, asked: tuple[CellSums, ...]) -> frozenset[str]:
+        """Columns in use: asked, filtered by, and what tells persons and their first rows."""
+        unit, names = self._table.unit, used_columns(self._where) | columns_asked(asked)
+        if isinstance(unit, RowUnit):
+            return names
+        first = (unit.keep.first_by,) if isinstance(unit.keep, FirstBy) else ()
+        return names | {unit.column, *first}
 
     def _bounded(
         self, engine: duckdb.DuckDBPyConnection, files: Sequence[Path], names: Sequence[str]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 
-from mpc.errors import LedgerError, LedgerOutdated
+from mpc.errors import IntegrityError, LedgerError, LedgerOutdated
 from mpc.ports import ChainHead, Witness
 from mpc.privacy.chain import EMPTY, ChainedCharge, next_head
 from mpc.units import DeltaAtto, PartyId, PlanDigest, RhoPico, RunId
 
 ACCEPTED = "accepted"
+_STATES = {"computed": "reserved", "shared": "reserved", ACCEPTED: "forfeited"}
 LEAP = 1 << 32
 """By how much accepting a loss moves the counter: beyond all that any peer can have seen."""
 
@@ -42,6 +43,36 @@ def leap(connection: sqlite3.Connection, run: RunId, now: int) -> None:
         "SELECT run, domain, plan_digest, event, rho, delta FROM charge WHERE run = ?", (run,)
     ).fetchone()
     _append(connection, next_head(far, ACCEPTED, _charged(row)), run, ACCEPTED, now)
+
+
+def check_chain(connection: sqlite3.Connection) -> None:
+    """Raises IntegrityError if a charge is not as the chain binds it: somebody changed the file.
+
+    Who rewrites the whole chain too has other heads, which peers that saw the real ones find.
+    """
+    head, states = EMPTY, dict[str, str]()
+    rows = connection.execute(
+        "SELECT chain.counter, head, step, charge.run, domain, plan_digest, event, rho, delta"
+        " FROM chain JOIN charge ON charge.run = chain.run ORDER BY counter"
+    )
+    for counter, digest, step, *row in rows:
+        before = ChainHead(head.counter + LEAP, head.digest) if step == ACCEPTED else head
+        head = next_head(before, step, _charged((row[0], *row[1:])))
+        if head != ChainHead(counter, bytes(digest)):
+            raise _changed(f"step {counter} of its chain does not follow from what it holds")
+        states[row[0]] = _STATES.get(step, step)
+    if head != head_of(connection):
+        raise _changed("its chain has steps of charges that it does not hold")
+    for run, state in connection.execute("SELECT run, state FROM charge ORDER BY rowid"):
+        if states.get(run) != state:
+            raise _changed(f"the charge of run {run[:12]} is {state} without a step of its chain")
+
+
+def _changed(what: str) -> IntegrityError:
+    return IntegrityError(
+        f"the ledger was changed by something else than Parley: {what}",
+        hint="put the latest copy of it back that is as Parley wrote it",
+    )
 
 
 def _charged(row: tuple[str, str, str, bytes, int, int]) -> ChainedCharge:

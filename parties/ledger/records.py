@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from mpc.ports import ChargeState
@@ -40,6 +40,11 @@ class DomainBounds:
 
     monthly_rho: RhoPico | None = None
     partners: Mapping[str, RhoPico] = field(default_factory=dict)
+
+    def without(self, organizations: Collection[str]) -> DomainBounds:
+        """The same without the caps of ``organizations``."""
+        kept = {name: cap for name, cap in self.partners.items() if name not in organizations}
+        return DomainBounds(self.monthly_rho, kept)
 
     def binding(self, *organizations: str) -> tuple[str, ...]:
         """Those of ``organizations`` that have a cap, each once."""

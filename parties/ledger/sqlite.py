@@ -25,6 +25,7 @@ from mpc.units import (
 from parties.database import Database
 from parties.ledger.chain import (
     advance,
+    check_chain,
     check_latest,
     condemn,
     evidence_of,
@@ -342,6 +343,11 @@ class SqliteLedger:
         """The highest mark that each peer ever showed, as kept with a commit."""
         with self._database.transaction() as connection:
             return witnesses_of(connection)
+
+    def check_chain(self) -> None:
+        """Raises IntegrityError if the file is not as its own hash chain says."""
+        with self._database.transaction() as connection:
+            check_chain(connection)
 
     def condemn(self, witness: Witness) -> None:
         """A peer showed that this file is an older copy: it reserves nothing from now on.

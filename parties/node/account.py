@@ -6,6 +6,7 @@ the owner alone: what coordinators are told is the policy's ``budget_published``
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -13,10 +14,18 @@ from pathlib import Path
 from mpc.accounting.conversion import epsilon_from_rho, epsilon_within
 from mpc.errors import UsageError
 from mpc.ports import Balance, ChargeState, Witness
-from mpc.units import ProtectedUnit, RhoPico, rho_text
+from mpc.units import DELTA_UNIT, ProtectedUnit, RhoPico, rho_text
 from parties.config import NodeConfig
-from parties.ledger.records import ChargeEntry, PartnerEntry, PartnerLimits
+from parties.ledger.records import (
+    ChargeEntry,
+    DomainBounds,
+    DomainUsage,
+    History,
+    PartnerEntry,
+    PartnerLimits,
+)
 from parties.ledger.sqlite import SqliteLedger
+from parties.node.events import event_text
 from parties.node.parts import LEDGER
 from parties.policy.model import PolicyFile, load_policy
 from parties.report.figures import iso_time
@@ -27,8 +36,41 @@ ROUNDED_DOWN = frozenset({"cap", "left"})
 
 
 @dataclass(frozen=True)
+class CapAccount:
+    """One cap of a domain: ``what`` it bounds, what is spent or held of it, and what is left."""
+
+    what: str
+    cap: RhoPico
+    used: RhoPico
+
+    @property
+    def left(self) -> RhoPico:
+        """What a charge may still take of it."""
+        return RhoPico(max(0, self.cap - self.used))
+
+    def to_plain(self) -> dict[str, object]:
+        """For ``--json``."""
+        return {
+            "what": self.what,
+            "rho_cap": rho_text(self.cap),
+            "rho_used": rho_text(self.used),
+            "rho_left": rho_text(self.left),
+        }
+
+
+def caps_of(balance: Balance, bounds: DomainBounds, usage: DomainUsage) -> Iterator[CapAccount]:
+    """The cap for ever, then those that bind beside it; all of them have to hold."""
+    used = RhoPico(balance.rho_spent + balance.rho_reserved)
+    yield CapAccount("all studies for ever", balance.rho_cap, used)
+    if bounds.monthly_rho is not None:
+        yield CapAccount("any 30 days", bounds.monthly_rho, usage.monthly_rho)
+    for name, cap in bounds.partners.items():
+        yield CapAccount(f"studies of {name}", cap, usage.partner_rho(name))
+
+
+@dataclass(frozen=True)
 class DomainAccount:
-    """One privacy domain: whom it protects, what is left for ever, and every charge.
+    """One privacy domain: whom it protects, its caps and what is left of them, and every charge.
 
     ``delta`` is the policy's, at which it states epsilon; None if the policy dropped the domain.
     """
@@ -36,7 +78,14 @@ class DomainAccount:
     unit: ProtectedUnit
     balance: Balance
     delta: Decimal | None
-    charges: tuple[ChargeEntry, ...]
+    bounds: DomainBounds
+    usage: DomainUsage
+    history: History
+
+    @property
+    def caps(self) -> tuple[CapAccount, ...]:
+        """Every cap that binds here, that for ever first."""
+        return tuple(caps_of(self.balance, self.bounds, self.usage))
 
     @property
     def amounts(self) -> dict[str, RhoPico]:
@@ -66,12 +115,29 @@ class DomainAccount:
         """For ``--json``: every digit, as decimal text."""
         return {
             "domain": self.balance.domain,
-            "rows_max": self.unit.rows_max,
+            "rows_max": None if self.unit.is_person else self.unit.rows_max,
             "adjacency": self.unit.adjacency.value,
             "delta": None if self.delta is None else f"{self.delta:f}",
             "rho": {name: rho_text(rho) for name, rho in self.amounts.items()},
             "epsilon": {name: _text(said) for name, said in self.epsilons.items()},
-            "charges": [charge_plain(each) for each in self.charges],
+            "caps": [each.to_plain() for each in self.caps],
+        }
+
+    def history_plain(self) -> dict[str, object]:
+        """For ``--json``: every cap and every charge there ever was, oldest first."""
+        return {
+            "domain": self.balance.domain,
+            "delta": None if self.delta is None else f"{self.delta:f}",
+            "caps": [
+                {
+                    "time": iso_time(each.unix_s),
+                    "rho_cap": rho_text(each.rho_cap),
+                    "set_by": each.set_by,
+                    "reason": each.reason,
+                }
+                for each in self.history.caps
+            ],
+            "charges": [charge_plain(each) for each in self.history.charges],
         }
 
 
@@ -124,9 +190,14 @@ def charge_plain(charge: ChargeEntry) -> dict[str, object]:
         "run": charge.run,
         "plan_digest": charge.plan_digest,
         "partner": charge.partner,
+        "coordinator": charge.coordinator,
+        "lead": charge.lead,
+        "lead_organization": charge.lead_organization,
         "purpose": charge.purpose,
         "approved_by": charge.approved_by,
+        "mechanism": event_text(charge.event),
         "rho": rho_text(charge.rho),
+        "delta": f"{Decimal(charge.delta) / DELTA_UNIT:f}",
         "state": charge.state.value,
         "settled": None if settled is None else iso_time(settled),
         "expires": iso_time(charge.expires_unix_s),
@@ -165,7 +236,9 @@ def read_account(config: NodeConfig) -> Account:
                 unit=unit,
                 balance=ledger.balance(name),
                 delta=policy.value.domains[name].delta if name in policy.value.domains else None,
-                charges=ledger.history(name).charges,
+                bounds=ledger.bounds(name),
+                usage=ledger.usage(name),
+                history=ledger.history(name),
             )
             for name, unit in ledger.domains().items()
         ),

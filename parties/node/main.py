@@ -42,11 +42,15 @@ _log = logging.getLogger("parley.node")
 
 
 def open_ledger(config: NodeConfig, policy: PolicyFile) -> SqliteLedger:
-    """The node's ledger, with a domain for each of the policy's, capped as the policy says."""
+    """The node's ledger, with a domain for each of the policy's, capped as the policy says.
+
+    Raises IntegrityError if something else than Parley changed its charges.
+    """
     ledger = SqliteLedger(config.state / LEDGER, SystemClock(), ledger_limits(policy))
+    ledger.check_chain()
     owner = policy.value.owner.name if policy.value.owner else "policy file"
     for name, domain in policy.value.domains.items():
-        wanted, kept = ProtectedUnit(domain.rows_max, domain.adjacency), ledger.unit(name)
+        wanted, kept = domain.protected, ledger.unit(name)
         caps = (domain.rho, domain.delta_charges)
         if kept is None:
             ledger.create_domain(name, wanted, *caps, owner)
@@ -62,7 +66,8 @@ def open_ledger(config: NodeConfig, policy: PolicyFile) -> SqliteLedger:
 
 def _other_unit(policy: PolicyFile, domain: str, kept: ProtectedUnit) -> Fault:
     what = "another unit than the ledger has protected in this domain so far"
-    allowed = f"adjacency {kept.adjacency.value} and rows_max {kept.rows_max}, or a new domain"
+    unit = "unit person" if kept.is_person else f"rows_max {kept.rows_max}"
+    allowed = f"adjacency {kept.adjacency.value} and {unit}, or a new domain"
     line = policy.line("domains", domain)
     return Fault("PLY-C108", f"domains.{domain}", what, allowed, line, 1)
 
@@ -117,6 +122,8 @@ def _serve(config: NodeConfig, zygote_module: str) -> None:
         address = bind(server, config.listen, parts.trust.identity)
         shutil.rmtree(config.state / TEMPORARY, ignore_errors=True)
         parts.prepared.clear()
+        for seen in parts.ledger.evidence():
+            _log.warning("the ledger is an older copy: %s has seen more of it", seen.party)
         settled = settle_orphans(parts)
         if settled:
             _log.info("%d reservations of an earlier life of this node settled", settled)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 
 from mpc.accounting.conversion import epsilon_from_rho
-from mpc.columns.model import CategoryColumn, Column, DateColumn
+from mpc.columns.model import CategoryColumn, Column, DateColumn, IdColumn
 from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.count.declare import Count
 from mpc.questions.histogram.declare import Histogram
 from mpc.questions.quantile.declare import Quantile
-from mpc.study.model import Study
+from mpc.study.model import PersonUnit, Study
 from mpc.units import Adjacency, ProtectedUnit, RhoPico, rho_text
 from parties.policy.charge import charge, charge_factor
 from parties.policy.model import Domain
 from parties.report.dealing import dealer_plain
-from parties.report.wording import quantile_text
+from parties.report.wording import person_rule_text, quantile_text
 
 LEVELS_SHOWN_MAX = 12
+REPLACE = Adjacency.REPLACE_ONE
 
 
 def request_summary(plan: Plan, domain_name: str, domain: Domain | None) -> str:
@@ -26,7 +27,6 @@ def request_summary(plan: Plan, domain_name: str, domain: Domain | None) -> str:
     What it costs here is for the domain's own unit, which may be stronger than the study's.
     """
     study = plan.study
-    unit = ProtectedUnit(study.table.unit.rows_max, study.privacy.adjacency)
     said: dict[str, object] = {
         "title": study.title,
         "purpose": study.purpose,
@@ -39,7 +39,7 @@ def request_summary(plan: Plan, domain_name: str, domain: Domain | None) -> str:
         "questions": {each.name: question_text(plan, each) for each in plan.questions},
         "where": study.table.where or "every row",
         "columns": {name: sorted(uses) for name, uses in plan.columns_used.items()},
-        "protects": protected_text(unit),
+        "protects": study_protects_text(study),
         "promise": promise_text(plan),
         "epsilon": f"{plan.epsilon_total:f}",
         "delta": f"{plan.delta:f}",
@@ -66,7 +66,7 @@ def _cost(plan: Plan, name: str, domain: Domain) -> dict[str, object]:
         "rho": rho_text(rho),
         "epsilon": f"{epsilon_from_rho(rho, domain.delta):f}",
         "delta": f"{domain.delta:f}",
-        "protects": protected_text(ProtectedUnit(domain.rows_max, domain.adjacency)),
+        "protects": protected_text(domain.protected),
     }
 
 
@@ -91,6 +91,8 @@ def question_text(plan: Plan, question: PlannedQuestion) -> str:
 
 def column_text(name: str, column: Column) -> str:
     """``days [0, 30] step 1``, ``sex (F, M)``: all that a study may tell apart of a column."""
+    if isinstance(column, IdColumn):
+        return name
     if isinstance(column, CategoryColumn):
         more = len(column.levels) - LEVELS_SHOWN_MAX
         levels = ", ".join(column.levels[:LEVELS_SHOWN_MAX])
@@ -109,9 +111,18 @@ def cells_text(study: Study) -> str:
 def protected_text(unit: ProtectedUnit) -> str:
     """``one row added or removed``: what the promise lets nobody tell."""
     who = "one row" if unit.rows_max == 1 else f"up to {unit.rows_max} rows of one unit"
-    if unit.adjacency is Adjacency.REPLACE_ONE:
+    if unit.is_person:
+        change = "replaced by any others" if unit.adjacency is REPLACE else "added or removed"
+        return f"one person with all of its rows, {change}"
+    if unit.adjacency is REPLACE:
         return f"{who} replaced by any other{'' if unit.rows_max == 1 else 's'}"
     return f"{who} added or removed"
+
+
+def study_protects_text(study: Study) -> str:
+    """The same of a study, and how many rows of a person count."""
+    text, unit = protected_text(study.protected), study.table.unit
+    return f"{text}; {person_rule_text(unit)}" if isinstance(unit, PersonUnit) else text
 
 
 def promise_text(plan: Plan) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mpc.plan.model import Plan
 from mpc.study.model import Study
-from mpc.units import ProtectedUnit, RhoPico
+from mpc.units import RhoPico
 from parties.policy.model import Domain
 
 
@@ -12,9 +12,9 @@ def charge_factor(study: Study, domain: Domain) -> int:
     """By how much rho grows from ``study``'s unit to ``domain``'s: as the ledger will charge it.
 
     A study that protects more than the domain asks is charged in full all the same.
+    Raises BudgetRefusal if it protects so little that no charge is enough.
     """
-    asked = ProtectedUnit(study.table.unit.rows_max, study.privacy.adjacency)
-    return asked.rho_factor(ProtectedUnit(domain.rows_max, domain.adjacency))
+    return study.protected.rho_factor(domain.protected)
 
 
 def charge(plan: Plan, domain: Domain) -> RhoPico:

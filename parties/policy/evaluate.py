@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from mpc.errors import BudgetRefusal
 from mpc.plan.model import MECHANISM, Plan
 from mpc.plan.noises import sampling_affordable
 from mpc.ports import Balance
@@ -18,7 +19,7 @@ from mpc.study.spelling import listed
 from mpc.units import PartyId, RhoPico, rho_text
 from parties.config import TableConfig
 from parties.ledger.records import DomainUsage
-from parties.policy.charge import charge
+from parties.policy.charge import charge, charge_factor
 from parties.policy.model import Domain, PolicyFile
 
 COORDINATOR = "PLY-R010"
@@ -38,7 +39,8 @@ DOMAIN = "PLY-R023"
 CAPACITY = "PLY-R024"
 DEALER = "PLY-R025"
 DEALER_ORGANIZATION = "PLY-R026"
-MIN_CELL = "PLY-R027"
+UNIT = "PLY-R027"
+MIN_CELL = "PLY-R028"
 LIFETIME_BUDGET = "PLY-B010"
 MONTHLY_BUDGET = "PLY-B011"
 PARTNER_BUDGET = "PLY-B012"
@@ -218,6 +220,14 @@ def _capacity(plan: Plan, policy: PolicyFile, standing: Standing) -> Iterator[Re
 
 
 def _budgets(plan: Plan, policy: PolicyFile, standing: Standing) -> Iterator[Reason]:
+    name = "" if standing.table is None else standing.table.domain
+    domain = policy.value.domains.get(name)
+    if domain is not None:
+        try:
+            charge_factor(plan.study, domain)
+        except BudgetRefusal as refusal:
+            yield _reason(policy, UNIT, refusal.what, refusal.hint, "domains", name)
+            return
     cap = policy.value.study_budget
     if cap is None:
         what = "no study may spend any budget"
@@ -230,8 +240,6 @@ def _budgets(plan: Plan, policy: PolicyFile, standing: Standing) -> Iterator[Rea
         yield _reason(policy, STUDY_BUDGET, what, allowed, "study_budget")
     if standing.table is None:
         return
-    name = standing.table.domain
-    domain = policy.value.domains.get(name)
     if domain is None or standing.balance is None:
         what = f"privacy domain {name} has no budget"
         yield _reason(policy, DOMAIN, what, _words(policy.value.domains), "domains")

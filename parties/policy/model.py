@@ -20,7 +20,15 @@ from mpc.plan.model import ColumnUse
 from mpc.questions.registry import QUESTION_KINDS
 from mpc.study.model import MIN_CELL_MAX, Identifier, Name, Text
 from mpc.study.spelling import listed, nearest
-from mpc.units import DELTA_UNIT, PARTIES_MAX, PARTIES_MIN, Adjacency, DeltaAtto, RhoPico
+from mpc.units import (
+    DELTA_UNIT,
+    PARTIES_MAX,
+    PARTIES_MIN,
+    Adjacency,
+    DeltaAtto,
+    ProtectedUnit,
+    RhoPico,
+)
 from parties.ledger.records import DomainBounds
 from parties.yaml_files import Misfit, Written, read_yaml
 
@@ -29,6 +37,7 @@ KIND = "111"
 TWICE = "112"
 NO_DOMAIN = "113"
 NO_PARTNER = "114"
+BOUNDED_PERSON = "115"
 
 Epsilon = Annotated[Decimal, Field(gt=0, le=100)]
 Delta = Annotated[Decimal, Field(gt=0, le=Decimal("0.01"))]
@@ -56,7 +65,8 @@ class TablePolicy(Frozen):
     """Columns of a table and what each may be used for. A column that is not named is denied."""
 
     columns: Annotated[
-        dict[Name, Annotated[tuple[ColumnUse, ...], Field(max_length=3)]], Field(max_length=1000)
+        dict[Name, Annotated[tuple[ColumnUse, ...], Field(max_length=len(ColumnUse))]],
+        Field(max_length=1000),
     ] = Field(default_factory=dict)
 
 
@@ -75,20 +85,30 @@ class Cap(Frozen):
 class Domain(Frozen):
     """A population and what all studies of it together may cost one person, for ever.
 
-    A person has at most ``rows_max`` rows; ``adjacency`` says what the promise compares. Studies
-    that protect less than that are charged more (:mod:`parties.policy.charge`).
+    A person has at most ``rows_max`` rows in any table of the domain (1, if nothing is said);
+    ``adjacency`` says what the promise compares. Studies that protect less than that are charged
+    more (:mod:`parties.policy.charge`). ``unit: person`` sets no bound on a person's rows: then no
+    charge is enough for a study whose unit is a row, and it is refused.
 
     ``monthly`` bounds any 30 days, ``partners`` what each organization's studies cost for ever:
     those that its coordinator asks or its people lead. What is not bounded so has the domain's cap
-    alone.
+    alone. Both bound rho; what is charged of delta beside it counts for ever.
     """
 
     epsilon: Epsilon
     delta: Delta
     adjacency: Adjacency = Adjacency.ADD_OR_REMOVE_ONE
-    rows_max: Annotated[int, Field(ge=1, le=1000)] = 1
+    unit: Literal["rows", "person"] = "rows"
+    rows_max: Annotated[int, Field(ge=1, le=1000)] | None = None
     monthly: Cap | None = None
     partners: Annotated[dict[Text, Cap], Field(max_length=1000)] = Field(default_factory=dict)
+
+    @property
+    def protected(self) -> ProtectedUnit:
+        """Whom the domain's budget protects."""
+        if self.unit == "person":
+            return ProtectedUnit.person(self.adjacency)
+        return ProtectedUnit(self.rows_max or 1, self.adjacency)
 
     @property
     def rho(self) -> RhoPico:
@@ -162,7 +182,7 @@ PolicyFile = Written[Policy]
 _HINTS = {
     "version": "1",
     "kinds": f"a list of {listed(QUESTION_KINDS)}",
-    "columns": "column: [filter, group, aggregate]",
+    "columns": "column: [filter, group, aggregate]; identify and order for studies of persons",
     "epsilon": "a number above 0",
     "delta": "a number above 0, far below one over the population",
     "recipients": "[coordinator], or ids of parties",
@@ -193,15 +213,8 @@ def _misfits(policy: Policy) -> Iterator[Misfit]:
             if len(set(uses)) != len(uses):
                 place = ("tables", table, "columns", column)
                 yield Misfit(TWICE, place, "a use twice", "each use once")
-    for domain, budget in policy.domains.items():
-        for partner in budget.partners:
-            if partner not in policy.partners:
-                yield Misfit(
-                    NO_PARTNER,
-                    ("domains", domain, "partners", partner),
-                    f"{partner} is no partner{nearest(partner, policy.partners)}",
-                    f"one of partners: {listed(policy.partners) or 'none'}",
-                )
+    for name, domain in policy.domains.items():
+        yield from _domain_misfits(policy, name, domain)
     if policy.tables and not policy.domains:
         yield Misfit(
             NO_DOMAIN,
@@ -209,3 +222,18 @@ def _misfits(policy: Policy) -> Iterator[Misfit]:
             "tables are granted, but no domain has a budget to pay with",
             "domains: a block of names, each with epsilon and delta",
         )
+
+
+def _domain_misfits(policy: Policy, name: str, domain: Domain) -> Iterator[Misfit]:
+    place = ("domains", name)
+    if domain.unit == "person" and domain.rows_max is not None:
+        what = "a bound on the rows of a person, where the unit is the person"
+        yield Misfit(BOUNDED_PERSON, (*place, "rows_max"), what, "no rows_max, or unit: rows")
+    for partner in domain.partners:
+        if partner not in policy.partners:
+            yield Misfit(
+                NO_PARTNER,
+                (*place, "partners", partner),
+                f"{partner} is no partner{nearest(partner, policy.partners)}",
+                f"one of partners: {listed(policy.partners) or 'none'}",
+            )

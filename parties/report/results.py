@@ -14,6 +14,7 @@ from decimal import Decimal
 from mpc.errors import IntegrityError
 from mpc.plan.model import Plan
 from mpc.questions.answer import Answer, Cell
+from mpc.study.model import PersonUnit, RowUnit
 from mpc.units import RHO_UNIT, RunId
 from parties.report.standing import PartyBudget
 from parties.report.truths import LABEL, Truths
@@ -66,6 +67,7 @@ def results_document(
             "adjacency": plan.study.privacy.adjacency.value,
             "unit": plan.study.table.unit.kind,
             "unit_rows_max": plan.study.table.unit.rows_max,
+            **_person_plain(plan.study.table.unit),
             "coalition": plan.coalition,
         },
         "answers": [
@@ -77,6 +79,13 @@ def results_document(
     if truth is not None:
         document["truth"] = {"label": LABEL, "answers": [answer.to_plain() for answer in truth]}
     return document
+
+
+def _person_plain(unit: RowUnit | PersonUnit) -> dict[str, object]:
+    """What else tells whom a study of persons protects."""
+    if isinstance(unit, RowUnit):
+        return {}
+    return {"unit_group_rows_max": unit.group_rows, "unit_across_parties": unit.across_parties}
 
 
 def results_json(document: dict[str, object]) -> bytes:

@@ -7,12 +7,14 @@ compared with a dealer's randomness.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 from mpc.accounting.event import Noise
 from mpc.plan.model import Plan
 from mpc.roster import Member
+from mpc.study.model import PersonUnit, RowUnit
 from mpc.units import Adjacency
 from parties.report.dealing import (
     DEALER_POOLS,
@@ -22,6 +24,7 @@ from parties.report.dealing import (
     dealer_warning,
 )
 from parties.report.figures import count_text, epsilon_text, significant_text, small_text
+from parties.report.wording import person_rule_text
 
 _NOISES = {
     Noise.DEALT: "Each owner adds its own noise, less of it than it would alone, and the dealer {} "
@@ -47,17 +50,19 @@ def privacy_statement(plan: Plan) -> Statement:
 
 def _protected(plan: Plan) -> tuple[str, ...]:
     privacy = plan.study.privacy
-    rows = plan.study.table.unit.rows_max
-    unit = "one row" if rows == 1 else f"one unit with at most {rows} rows"
+    unit = _unit(plan.study.table.unit)
     if privacy.adjacency is Adjacency.REPLACE_ONE:
         change = f"Had {unit} held any other values"
+        if isinstance(plan.study.table.unit, PersonUnit):
+            change = f"Had {unit} been replaced by any others of any one person"
     else:
-        change = f"Had {unit} been left out, or one more been taken in"
+        change = f"Had {unit} been left out, or {_one_more(plan.study.table.unit)} been taken in"
     return (
         f"{change}, every possible set of results would have been nearly as likely: whatever "
         f"someone believed about it before, these results change the odds by a factor of at most "
         f"{_factor(plan.epsilon_total)} (e to the ε of {epsilon_text(plan.epsilon_total)}), except "
         f"with a probability of about δ = {small_text(plan.delta)}{_one_in(plan.delta)}.",
+        *_rows_counted(plan.study.table.unit),
         "This holds whatever else anyone knows, for each owner’s rows, and for all results of "
         "this page together. It holds in the same way for whoever reads only some of them.",
         "No owner’s rows, and no sum without noise, left the owner readable. No one, the "
@@ -66,11 +71,8 @@ def _protected(plan: Plan) -> tuple[str, ...]:
 
 
 def _not_protected(plan: Plan) -> tuple[str, ...]:
-    rows = plan.study.table.unit.rows_max
-    each = "row" if rows == 1 else f"unit of {rows} rows"
     return (
-        f"The unit is one {each}, not one person. Someone who is in several of them is protected "
-        "as several, and so more weakly.",
+        _unit_limits(plan.study.table.unit),
         "Facts about groups are what a study is for. If they tell something about a person who "
         "might as well not have taken part, that is not prevented.",
         "Each owner keeps account of its own population only. Nobody tracks what one person loses "
@@ -78,6 +80,49 @@ def _not_protected(plan: Plan) -> tuple[str, ...]:
         "The plan, the schemas that owners publish, who takes part, the sizes of messages and the "
         "rough times of stages are visible to those who take part.",
         f"An owner that lies about its rows or its noise can spoil the results. {_liars(plan)}",
+    )
+
+
+def _unit(unit: RowUnit | PersonUnit) -> str:
+    """Whom the promise protects."""
+    if isinstance(unit, PersonUnit):
+        where = "at all owners together" if unit.across_parties else "at its owner"
+        return f"all rows of one person {where}"
+    return "one row" if unit.rows_max == 1 else f"one unit with at most {unit.rows_max} rows"
+
+
+def _one_more(unit: RowUnit | PersonUnit) -> str:
+    return "those of one more" if isinstance(unit, PersonUnit) else "one more"
+
+
+def _rows_counted(unit: RowUnit | PersonUnit) -> Iterator[str]:
+    """How a person unit is kept to."""
+    if not isinstance(unit, PersonUnit):
+        return
+    yield (
+        f"The unit is one person, as column {unit.column} of each owner’s table says. However many "
+        f"rows a person has, {person_rule_text(unit)}: a rule that looks at that person’s rows "
+        "alone."
+    )
+
+
+def _unit_limits(unit: RowUnit | PersonUnit) -> str:
+    """Whom the unit protects less, or not."""
+    if not isinstance(unit, PersonUnit):
+        each = "row" if unit.rows_max == 1 else f"unit of {unit.rows_max} rows"
+        return (
+            f"The unit is one {each}, not one person. Someone who is in several of them is "
+            "protected as several, and so more weakly."
+        )
+    text = (
+        f"Who has several ids in column {unit.column} of one owner’s table is protected as several "
+        "persons, and so more weakly."
+    )
+    if unit.across_parties:
+        return text
+    return (
+        f"{text} The study says that nobody has rows at several owners, which no one checked: who "
+        "does is protected as several too."
     )
 
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn, UseLevel, UseValue
+from mpc.columns.model import (
+    CategoryColumn,
+    Column,
+    DateColumn,
+    IdColumn,
+    NumberColumn,
+    UseLevel,
+    UseValue,
+)
 from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.answer import Cell
 from mpc.questions.count.declare import Count
 from mpc.questions.quantile.declare import Quantile
 from mpc.questions.registry import Question
+from mpc.study.model import FirstBy, PersonUnit
 
 _ESTIMATES = {
     "count": "Rows",
@@ -19,7 +28,10 @@ _ESTIMATES = {
     "standard_deviation": "Standard deviation",
     "rank": "Share of rows asked for",
 }
-_USES = {"aggregate": "aggregated", "group": "splits rows", "filter": "selects rows"}
+_USES = {
+    "aggregate": "aggregated", "group": "splits rows", "filter": "selects rows",
+    "identify": "says whose row it is", "order": "says which rows of a person count",
+}  # fmt: skip
 ALL_ROWS = "all rows"
 LEVELS_SHOWN_MAX = 12
 
@@ -88,11 +100,15 @@ def _bounds_text(column: Column) -> str:
     if isinstance(column, CategoryColumn):
         count = len(column.levels)
         return "1 level" if count == 1 else f"{count} levels"
+    if isinstance(column, IdColumn):
+        return ""
     return f"[{column.bounds[0]}, {column.bounds[1]}]"
 
 
 def domain_text(column: Column) -> str:
     """All values a column may take: bounds and grid, or levels."""
+    if isinstance(column, IdColumn):
+        return "whatever the owner calls a person; it leaves no owner"
     if isinstance(column, CategoryColumn):
         shown = ", ".join(column.levels[:LEVELS_SHOWN_MAX])
         more = len(column.levels) - LEVELS_SHOWN_MAX
@@ -104,6 +120,8 @@ def domain_text(column: Column) -> str:
 
 def rules_text(column: Column) -> str:
     """What becomes of a missing cell and of one outside: every rule is total."""
+    if isinstance(column, IdColumn):
+        return "missing: the row does not count"
     rule = column.missing
     if isinstance(rule, UseValue):
         missing = f"missing counts as {rule.value}"
@@ -125,5 +143,28 @@ def uses_text(uses: frozenset[str]) -> str:
 
 def unit_text(plan: Plan) -> str:
     """Whom the promise protects: ``one row``."""
-    rows = plan.study.table.unit.rows_max
+    unit = plan.study.table.unit
+    if isinstance(unit, PersonUnit):
+        return f"one person, of whose rows {person_rows_text(unit)}"
+    rows = unit.rows_max
     return "one row" if rows == 1 else f"one unit of at most {rows} rows"
+
+
+def person_rows_text(unit: PersonUnit) -> str:
+    """``at most 3 count at each owner``."""
+    verb = "counts" if unit.rows_max == 1 else "count"
+    return f"at most {unit.rows_max} {verb}{' at each owner' if unit.across_parties else ''}"
+
+
+def person_rule_text(unit: PersonUnit) -> str:
+    """``at most 3 of its rows count at each owner, 1 of them in one group, the first by day``.
+
+    Which rows count, in full.
+    """
+    rows, group = unit.rows_max, unit.group_rows
+    verb = "counts" if rows == 1 else "count"
+    text = f"at most {rows} of its rows {verb}{' at each owner' if unit.across_parties else ''}"
+    if group < rows:
+        text += f", {group} of them in one group of a question"
+    first = f"the first by {unit.keep.first_by}" if isinstance(unit.keep, FirstBy) else "by lot"
+    return f"{text}, {first}"

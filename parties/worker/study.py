@@ -27,7 +27,7 @@ from mpc.session.dealing import computation_with, dealt_supply
 from mpc.session.preparing import prepared_supply
 from mpc.session.session import Session
 from mpc.session.witnessing import Witnessing
-from mpc.units import ProtectedUnit
+from parties.data.people import KEY_SIZE
 from parties.data.table import DuckTable, EngineLimits
 from parties.data.versions import RegisteredVersion, VersionStore
 from parties.ledger.records import PartnerLimits
@@ -165,7 +165,8 @@ class _Study:
     def _table(self, version: RegisteredVersion) -> DuckTable:
         order = self._order
         limits = EngineLimits(order.threads, order.memory_mb, Path(order.temporary))
-        return DuckTable(version, self._plan.study.table, limits)
+        key = self._ports.randomness.random_bytes(KEY_SIZE)
+        return DuckTable(version, self._plan.study.table, limits, key)
 
     def _terms(self) -> ChargeTerms:
         study, order = self._plan.study, self._order
@@ -181,7 +182,7 @@ class _Study:
             lead_organization=study.lead.organization,
             purpose=study.purpose,
             approved_by=order.approved_by,
-            unit=ProtectedUnit(study.table.unit.rows_max, study.privacy.adjacency),
+            unit=study.protected,
             expires_unix_s=self._expires_unix_s,
         )
 

@@ -18,12 +18,12 @@ from federation import Consortium, build, changed, serving, wait_until
 from mpc.errors import AwaitingApproval, IntegrityError
 from mpc.plan.model import Plan
 from mpc.ports import ChargeState
-from parties.coordinator.office import plan_file_bytes
+from parties.coordinator.scenarios import plan_file_bytes
 from parties.node.parts import REQUESTS
 from parties.node.requests import RequestState, RequestStore
 from parties.report.receipt import load_receipt
 from parties.report.verify import verify_receipt
-from parties.simulated_files import DOMAIN
+from parties.simulated_files import COORDINATOR, DOMAIN
 from parties.system import SystemClock
 from protos import control_pb2 as wire
 
@@ -103,8 +103,20 @@ def test_study_waits_for_a_person_and_the_receipt_names_who_approved(
         "bravo": "M. Okafor",
     }
     assert strict.charges(plan) == dict.fromkeys(strict.parties, COMMITTED)
-    by = [entry.approved_by for entry in strict.ledger("bravo").history(DOMAIN).charges]
-    assert by[-1] == "M. Okafor"
+    for approval in verified.approvals:
+        recorded = strict.ledger(approval.party).history(DOMAIN).charges[-1]
+        assert (recorded.run, recorded.plan_digest) == (verified.run, plan.digest)
+        assert recorded.approved_by == approval.approved_by
+        coordinator = plan.roster.coordinator
+        assert (recorded.coordinator, recorded.partner) == (
+            coordinator.id,
+            coordinator.organization,
+        )
+        lead = plan.study.lead
+        assert (recorded.lead, recorded.lead_organization) == (lead.name, lead.organization)
+        assert (recorded.study, recorded.purpose) == (plan.study.id, plan.study.purpose)
+        assert recorded.event == plan.event.canonical()
+        assert recorded.rho == plan.rho_total
 
 
 def proposals(consortium: Consortium) -> dict[str, dict[str, str]]:
@@ -260,6 +272,18 @@ def test_spent_budget_refuses_the_next_study_and_a_cheaper_one_still_runs(
     assert (asked.returncode, json.loads(asked.stdout)["status"]) == (4, "refused")
     shown = strict.command("plan", tmp_path / "plan.json", "--config", config)
     assert "not proposed yet" not in shown.stdout  # it is not runnable
+    forecast = ("budget", "forecast", tmp_path / "plan.json", "--json", "--config")
+    spent, free = (
+        strict.command(*forecast, strict.node(party).config, "--coordinator", COORDINATOR)
+        for party in ("alpha", "bravo")
+    )
+    unsaid = strict.command(*forecast, strict.node("alpha").config)
+    assert unsaid.returncode == 2
+    assert "say who asks" in unsaid.stdout
+    assert (spent.returncode, free.returncode) == (4, 0)
+    foreseen = json.loads(spent.stdout)
+    assert (foreseen["status"], foreseen["data"]["fits"]) == ("refused", 0)
+    assert json.loads(free.stdout)["data"]["fits"] > 0
     assert strict.ledgers() == before
     assert strict.charges(dearer) == dict.fromkeys(strict.parties, ())
     with pytest.raises(AwaitingApproval, match="bravo"):

@@ -16,7 +16,16 @@ from math import sqrt
 import pytest
 from claim_bounds import CONFIDENCE, Distinguished, advantage_max, distinguished
 from joint_release import FaintSource, SilentSource
-from noises import COALITIONS, COORDINATES, NOISES, OWN, SMALL, Noise, audited, gaussian_source
+from noises import (
+    COALITIONS,
+    COORDINATES,
+    NOISES,
+    OWN,
+    SMALL,
+    AuditedNoise,
+    audited,
+    gaussian_source,
+)
 from scipy import stats
 
 from mpc.privacy.sampler import NoiseSource
@@ -28,7 +37,7 @@ Source = Callable[[str], NoiseSource]
 
 
 def audit(
-    noise: Noise,
+    noise: AuditedNoise,
     parties: int,
     coalition: int,
     *,
@@ -62,7 +71,7 @@ def check(seen: Distinguished) -> None:
 
 @pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
 @pytest.mark.parametrize(("parties", "coalition"), COALITIONS)
-def test_one_person_is_hidden_as_claimed(noise: Noise, parties: int, coalition: int) -> None:
+def test_one_person_is_hidden_as_claimed(noise: AuditedNoise, parties: int, coalition: int) -> None:
     """False alarm at most four times :data:`CONFIDENCE` over the choice of seed."""
     assert CONFIDENCE <= 1e-6
     seen = audit(noise, parties, coalition)
@@ -75,7 +84,7 @@ def test_one_person_is_hidden_as_claimed(noise: Noise, parties: int, coalition: 
 @pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
 @pytest.mark.parametrize(("parties", "coalition"), COALITIONS)
 def test_two_hundred_thousand_trials_refute_no_claim(
-    noise: Noise, parties: int, coalition: int
+    noise: AuditedNoise, parties: int, coalition: int
 ) -> None:
     """As above, where a deviation a quarter too small would be refuted."""
     check(audit(noise, parties, coalition, coordinates=10 * COORDINATES))

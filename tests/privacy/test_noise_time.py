@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from decimal import Decimal
 from fractions import Fraction
+from typing import NoReturn
 
 import pytest
 from joint_release import (
@@ -27,6 +28,7 @@ from mpc.accounting.event import NoiseEvent
 from mpc.flow import Tools, run_study
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
+from mpc.ports import Witness
 from mpc.privacy.budget import Budget
 from mpc.privacy.sampler import NoiseSource
 from mpc.secret.reference import ReferenceEngine
@@ -91,10 +93,11 @@ def _run(
 ) -> None:
     ledger = funded_ledger()
 
-    def agree() -> None:
+    def agree() -> tuple[Witness, ...]:
         times.append(time.perf_counter() - table.asked_s)
+        return ()
 
-    def never() -> None:
+    def never() -> NoReturn:
         raise AssertionError("a count compares nothing")
 
     tools = Tools(
@@ -102,6 +105,7 @@ def _run(
         budget=Budget(ledger),
         ledger=ledger,
         source=source,
+        randomness=masks,
         settle=lambda: None,
         gather=never,
         computation=None,

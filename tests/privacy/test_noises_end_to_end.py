@@ -22,7 +22,7 @@ from mpc.columns.model import NumberColumn
 from mpc.plan.model import Plan
 from mpc.privacy.sampler import DiscreteGaussian
 from mpc.questions.histogram.declare import Histogram
-from mpc.study.model import Lead, PartyEntry, Privacy, Study, Table, Unit
+from mpc.study.model import Lead, PartyEntry, Privacy, RowUnit, Study, Table
 from mpc.testing.parties import InProcessParties
 from mpc.testing.table import MemoryTable
 from mpc.units import Adjacency
@@ -45,7 +45,7 @@ def study_of(noise: Noise) -> Study:
         recipients=("coordinator",),
         table=Table(
             name="t",
-            unit=Unit(kind="row"),
+            unit=RowUnit(kind="row"),
             columns={
                 "x": NumberColumn(type="number", bounds=(Decimal(0), Decimal(BINS))),
             },

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from claim_bounds import one_run_epsilon
 from joint_release import FaintSource, SilentSource
-from noises import NOISES, OWN, SMALL, Noise, Plant, gaussian_source
+from noises import NOISES, OWN, SMALL, AuditedNoise, Plant, gaussian_source
 from seeded_randomness import SeededRandomness
 
 from mpc.accounting.conversion import epsilon_from_rho
@@ -30,7 +30,12 @@ ALPHA = 1e-6
 
 
 def audit(
-    noise: Noise, parties: int, coalition: int, *, weight: int = 1, plant: Plant | None = None
+    noise: AuditedNoise,
+    parties: int,
+    coalition: int,
+    *,
+    weight: int = 1,
+    plant: Plant | None = None,
 ) -> float:
     """Epsilon is at least this, wrong with probability :data:`ALPHA`."""
     coins = np.frombuffer(SeededRandomness("coins").random_bytes(CANARIES), np.uint8) & 1
@@ -47,7 +52,7 @@ def audit(
 
 @pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
 @pytest.mark.parametrize(("parties", "coalition"), [(2, 1), (3, 1), (3, 2), (5, 4)])
-def test_one_run_refutes_no_claim(noise: Noise, parties: int, coalition: int) -> None:
+def test_one_run_refutes_no_claim(noise: AuditedNoise, parties: int, coalition: int) -> None:
     """False alarm 1e-6 each."""
     assert EPSILON < 1.6
     assert audit(noise, parties, coalition) <= EPSILON

@@ -17,7 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorded_release import (
+    PERSON,
     QUESTIONS,
+    ROW_KEY,
     Integers,
     Moved,
     Recording,
@@ -28,8 +30,9 @@ from recorded_release import (
     rho_of,
 )
 
-from mpc.accounting.event import price
+from mpc.accounting.event import Noise, price
 from mpc.errors import SecretMisuseError
+from mpc.plan.model import Plan
 from mpc.questions.histogram.declare import Histogram
 from mpc.questions.registry import QUESTION_KINDS
 from mpc.study.model import Study
@@ -63,7 +66,7 @@ TABLES = [
 
 
 def recording(study: Study, rows: Sequence[Row]) -> Recording:
-    return record(study, MemoryTable(rows, study.table))
+    return record(study, MemoryTable(rows, study.table, ROW_KEY))
 
 
 def neighbours(
@@ -96,6 +99,24 @@ def test_neighbours_take_the_same_course_and_move_no_further_than_declared(
     check_neighbours(recorded_study(adjacency, rows_max), rows, one[:rows_max], other[:rows_max])
 
 
+@pytest.mark.parametrize("adjacency", [Adjacency.ADD_OR_REMOVE_ONE, Adjacency.REPLACE_ONE])
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from(["a", "b", "", None]), ROWS), max_size=6),
+    one=st.lists(ROWS, max_size=8),
+    other=st.lists(ROWS, max_size=8),
+)
+def test_persons_with_any_number_of_rows_take_the_same_course_and_move_no_further(
+    adjacency: Adjacency, rows: list[tuple[Any, Row]], one: list[Row], other: list[Row]
+) -> None:
+    """Three rows of a person count, two of them in one group."""
+    others = [{**row, "who": who} for who, row in rows]
+    mine, theirs = ([{**row, "who": "me"} for row in each] for each in (one, other))
+    study = recorded_study(adjacency, person=PERSON)
+    replaced = theirs if adjacency is Adjacency.REPLACE_ONE else []
+    check_worlds(study, [*others, *mine], [*others, *replaced])
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("adjacency", "rows_max"), TABLES)
@@ -113,12 +134,18 @@ def test_a_thousand_neighbours_take_the_same_course_and_move_no_further_than_dec
 
 def check_neighbours(
     study: Study, rows: Sequence[Row], one: Sequence[Row], other: Sequence[Row]
-) -> None:
-    worlds = [recording(study, each) for each in neighbours(study, rows, one, other)]
+) -> Plan:
+    return check_worlds(study, *neighbours(study, rows, one, other))
+
+
+def check_worlds(study: Study, first: Sequence[Row], other: Sequence[Row]) -> Plan:
+    """Assert what neighbouring tables may differ in; the plan."""
+    worlds = [recording(study, each) for each in (first, other)]
     assert worlds[0].course == worlds[1].course
     moved = distances(*worlds)
     assert beyond(moved) == []
     assert rho_of(moved) * RHO_UNIT <= price(worlds[0].plan.event)[0]
+    return worlds[0].plan
 
 
 @pytest.mark.parametrize(("adjacency", "rows_max"), TABLES)
@@ -128,6 +155,16 @@ def test_equal_rows_of_one_person_at_the_bounds_stay_within_what_is_declared(
     study = recorded_study(adjacency, rows_max)
     check_neighbours(study, [], [LOW] * rows_max, [HIGH] * rows_max)
     check_neighbours(study, [LOW] * 3, [HIGH] * rows_max, [LOW] * rows_max)
+
+
+@pytest.mark.parametrize(("adjacency", "rows_max"), TABLES)
+def test_noise_that_all_make_together_takes_the_same_course(
+    adjacency: Adjacency, rows_max: int
+) -> None:
+    """Every noise is allowed, and the plan takes the least of each block: dealt ones and joint."""
+    study = recorded_study(adjacency, rows_max, tuple(Noise))
+    plan = check_neighbours(study, [LOW] * 3, [HIGH] * rows_max, [LOW] * rows_max)
+    assert {block.noise for block in plan.event.blocks} >= {Noise.DEALT, Noise.JOINT}
 
 
 def test_what_is_declared_is_reached() -> None:

@@ -17,15 +17,16 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from joint_release import FaintSource, SilentSource
+from joint_release import FaintSource, SilentSource, WatchedSource
 from noises import (
     COALITIONS,
     COORDINATES,
-    LARGE,
+    DEALT,
+    JOINT,
     NOISES,
     OWN,
     SMALL,
-    Noise,
+    AuditedNoise,
     Trial,
     audited,
     gaussian_source,
@@ -33,6 +34,7 @@ from noises import (
 )
 from planted_sources import CachedSource, SplitSource
 from scipy import stats
+from seeded_randomness import SeededRandomness
 
 from mpc.privacy.sampler import NoiseSource
 
@@ -57,7 +59,7 @@ def exposed(trial: Trial) -> list[tuple[int, ...]]:
     return [coalition for coalition in coalitions if ratio(trial, coalition) < least]
 
 
-def check_left(noise: Noise, trial: Trial) -> None:
+def check_left(noise: AuditedNoise, trial: Trial) -> None:
     """No coalition has less than V* left, and none has more left than the noise is made of."""
     assert exposed(trial) == []
     (block,) = trial.event.blocks
@@ -69,22 +71,25 @@ def check_left(noise: Noise, trial: Trial) -> None:
 
 
 @pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
-@pytest.mark.parametrize(
-    ("parties", "coalition", "variance"),
-    [*((n, t, SMALL) for n, t in COALITIONS), (3, 2, LARGE)],
-    ids=[*(f"{n}-{t}" for n, t in COALITIONS), "3-2-large"],
-)
+@pytest.mark.parametrize(("parties", "coalition"), COALITIONS)
 def test_every_coalition_faces_the_promised_variance(
-    noise: Noise, parties: int, coalition: int, variance: Fraction
+    noise: AuditedNoise, parties: int, coalition: int
 ) -> None:
-    check_left(noise, honest_trial(noise, parties, coalition, variance))
+    check_left(noise, honest_trial(noise, parties, coalition, SMALL))
+
+
+@pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
+def test_every_coalition_faces_the_promised_variance_at_the_widest_scale(
+    noise: AuditedNoise,
+) -> None:
+    check_left(noise, honest_trial(noise, 3, 2, noise.wide))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
 @pytest.mark.parametrize(("parties", "coalition"), COALITIONS)
 def test_two_hundred_thousand_trials_see_no_coalition_with_less(
-    noise: Noise, parties: int, coalition: int
+    noise: AuditedNoise, parties: int, coalition: int
 ) -> None:
     """As above; with N = 200,000 it sees s^2 / V* below 0.985."""
     check_left(noise, audited(noise, parties, coalition, coordinates=10 * COORDINATES, seed="long"))
@@ -112,6 +117,47 @@ def test_no_noise_at_one_party_is_caught() -> None:
     trial = audited(OWN, 3, 2, plant={1: SilentSource()})
     assert exposed(trial) == [(0, 2)]
     assert ratio(trial, (0, 2)) == 0
+
+
+def test_a_dealer_that_deals_nothing_or_half_is_caught() -> None:
+    """Of V*: (n - t)/n is left, or that and a quarter of the rest."""
+    for dealer, left in (
+        (SilentSource(), 1 / 3),
+        (FaintSource(gaussian_source("faint dealer"), Fraction(1, 2)), 1 / 3 + 1 / 6),
+    ):
+        trial = audited(DEALT, 3, 2, dealer=dealer)
+        assert set(exposed(trial)) >= {(0, 1), (0, 2), (1, 2)}
+        assert ratio(trial, (1, 2)) == pytest.approx(left, rel=0.1)
+
+
+@pytest.mark.parametrize(("parties", "coalition"), [(2, 1), (3, 1), (3, 2)])
+def test_the_dealer_with_a_coalition_leaves_what_the_event_says(
+    parties: int, coalition: int
+) -> None:
+    """(n - t)/n of V*, both tails. False alarm 2e-6 each."""
+    dealer = WatchedSource(gaussian_source("watched dealer"))
+    trial = audited(DEALT, parties, coalition, dealer=dealer)
+    (block,) = trial.event.blocks
+    left = trial.event.remaining(block, coalition, dealer=True)
+    pooled = trial.residuals(range(parties - coalition, parties)) - np.array(dealer.drawn, float)
+    low, high = stats.chi2.ppf([FALSE_ALARM, 1 - FALSE_ALARM], len(pooled) - 1)
+    assert low < (len(pooled) - 1) * pooled.var(ddof=1) / float(sum(left)) < high
+
+
+def test_joint_noise_is_whole_if_any_single_partys_bits_are_random() -> None:
+    """All others' words are zeros, which they know."""
+
+    class Zeros:
+        def random_bytes(self, count: int) -> bytes:
+            return bytes(count)
+
+    for honest in range(3):
+        own = SeededRandomness(f"honest bits {honest}")
+        trial = audited(JOINT, 3, 2, words=lambda p, h=honest, r=own: r if p == h else Zeros())
+        check_left(JOINT, trial)
+    nobody = audited(JOINT, 3, 2, words=lambda _place: Zeros())
+    assert exposed(nobody) != []
+    assert np.ptp(nobody.residuals(())) == 0
 
 
 def test_noise_split_over_all_parties_is_caught() -> None:
@@ -143,7 +189,7 @@ def same_noise(first: Trial, second: Trial, coalition: Sequence[int]) -> bool:
 
 
 @pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
-def test_residuals_of_two_releases_share_no_noise(noise: Noise) -> None:
+def test_residuals_of_two_releases_share_no_noise(noise: AuditedNoise) -> None:
     """Noise used again would cancel in a difference. False alarm 2e-6."""
     first, second = (audited(noise, 2, 1, seed=f"release {number}") for number in range(2))
     assert not same_noise(first, second, ())

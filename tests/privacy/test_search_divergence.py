@@ -20,6 +20,7 @@ from mpc.layout import Layout
 from mpc.plan.budget import sensitivity_squared
 from mpc.questions.quantile.declare import Quantile
 from mpc.questions.quantile.local import integers
+from mpc.study.model import RowUnit
 from mpc.units import Adjacency
 
 ORDERS = (1.1, 2.0, 8.0, 32.0)
@@ -87,7 +88,8 @@ def worst(question: Quantile, rows_max: int, adjacency: Adjacency, variance: int
     layout = question.layout(COLUMNS)
     assert layout.search is not None
     points, found = layout.search.points, 0.0
-    squared = sensitivity_squared(layout.blocks[1], layout.cells, rows_max, adjacency)
+    unit = RowUnit(kind="row", rows_max=rows_max)
+    squared = sensitivity_squared(layout.blocks[1], layout.cells, unit, 1, adjacency)
     for some in product((0, 2), repeat=points):
         rows = some + (0, 1, 0, 1, 0) * (layout.cells - 1)
         here = law_of_ends(layout, rows, variance)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from functools import cache
 from pathlib import Path
 
 import pytest
+from traced_claims import functions_of, names_in, rows_under, section
 
 ROOT = Path(__file__).parents[2]
-TESTS = ROOT / "tests"
 TRACE = Path(__file__).with_name("README.md").read_text()
-NAMED = sorted(set(re.findall(r"`([^`\s]+)::(\w+)`", TRACE)))
+NAMED = names_in(TRACE)
 
 
 def flat(text: str) -> str:
@@ -20,38 +18,14 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def section(text: str, heading: str) -> str:
-    """What stands under ``## heading``."""
-    parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))[heading]
-
-
-def rows(heading: str) -> list[list[str]]:
-    """Cells of the table under a heading of the trace, without its head."""
-    lines = [line for line in section(TRACE, heading).splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
-
-
 SECURITY = (ROOT / "SECURITY.md").read_text()
-LEARNED = rows("Who learns what")
-PROTECTED = rows("What is protected")
-HARDENED = rows("CrypTen, hardened")
-
-
-@cache
-def functions_of(file: str) -> frozenset[str]:
-    """Functions of a test file that pytest runs."""
-    tree = ast.parse((TESTS / file).read_text())
-    return frozenset(
-        node.name
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-    )
+LEARNED = rows_under(TRACE, "Who learns what")
+PROTECTED = rows_under(TRACE, "What is protected")
+HARDENED = rows_under(TRACE, "CrypTen, hardened")
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
 def test_a_named_test_exists(file: str, name: str) -> None:
-    assert (TESTS / file).is_file(), file
     assert name in functions_of(file)
 
 

@@ -25,7 +25,7 @@ from mpc.questions.sum.declare import Sum
 from mpc.questions.variance.declare import Variance
 from mpc.ring.words import encode
 from mpc.roster import Member, Roster
-from mpc.study.model import Lead, PartyEntry, Privacy, Study, Table, Unit
+from mpc.study.model import Lead, PartyEntry, Privacy, RowUnit, Study, Table
 from mpc.testing.table import MemoryTable, Raw
 from mpc.units import Adjacency, PartyId, Role
 
@@ -44,7 +44,7 @@ def planned(parties: int) -> Plan:
         recipients=("coordinator",),
         table=Table(
             name="stays",
-            unit=Unit(kind="row"),
+            unit=RowUnit(kind="row"),
             columns={
                 "cost": NumberColumn(
                     type="number", bounds=(Decimal(-100), Decimal(10_000)), step=Decimal("0.01")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn
+from mpc.columns.model import CategoryColumn, Column, DateColumn, IdColumn, NumberColumn, kind_text
 from mpc.layout import CELLS_MAX, Axis, Layout
 from mpc.questions.declaration import (
     ColumnName,
@@ -51,6 +51,9 @@ class Histogram(Declaration):
             found.append(Complaint("by", f"column {self.column!r} twice", "each column once"))
         if column is None:
             return (missing_column("column", self.column, columns), *found)
+        if isinstance(column, IdColumn):
+            what = f"column {self.column!r} is {kind_text(column)}"
+            return (Complaint("column", what, "a category, a number or a date"), *found)
         found.extend(self._bins_complaints(column))
         if not found:
             cells = 1
@@ -67,21 +70,23 @@ class Histogram(Declaration):
 
     def _axes(self, columns: Mapping[str, Column]) -> tuple[Axis, ...]:
         column = columns[self.column]
-        if isinstance(column, CategoryColumn) or self.bins is None:
+        if isinstance(column, CategoryColumn | IdColumn) or self.bins is None:
             own = level_axis(self.column, columns)
         else:
             edges = tuple(_grid_point(edge, column) for edge in self.bins)
             own = Axis(column=self.column, labels=_labels(edges, column), edges=edges)
         return (*by_axes(self.by, columns), own)
 
-    def _bins_complaints(self, column: Column) -> list[Complaint]:
+    def _bins_complaints(
+        self, column: NumberColumn | CategoryColumn | DateColumn
+    ) -> list[Complaint]:
         if isinstance(column, CategoryColumn):
             if self.bins is None:
                 return []
             return [Complaint("bins", "a category has no edges", "leave bins out")]
         if self.bins is None:
             allowed = f"rising edges within the bounds of {self.column!r}"
-            return [Complaint("bins", f"bins of a {column.type} are missing", allowed)]
+            return [Complaint("bins", f"bins of {kind_text(column)} are missing", allowed)]
         return _edge_complaints(self.bins, column)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.errors import ContractError
 from mpc.layout import Layout, Search
 from mpc.table.model import CellSums
 
 
 def request(layout: Layout) -> CellSums:
     """Ask for rows between every two points, of every cell."""
-    return CellSums(axes=(*layout.axes, _search(layout).axis), term=None, powers=(0,))
+    axes = (*layout.axes, _search(layout).axis)
+    return CellSums(axes=axes, term=None, powers=(0,), split=layout.axes)
 
 
 def integers(layout: Layout, counts: NDArray[np.object_]) -> list[int]:
@@ -33,5 +35,5 @@ def integers(layout: Layout, counts: NDArray[np.object_]) -> list[int]:
 
 def _search(layout: Layout) -> Search:
     if layout.search is None:
-        raise ValueError("a quantile's layout has a search")
+        raise ContractError("a quantile's layout has a search")
     return layout.search

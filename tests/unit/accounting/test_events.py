@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from mpc.accounting.coalitions import rho_of_coalition
 from mpc.accounting.convolution import tau
 from mpc.accounting.event import NoiseBlock, NoiseEvent, price
-from mpc.errors import IntegrityError, PlanRefusal
-from mpc.units import RHO_UNIT, Adjacency, ProtectedUnit
+from mpc.errors import BudgetRefusal, IntegrityError, PlanRefusal
+from mpc.units import RHO_UNIT, UNIT_ROWS_MAX, Adjacency, ProtectedUnit
 
 COUNT = NoiseBlock(1, 1, Fraction(RHO_UNIT, 2 * 24_355_970_359))
 
@@ -196,6 +196,18 @@ def test_a_charge_is_read_for_the_domains_stronger_unit() -> None:
     assert replaced.rho_factor(row) == 1
     assert ProtectedUnit(3, Adjacency.ADD_OR_REMOVE_ONE).rho_factor(person) == 4
     assert person.rho_factor(row) == 1
+
+
+def test_what_protects_whole_persons_is_charged_as_it_is_and_rows_cannot_pay_for_persons() -> None:
+    person = ProtectedUnit.person(Adjacency.ADD_OR_REMOVE_ONE)
+    replaced = ProtectedUnit.person(Adjacency.REPLACE_ONE)
+    assert person.rho_factor(ProtectedUnit(7, Adjacency.ADD_OR_REMOVE_ONE)) == 1
+    assert person.rho_factor(ProtectedUnit(7, Adjacency.REPLACE_ONE)) == 4
+    assert person.rho_factor(replaced) == 4
+    assert replaced.rho_factor(person) == replaced.rho_factor(replaced) == 1
+    for rows in (1, 1000, UNIT_ROWS_MAX - 1):
+        with pytest.raises(BudgetRefusal, match=f"protects {rows} of a person's rows"):
+            ProtectedUnit(rows, Adjacency.REPLACE_ONE).rho_factor(person)
 
 
 def test_twenty_questions_of_one_study_need_the_stated_noise() -> None:

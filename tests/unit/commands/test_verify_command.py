@@ -38,6 +38,14 @@ def test_keys_that_were_compared_with_nothing_are_not_ticked(receipt: Path) -> N
     assert said["pinned"] is False
 
 
+def test_reader_is_told_who_approved_at_each_owner(run: Run, receipt: Path) -> None:
+    who = json.loads(verify(receipt, "--json").stdout)["data"]["approved_by"]
+    assert set(who) == {member.id for member in run.plan.roster.parties}
+    text = verify(receipt).output
+    for party, name in who.items():
+        assert f"{party}: approved by {name}" in text
+
+
 def test_keys_of_the_readers_own_roster_are_ticked(run: Run, receipt: Path, tmp_path: Path) -> None:
     roster = tmp_path / "owners.json"
     roster.write_text(json.dumps({each.id: each.fingerprint for each in run.plan.roster}))

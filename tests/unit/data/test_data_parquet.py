@@ -26,7 +26,7 @@ from owner_tables import TABLE, bounded_cells, open_version, write_owner
 from mpc.columns.model import CategoryColumn, Column, DateColumn, NumberColumn, UseLevel, UseValue
 from mpc.errors import DataFaults
 from mpc.layout import Axis, Term
-from mpc.study.model import Table, Unit
+from mpc.study.model import RowUnit, Table
 from mpc.table.model import CellSums
 from mpc.testing.table import MemoryTable, Raw, bound_cell
 from parties.data.register import register_table
@@ -199,7 +199,7 @@ def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def table() -> Table:
     columns = {name: stored.column for name, stored in COLUMNS.items()}
-    return Table(name=TABLE, unit=Unit(kind="row"), columns=columns)
+    return Table(name=TABLE, unit=RowUnit(kind="row"), columns=columns)
 
 
 def open_parquet(folder: Path, rows: Sequence[Mapping[str, Any]]) -> DuckTable:
@@ -310,7 +310,7 @@ def test_days_beyond_every_calendar_count_as_bounded_or_missing(
             f" TO '{tmp_path / 'data.parquet'}' (FORMAT parquet)"
         )
     version = register_table(config, TABLE, accept_cells=True).version
-    study = Table(name=TABLE, unit=Unit(kind="row"), columns={"strict": DAY, "clipped": LATE})
+    study = Table(name=TABLE, unit=RowUnit(kind="row"), columns={"strict": DAY, "clipped": LATE})
     found = open_version(version, study, tmp_path)
     assert bounded_cells(found, "strict", tmp_path) == [None] * len(values)
     for cell in bounded_cells(found, "clipped", tmp_path):

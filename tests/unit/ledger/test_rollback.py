@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ledger_contract import CAP, NOW, ROW, asking, run_id
 
-from mpc.errors import BudgetRefusal, UsageError
+from mpc.errors import BudgetRefusal, IntegrityError, UsageError
 from mpc.ports import ChainHead, ChargeState, Witness
 from mpc.units import DeltaAtto, PartyId, RhoPico
 from parties.ledger.records import PartnerEntry, PartnerLimits
@@ -105,3 +105,54 @@ def test_expired_reservation_is_a_step_of_the_chain(tmp_path: Path) -> None:
     ledger.fail(run_id(9))
     assert ledger.state(run_id(1)) is ChargeState.FORFEITED
     assert ledger.head().counter == before.counter + 1
+
+
+def rewritten(path: Path, *statements: str) -> None:
+    """Somebody opens the file, takes its triggers away and changes it."""
+    with closing(sqlite3.connect(path)) as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+            database.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            database.execute(statement)
+        database.commit()
+
+
+def test_ledger_with_every_kind_of_step_is_as_its_chain_says(tmp_path: Path) -> None:
+    ledger = opened(tmp_path / FILE)
+    ledger.check_chain()
+    for number in (1, 2, 3, 4):
+        ledger.reserve(asking(number, 10))
+    ledger.mark_computed(run_id(1))
+    ledger.mark_shared(run_id(1))
+    ledger.commit(run_id(2), b"message")
+    ledger.release(run_id(3))
+    ledger.condemn(saw(50))
+    ledger.accept_loss("M. Okafor", "disk lost")
+    ledger.fail(run_id(4))
+    ledger.check_chain()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE charge SET rho = 1",
+        "UPDATE charge SET domain = 'others'",
+        "UPDATE charge SET event = x'00'",
+        "UPDATE charge SET state = 'released' WHERE state = 'committed'",
+        "DELETE FROM charge WHERE state = 'committed'",
+        "DELETE FROM chain WHERE step = 'committed'",
+        "DELETE FROM chain WHERE counter = (SELECT max(counter) FROM chain)",
+        "UPDATE chain SET step = 'released' WHERE step = 'committed'",
+    ],
+)
+def test_charge_that_something_else_changed_is_found(tmp_path: Path, statement: str) -> None:
+    ledger = opened(tmp_path / FILE)
+    ledger.reserve(asking(1, 300))
+    ledger.commit(run_id(1), b"message")
+    ledger.reserve(asking(2, 100))
+    ledger.mark_computed(run_id(2))
+    ledger.release(run_id(2))
+    ledger.check_chain()
+    rewritten(tmp_path / FILE, statement)
+    with pytest.raises(IntegrityError, match="changed by something else than Parley"):
+        ledger.check_chain()

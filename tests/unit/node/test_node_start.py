@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from ledger_contract import CAP, ROW, asking, run_id
 
-from mpc.units import Role
-from parties.commands.making import New, make_node
+from mpc.units import DeltaAtto, RhoPico, Role
+from parties.commands.making import NewParty, make_party
 from parties.identity.authority import approve, authority_init
 from parties.identity.store import install, request
 from parties.identity.trust import trust_peer
+from parties.ledger.records import PartnerLimits
+from parties.ledger.sqlite import SqliteLedger
+from parties.node.parts import LEDGER
 from parties.pinning import pin
+from parties.system import SystemClock
 
 PARLEY = Path(sys.executable).parent / "parley"
 
@@ -32,12 +39,12 @@ def folder(tmp_path: Path, taken: int) -> Path:
     """A node that is ready to start, but for its port, which is taken."""
     authority, made = tmp_path / "authority", tmp_path / "clinic-a"
     authority_init(authority, "University", 30)
-    asked = make_node(
-        New(made, "clinic-a", "Clinic A", "stays", "office", "127.0.0.1", taken, 1000), None
+    asked = make_party(
+        NewParty(made, "clinic-a", "Clinic A", "office", "127.0.0.1", taken, "stays", 1000), None
     )
     office = request(tmp_path / "office", "office", Role.COORDINATOR, "University")
     bundles = tmp_path / "a.pem", tmp_path / "office.pem"
-    own = approve(authority, asked, bundles[0], 30)
+    own = approve(authority, asked.request, bundles[0], 30)
     other = approve(authority, office, bundles[1], 30)
     install(made / "identity", bundles[0], own)
     pin(made / "node.yaml", trust_peer(made / "identity", bundles[1], other))
@@ -67,6 +74,23 @@ def test_node_with_a_typo_in_its_policy_tells_that_alone(folder: Path) -> None:
     done = start(folder)
     assert done.returncode == 2
     assert "unknown key 'aproval'" in done.stderr
+    assert "cannot listen" not in done.stderr
+
+
+def test_node_does_not_start_on_a_ledger_that_something_else_changed(folder: Path) -> None:
+    file = folder / "state" / LEDGER
+    ledger = SqliteLedger(file, SystemClock(), PartnerLimits())
+    ledger.create_domain("members", ROW, RhoPico(CAP), DeltaAtto(0), "owner")
+    ledger.reserve(asking(1, expires_unix_s=SystemClock().unix_s() + 600))
+    ledger.commit(run_id(1), b"message")
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("DROP TRIGGER charge_terms_stay")
+        database.execute("DROP TRIGGER charge_moves_once")
+        database.execute("UPDATE charge SET rho = 1")
+        database.commit()
+    done = start(folder)
+    assert done.returncode == 7
+    assert "changed by something else than Parley" in done.stderr
     assert "cannot listen" not in done.stderr
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from mpc.accounting.conversion import epsilon_from_rho, rho_from_epsilon
+from mpc.accounting.event import Noise, NoiseBlock, NoiseEvent
 from mpc.errors import UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
-from mpc.ports import ChargeRequest, ChargeTerms
+from mpc.ports import ChainHead, ChargeRequest, ChargeTerms, Witness
 from mpc.roster import Member, Roster
 from mpc.study.parse import parse_study
 from mpc.units import (
@@ -31,9 +33,10 @@ from mpc.units import (
     RunId,
 )
 from parties.cli import app
-from parties.ledger.records import PartnerLimits
+from parties.ledger.records import DomainBounds, PartnerLimits
 from parties.ledger.sqlite import SqliteLedger
 from parties.new_files import node_text
+from parties.node.events import event_text
 from parties.node.parts import LEDGER, REQUESTS
 from parties.node.requests import BegunRun, RequestState, RequestStore
 from parties.node.summary import (
@@ -264,6 +267,27 @@ def test_person_is_shown_every_question_and_its_bounds(plan: Plan) -> None:
     assert protected_text(wide) == "up to 4 rows of one unit replaced by any others"
 
 
+def test_person_is_shown_that_a_study_protects_persons_and_which_rows_count() -> None:
+    row, unit = b"{kind: row}\n  columns:\n", (
+        b"{kind: person, column: card, rows_max: 2, across_parties: true, keep: hashed}\n"
+        b"  columns:\n    card: {type: id}\n"
+    )  # fmt: skip
+    assert row in STUDY
+    study = parse_study(STUDY.replace(row, unit), "study")
+    parties = tuple(member(name, Role.PARTY) for name in study.parties)
+    plan = plan_study(study, Roster((*parties, member("office", Role.COORDINATOR))))
+    said = json.loads(request_summary(plan, "population", DOMAIN))
+    assert said["protects"] == (
+        "one person with all of its rows, added or removed; at most 2 of its rows count at each"
+        " owner, by lot"
+    )
+    assert said["columns"]["card"] == ["identify"]
+    assert said["cost"]["protects"] == "one row added or removed"
+    everyone = Domain(epsilon=Decimal(4), delta=Decimal("0.000001"), unit="person")
+    said = json.loads(request_summary(plan, "population", everyone))
+    assert said["cost"]["protects"] == "one person with all of its rows, added or removed"
+
+
 @pytest.mark.parametrize(
     ("organization", "shared"), [("Dealing House", []), ("CLINIC-b", ["clinic-b"])]
 )
@@ -372,8 +396,8 @@ def test_list_of_all_shows_what_the_policy_allowed_by_itself(
     assert "approved by policy; reserved" in requests(config, "list", "--all").stdout
 
 
-def budget(config: Path, *options: str) -> Result:
-    return CliRunner().invoke(app, ["budget", "show", "--config", str(config), *options])
+def budget(config: Path, *options: str, command: str = "show") -> Result:
+    return CliRunner().invoke(app, ["budget", command, "--config", str(config), *options])
 
 
 def test_owner_reads_its_budget_and_every_charge_without_a_node(
@@ -390,7 +414,17 @@ def test_owner_reads_its_budget_and_every_charge_without_a_node(
         cap, 2500, 250, cap - 2750,
     ]  # fmt: skip
     assert Decimal(domain["epsilon"]["cap"]) <= 4
-    assert [(each["approved_by"], each["state"]) for each in domain["charges"]] == [
+    assert domain["caps"] == [
+        {
+            "what": "all studies for ever",
+            "rho_cap": domain["rho"]["cap"],
+            "rho_used": "0.00000000275",
+            "rho_left": domain["rho"]["left"],
+        }
+    ]
+    told = json.loads(budget(config, "--json", command="history").stdout)["data"]
+    (kept,) = told["domains"]
+    assert [(each["approved_by"], each["state"]) for each in kept["charges"]] == [
         ("M. Okafor", "committed"),
         ("policy", "released"),
         ("policy", "forfeited"),
@@ -400,8 +434,68 @@ def test_owner_reads_its_budget_and_every_charge_without_a_node(
     text = budget(config).stdout
     assert re.search(r"left +0\.\d+ +3\.999", text), text
     assert re.search(r"cap +0\.\d+ +4\.000", text), text
-    for told in ("one row added or removed", "forfeited", "1 of 20 aborts", "M. Okafor", "2" * 12):
-        assert told in text
+    for said in ("one row added or removed", "1 of 20 aborts"):
+        assert said in text
+
+
+def test_history_says_who_asked_who_approved_for_what_and_which_noise_paid(
+    config: Path, ledger: SqliteLedger
+) -> None:
+    ledger.commit(charged(ledger, "1", "M. Okafor", 2000), b"share")
+    ledger.fail(charged(ledger, "2", "policy", 500))
+    (domain,) = json.loads(budget(config, "--json", command="history").stdout)["data"]["domains"]
+    first = domain["charges"][0]
+    assert (first["coordinator"], first["partner"]) == ("office", "University")
+    assert (first["lead"], first["lead_organization"]) == ("Joan Example", "Institute")
+    assert (first["purpose"], first["plan_digest"]) == ("quality-of-care", PLAN)
+    assert first["mechanism"] == "none: nothing was released for it"
+    assert first["settled"].endswith("Z")
+    assert [cap["reason"] for cap in domain["caps"]] == ["created"]
+    text = budget(config, command="history").stdout
+    for said in (
+        "asked by office of University, led by Joan Example, Institute",
+        "for quality-of-care, approved by M. Okafor",
+        "forfeited",
+        "2" * 12,
+        f"plan {PLAN}",
+        "set by ",
+    ):
+        assert said in text
+
+
+def test_caps_beside_the_one_for_ever_are_shown_with_what_is_left_of_each(
+    config: Path, ledger: SqliteLedger
+) -> None:
+    partners = {"University": RhoPico(5000)}
+    ledger.set_bounds("population", DomainBounds(RhoPico(4000), partners), "owner")
+    charged(ledger, "1", "policy", 1000)
+    (domain,) = json.loads(budget(config, "--json").stdout)["data"]["domains"]
+    assert [(each["what"], each["rho_left"]) for each in domain["caps"][1:]] == [
+        ("any 30 days", "0.000000003"),
+        ("studies of University", "0.000000004"),
+    ]
+    assert "any 30 days" in budget(config).stdout
+
+
+def test_ledger_that_a_peer_saw_further_is_told_to_its_owner(
+    config: Path, ledger: SqliteLedger
+) -> None:
+    ledger.condemn(Witness(PartyId("north"), ChainHead(7, bytes(32)), b"mark", b"ready"))
+    assert json.loads(budget(config, "--json").stdout)["data"]["outdated"] == [
+        {"seen_by": "north", "step": 7}
+    ]
+    for command in ("show", "history"):
+        told = " ".join(budget(config, command=command).stdout.split())
+        assert "this ledger is an older copy: north has seen step 7 of it" in told
+
+
+def test_event_of_a_charge_is_told_in_words() -> None:
+    blocks = (NoiseBlock(2, 1, Fraction(25)), NoiseBlock(1, 4, Fraction(100), Noise.JOINT))
+    assert event_text(NoiseEvent(blocks, 3, 2).canonical()) == (
+        "discrete Gaussian noise, own of sd 5 on 2 integers, joint of sd 10 on 1 integer;"
+        " 3 parties, 2 of which may pool what they know"
+    )
+    assert event_text(b'{"parties":3}') == "of another version of Parley"
 
 
 def test_budget_of_a_node_that_never_ran_makes_no_ledger(config: Path) -> None:

@@ -16,7 +16,7 @@ from mpc.questions.registry import Question
 from mpc.questions.sum.declare import Sum
 from mpc.questions.variance.declare import Variance
 from mpc.roster import Member, Roster
-from mpc.study.model import Lead, PartyEntry, Privacy, Study, Table, Unit
+from mpc.study.model import Lead, PartyEntry, Privacy, RowUnit, Study, Table
 from mpc.units import Adjacency, PartyId, Role
 
 NAMES = [f"site-{letter}" for letter in "abcdefghijklmnop"]
@@ -57,7 +57,7 @@ def study(count: int = 3, **changes: Any) -> Study:
     """A study of ``count`` parties; ``changes`` replace fields, or those of its parts."""
     table: dict[str, Any] = {
         "name": "stays",
-        "unit": Unit(kind="row"),
+        "unit": RowUnit(kind="row"),
         "columns": {
             "visits": NumberColumn(type="number", bounds=(Decimal(0), Decimal(77))),
             "balance": NumberColumn(

@@ -23,7 +23,7 @@ from mpc.questions.registry import Question
 from mpc.questions.sum.declare import Sum
 from mpc.questions.variance.declare import Variance
 from mpc.roster import Roster
-from mpc.study.model import PartyEntry, Study, Unit
+from mpc.study.model import PartyEntry, RowUnit, Study
 from mpc.units import RHO_UNIT, Adjacency
 
 MakeStudy = Callable[..., Study]
@@ -137,7 +137,7 @@ def test_sensitivities_are_the_integers_of_the_contract(plan: MakePlan) -> None:
         "people": [2], "visits": [1, 4 * h**2], "spread": [2, 4 * h**2, 2 * h**4],
         "balance": [4 * balance**2], "ages": [2],
     }  # fmt: skip
-    assert squared(unit=Unit(kind="row", rows_max=3))["visits"] == [9, 9 * h**2]
+    assert squared(unit=RowUnit(kind="row", rows_max=3))["visits"] == [9, 9 * h**2]
 
 
 def test_questions_lie_one_after_another_in_the_studys_order(plan: MakePlan) -> None:

@@ -283,7 +283,7 @@ def test_an_owners_least_cell_is_the_least_that_a_study_may_state(
 
     reasons = evaluate(plan, policy, standing())
 
-    assert [reason.code for reason in reasons] == (["PLY-R027"] if refused else [])
+    assert [reason.code for reason in reasons] == (["PLY-R028"] if refused else [])
     if refused:
         assert reasons[0].allowed == "min_cell: 10 or more"
         assert reasons[0].line == policy.line("min_cell")
@@ -443,6 +443,60 @@ def test_replace_one_study_is_not_charged_again_for_replacement() -> None:
 
     assert charge_factor(plan.study, domain(Adjacency.REPLACE_ONE, 1)) == 1
     assert charge_factor(plan.study, domain(Adjacency.ADD_OR_REMOVE_ONE, 1)) == 1
+
+
+PERSON = (
+    "{kind: person, column: card, rows_max: 3, across_parties: true, keep: {first_by: age}}\n"
+    "  columns:\n    card: {type: id}"
+)
+OF_PERSONS = POLICY.replace(
+    "      age: [filter]", "      age: [filter, order]\n      card: [identify]"
+)
+
+
+def of_persons() -> Plan:
+    return planned("{kind: row, rows_max: 1}\n  columns:", PERSON)
+
+
+@pytest.mark.parametrize("counted", ["rows_max: 1", "rows_max: 30", "unit: person"])
+def test_study_of_persons_is_charged_once_whatever_rows_a_person_has(
+    counted: str, tmp_path: Path
+) -> None:
+    text = OF_PERSONS.replace("members: {", f"members: {{{counted}, ")
+    policy = policy_of(tmp_path, text)
+
+    assert evaluate(of_persons(), policy, standing()) == ()
+    assert charge_factor(of_persons().study, policy.value.domains["members"]) == 1
+
+
+def test_study_of_rows_is_refused_where_a_person_has_any_number_of_them(tmp_path: Path) -> None:
+    policy = policy_of(tmp_path, POLICY.replace("members: {", "members: {unit: person, "))
+
+    (reason,) = evaluate(planned(), policy, standing())
+
+    assert reason.code == "PLY-R027"
+    assert reason.what.startswith("a study that protects 1 of a person's rows promises nothing")
+    assert policy.path.read_text().splitlines()[reason.line - 1].startswith("  members:")
+
+
+def test_an_id_and_the_order_of_rows_are_denied_unless_granted(tmp_path: Path) -> None:
+    unnamed, unordered = evaluate(of_persons(), policy_of(tmp_path, POLICY), standing())
+
+    assert (unordered.code, unordered.what) == (
+        "PLY-R016", "column card of visits may not be used",
+    )  # fmt: skip
+    assert (unnamed.code, unnamed.what) == (
+        "PLY-R017", "column age of visits may not be used to order",
+    )  # fmt: skip
+
+
+def test_a_domain_of_persons_bounds_no_rows(tmp_path: Path) -> None:
+    text = POLICY.replace("members: {", "members: {unit: person, rows_max: 3, ")
+    with pytest.raises(ConfigFaults) as refusal:
+        policy_of(tmp_path, text)
+    (line,) = str(refusal.value).splitlines()
+    assert "PLY-C115" in line
+    assert "domains.members.rows_max" in line
 
 
 def test_faults_of_a_policy_stand_at_their_places(tmp_path: Path) -> None:

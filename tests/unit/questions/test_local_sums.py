@@ -32,11 +32,12 @@ from mpc.questions.quantile.declare import Quantile
 from mpc.questions.registry import Question
 from mpc.questions.sum.declare import Sum
 from mpc.questions.variance.declare import Variance
-from mpc.study.model import Table, Unit
+from mpc.study.model import RowUnit, Table
 from mpc.table.model import CellSums
 from mpc.testing.table import MemoryTable, Raw, bound_cell
 from mpc.units import Adjacency
 
+ROW = RowUnit(kind="row")
 COLUMNS: dict[str, Column] = {
     "low": NumberColumn(type="number", bounds=(Decimal(-1), Decimal(10)), step=Decimal("0.5")),
     "pay": NumberColumn(
@@ -74,7 +75,7 @@ class Asked:
 
 
 def table(rows: list[dict[str, Raw]], where: str = "") -> MemoryTable:
-    declared = Table(name="t", unit=Unit(kind="row"), columns=COLUMNS, where=where)
+    declared = Table(name="t", unit=RowUnit(kind="row"), columns=COLUMNS, where=where)
     return MemoryTable(rows, declared)
 
 
@@ -119,11 +120,14 @@ def test_neighbouring_tables_never_differ_by_more_than_the_sensitivity(
             start = part.stop
             added = looked_at_squared((with_one - base)[part], block.nodes)
             replaced = looked_at_squared((with_one - with_other)[part], block.nodes)
-            one_added = sensitivity_squared(block, layout.cells, 1, Adjacency.ADD_OR_REMOVE_ONE)
+            one_added, one_replaced = (
+                sensitivity_squared(block, layout.cells, ROW, 1, adjacency)
+                for adjacency in (Adjacency.ADD_OR_REMOVE_ONE, Adjacency.REPLACE_ONE)
+            )
             assert added <= one_added
             everything = int(((with_one - base)[part] ** 2).sum())  # as dealer and party read it
             assert everything <= one_added * block.nodes
-            assert replaced <= sensitivity_squared(block, layout.cells, 1, Adjacency.REPLACE_ONE)
+            assert replaced <= one_replaced
 
 
 def test_replacing_one_row_reaches_the_stated_sensitivity() -> None:
@@ -141,7 +145,7 @@ def test_replacing_one_row_reaches_the_stated_sensitivity() -> None:
         moved = np.array(sums(question, [low]), dtype=object) - sums(question, [high])
         assert int((moved[part] ** 2).sum()) == expected
         assert expected <= sensitivity_squared(
-            layout.blocks[block], layout.cells, 1, Adjacency.REPLACE_ONE
+            layout.blocks[block], layout.cells, ROW, 1, Adjacency.REPLACE_ONE
         )
 
 
@@ -151,8 +155,12 @@ def test_several_rows_of_one_unit_stay_within_its_sensitivity(rows_max: int) -> 
     question = Sum(kind="sum", column="low", by=("sex",))
     block = question.layout(COLUMNS).blocks[0]
     moved = sum(value**2 for value in sums(question, rows))
-    assert moved == sensitivity_squared(block, 2, rows_max, Adjacency.ADD_OR_REMOVE_ONE)
-    assert moved * 4 == sensitivity_squared(block, 2, rows_max, Adjacency.REPLACE_ONE)
+    assert moved == sensitivity_squared(
+        block, 2, RowUnit(kind="row", rows_max=rows_max), 1, Adjacency.ADD_OR_REMOVE_ONE
+    )
+    assert moved * 4 == sensitivity_squared(
+        block, 2, RowUnit(kind="row", rows_max=rows_max), 1, Adjacency.REPLACE_ONE
+    )
 
 
 def test_every_odd_cell_becomes_what_its_rule_says() -> None:

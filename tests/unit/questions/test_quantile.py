@@ -19,7 +19,7 @@ from mpc.plan.programs import released_plainly
 from mpc.questions.local import local_sums
 from mpc.questions.quantile.declare import POINTS_MAX, Quantile
 from mpc.questions.quantile.decode import decode, rank_reach
-from mpc.study.model import Table, Unit
+from mpc.study.model import RowUnit, Table
 from mpc.testing.table import MemoryTable
 
 COLUMNS: dict[str, Column] = {
@@ -40,7 +40,7 @@ class Asked:
 
 
 def table_of(rows: Sequence[tuple[float | None, str]]) -> MemoryTable:
-    declared = Table(name="t", unit=Unit(kind="row"), columns=COLUMNS)
+    declared = Table(name="t", unit=RowUnit(kind="row"), columns=COLUMNS)
     return MemoryTable([{"pay": pay, "wide": pay, "sex": sex} for pay, sex in rows], declared)
 
 

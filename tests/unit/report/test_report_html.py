@@ -11,10 +11,10 @@ from html.parser import HTMLParser
 import pytest
 from receipts import Federation, Run, run_of, study
 
-from mpc.columns.model import CategoryColumn
+from mpc.columns.model import CategoryColumn, IdColumn
 from mpc.outcome import decode_totals
 from mpc.questions.count.declare import Count
-from mpc.study.model import Lead, Privacy, Table, Unit
+from mpc.study.model import FirstBy, Lead, PersonUnit, Privacy, RowUnit, Table
 from mpc.units import Adjacency, PartyId, RhoPico
 from parties.report.figures import number_text
 from parties.report.html import render_report
@@ -144,12 +144,32 @@ def test_privacy_is_stated_in_plain_words(page: Page) -> None:
         assert sentence in page.words
 
 
+def test_statement_of_a_study_of_persons_says_whose_rows_count(members: Federation) -> None:
+    asked = study()
+    unit = PersonUnit(
+        kind="person", column="card", rows_max=3, group_rows_max=1, across_parties=False,
+        keep=FirstBy(first_by="visits"),
+    )  # fmt: skip
+    columns = {**asked.table.columns, "card": IdColumn(type="id")}
+    for across in (False, True):
+        said = unit.model_copy(update={"across_parties": across})
+        table = asked.table.model_copy(update={"unit": said, "columns": columns})
+        words = Page(render_report(run_of(members, study(table=table)).verified())).words
+        assert "not one person" not in words
+        assert "The unit is one person, as column card of each owner’s table says." in words
+        assert "1 of them in one group of a question, the first by visits" in words
+        assert "Who has several ids in column card" in words
+        assert ("all rows of one person at all owners together" in words) == across
+        assert ("nobody has rows at several owners, which no one checked" in words) != across
+        assert "says whose row it is" in words
+
+
 def test_statement_follows_adjacency_unit_and_coalition(members: Federation) -> None:
     privacy = Privacy(
         epsilon=Decimal(2), delta=Decimal("0.00001"), adjacency=Adjacency.REPLACE_ONE, coalition=1
     )
     asked = study(privacy=privacy)
-    table = asked.table.model_copy(update={"unit": Unit(kind="row", rows_max=4)})
+    table = asked.table.model_copy(update={"unit": RowUnit(kind="row", rows_max=4)})
     words = Page(
         render_report(run_of(members, study(privacy=privacy, table=table)).verified())
     ).words
@@ -162,7 +182,7 @@ def test_statement_follows_adjacency_unit_and_coalition(members: Federation) -> 
 def test_text_from_outside_is_escaped_everywhere(members: Federation) -> None:
     table = Table(
         name="stays",
-        unit=Unit(kind="row"),
+        unit=RowUnit(kind="row"),
         columns={"group": CategoryColumn(type="category", levels=(EVIL, "[red]b[/red]"))},
     )
     asked = study(

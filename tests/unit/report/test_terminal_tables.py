@@ -14,7 +14,7 @@ from mpc.columns.model import CategoryColumn
 from mpc.outcome import decode_totals
 from mpc.plan.build import plan_study
 from mpc.questions.count.declare import Count
-from mpc.study.model import Study, Table, Unit
+from mpc.study.model import RowUnit, Study, Table
 from mpc.units import PartyId, RhoPico
 from parties.report.plan_document import plan_document
 from parties.report.standing import Decision, PartyBudget, PartyVerdict, VerdictReason
@@ -39,7 +39,7 @@ def printed(table: RenderableType, width: int = 120) -> str:
 def study_with_levels(*levels: str, title: str = "A study") -> Study:
     table = Table(
         name="stays",
-        unit=Unit(kind="row"),
+        unit=RowUnit(kind="row"),
         columns={"group": CategoryColumn(type="category", levels=levels)},
     )
     asked = {"people": Count(kind="count", by=("group",))}

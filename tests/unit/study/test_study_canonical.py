@@ -29,7 +29,7 @@ from mpc.questions.registry import Question
 from mpc.questions.sum.declare import Sum
 from mpc.questions.variance.declare import Variance
 from mpc.study.canonical import decimal_text, study_from_plain, study_to_plain
-from mpc.study.model import Lead, PartyEntry, Privacy, Study, Table, Unit
+from mpc.study.model import Lead, PartyEntry, Privacy, RowUnit, Study, Table
 from mpc.units import Adjacency
 
 STEPS = [Decimal("1"), Decimal("0.01"), Decimal("0.5"), Decimal("1000"), Decimal("1E+1")]
@@ -116,7 +116,7 @@ def studies(draw: st.DrawFn) -> Study:
         recipients=tuple(draw(st.permutations([*parties, "coordinator"]))),
         table=Table(
             name="people",
-            unit=Unit(kind="row", rows_max=draw(st.integers(1, 1000))),
+            unit=RowUnit(kind="row", rows_max=draw(st.integers(1, 1000))),
             columns=columns,
             where=draw(st.sampled_from(filters)),
         ),
@@ -173,7 +173,7 @@ def plain() -> dict[str, Any]:
         recipients=("coordinator",),
         table=Table(
             name="people",
-            unit=Unit(kind="row"),
+            unit=RowUnit(kind="row"),
             columns={
                 "age": NumberColumn(
                     type="number",

@@ -109,7 +109,7 @@ def test_the_shipped_scenario_fits_the_schema() -> None:
         ("  delta: 0.000001\n", "", ".privacy.delta: required"),
         ("recipients:", "recipient:", ".recipients: required"),
         ("recipients:", "dealer: Dealing House\nrecipients:", ".dealer: pattern"),
-        ("kind: row", "kind: person", ".table.unit.kind: const"),
+        ("kind: row", "kind: person", ".table.unit: oneOf"),
         ("  insurer-west:", "  Insurer West:", ".parties.Insurer West: unknown"),
         ("kind: sum\n", "kind: median\n", ".questions.visits_total: oneOf"),
         ("      bounds: [0, 77]\n", "", ".table.columns.mdvis: oneOf"),

@@ -20,7 +20,7 @@ from mpc.plan.model import Plan
 from mpc.questions.count.declare import Count
 from mpc.questions.quantile.declare import Quantile
 from mpc.questions.registry import Question
-from mpc.study.model import Lead, PartyEntry, Privacy, Study, Table, Unit
+from mpc.study.model import Lead, PartyEntry, Privacy, RowUnit, Study, Table
 from mpc.units import Adjacency
 from parties.coordinator.office import Office
 from parties.simulation import Federation
@@ -50,7 +50,7 @@ def study_of(
         recipients=("coordinator",),
         table=Table(
             name="people",
-            unit=Unit(kind="row"),
+            unit=RowUnit(kind="row"),
             columns={
                 "sex": CategoryColumn(type="category", levels=("f", "m")),
                 "age": NumberColumn(type="number", bounds=(Decimal(0), Decimal(120))),
