@@ -65,8 +65,10 @@ def _is_complete(axis: Axis, column: Column) -> bool:
     """Whether every row, whatever its cell holds, has a label of ``axis``."""
     if isinstance(column, CategoryColumn):
         return isinstance(column.missing, UseLevel) and column.unknown_level == "missing"
-    if not isinstance(column, NumberColumn):
-        return False
+    return isinstance(column, NumberColumn) and _is_filled(axis, column)
+
+
+def _is_filled(axis: Axis, column: NumberColumn) -> bool:
     clipped = isinstance(column.missing, UseValue) and column.outside == "clip"
     return clipped and (axis.edges[0], axis.edges[-1]) == (column.low, column.high)
 

@@ -55,10 +55,10 @@ class Parts:
     """The readable parts of a study. ``party_names`` are all that are written.
 
     ``dealer`` is None if there is no such key, and "" if what is written there cannot be read.
-    ``shares_noise``: noise that a dealer is needed for is allowed. ``unit`` is None if it cannot be
-    read. ``min_cell``: there is such a key. ``faulty_columns`` are names that mean a column which
-    cannot be read; nothing is said of
-    what uses them. ``faulty_questions`` have what could be read of each of their keys.
+    ``shares_noise``: noise that a dealer is needed for is allowed. ``min_cell``: there is such a
+    key. ``unit`` is None if it cannot be read. ``faulty_columns`` are names of columns which
+    cannot be read; nothing is said of what uses them. ``faulty_questions`` have what could be read
+    of each of their keys.
     """
 
     party_names: tuple[str, ...]
@@ -89,8 +89,8 @@ def parts_of(study: Study) -> Parts:
         faulty_columns=frozenset(),
         questions=study.questions,
         where=study.table.where,
-        min_cell=study.min_cell is not None,
         unit=study.table.unit,
+        min_cell=study.min_cell is not None,
     )
 
 
