@@ -91,9 +91,10 @@ def dealer_steps(directory: Path, dealer: str) -> str:
     own, config = directory / IDENTITY, directory / "dealer.yaml"
     return _steps(
         *_joining(own, config, dealer),
-        (f"list in {config} the organizations it deals for; then serve", [
+        (f"list in {config} the organizations of all parties and of the coordinator; then serve", [
             ("dealer", "start", "--config", config),
         ]),
+        ("tell the coordinator its address; everyone pins it as in 2, and starts nodes again", []),
     )  # fmt: skip
 
 
