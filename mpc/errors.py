@@ -29,6 +29,10 @@ class ParleyError(Exception):
         """What is wrong, after the party that it is about, if it is about one."""
         return f"{self.party}: {self.what}" if self.party else self.what
 
+    def what_of(self, party: str) -> str:
+        """What is wrong, for a line that names ``party`` already: its name is not said again."""
+        return self.what if self.party == party else self.message
+
     def __str__(self) -> str:
         return f"{self.code}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 

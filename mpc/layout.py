@@ -1,14 +1,16 @@
-"""What a question releases: a vector of integers, block by block, cell by cell.
+"""What a question shares and noises: a vector of integers, block by block, cell by cell.
 
 A question on rows split between owners is a set of sums. Each *cell* is one combination of the
 declared levels or bins of its axes; each *block* sums one power of one centred column over the
-rows of each cell (power 0 counts them). All cells are always released, empty ones too. Everything
-here follows from the study alone, so every party derives the same layout and sensitivity.
+rows of each cell (power 0 counts them). A search releases where it ended instead of what it looked
+at. All cells are always released, empty ones too. Everything here follows from the study alone, so
+every party derives the same layout and sensitivity.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 CELLS_MAX = 10_000  # of one question
 
@@ -37,7 +39,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Block:
-    """One released statistic over all cells.
+    """One noised statistic over all cells.
 
     ``value_max`` bounds what one row adds to its cell: 1 for a count, h for a sum, h^2 for a sum
     of squares, h the half-range in steps. ``signed`` is False if contributions are never negative
@@ -126,10 +128,7 @@ class Layout:
 
     @property
     def cells(self) -> int:
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count
+        return prod(self.shape)
 
     @property
     def size(self) -> int:

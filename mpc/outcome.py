@@ -7,16 +7,22 @@ This module reaches no table, no secret and no release.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.canonical import canonical_bytes
 from mpc.errors import IntegrityError
 from mpc.layout import Layout
 from mpc.plan.model import Plan, PlannedQuestion
+from mpc.questions.adjusting import adjusted
 from mpc.questions.answer import Answer, Cell, ReleasedCell
 from mpc.questions.decoding import decode_cell
+from mpc.questions.sampling import sampled
+from mpc.questions.suppression import suppressed
 from mpc.ring.words import add, decode
 
 
@@ -49,28 +55,42 @@ def decode_totals(plan: Plan, totals: Sequence[int]) -> tuple[Answer, ...]:
     """
     if len(totals) != plan.size:
         raise IntegrityError(f"{len(totals)} released integers where the plan has {plan.size}")
-    return tuple(_answer(plan, question, totals) for question in plan.questions)
+    study = plan.study
+    variances = {question.name: question.blocks[0].total_variance for question in plan.questions}
+    released = {question.name: _released(question, totals) for question in plan.questions}
+    raw = [_answer(plan, question, released[question.name]) for question in plan.questions]
+    seed = sha256(canonical_bytes([plan.digest, *map(str, totals)])).digest()
+    columns = study.table.columns
+    ranged = sampled(study.questions, columns, raw, released, seed)
+    answers = adjusted(study.questions, columns, ranged, variances)
+    if study.min_cell is not None:
+        answers = tuple(suppressed(answer, study.min_cell) for answer in answers)
+    return tuple(replace(answer, warnings=_warnings(answer.cells)) for answer in answers)
 
 
-def _answer(plan: Plan, question: PlannedQuestion, totals: Sequence[int]) -> Answer:
+def _released(question: PlannedQuestion, totals: Sequence[int]) -> list[ReleasedCell]:
+    layout = question.layout
+    noises = tuple(block.noises for block in question.blocks[: layout.released])
+    return [
+        ReleasedCell(
+            integers=tuple(
+                totals[question.offset + block * layout.cells + index]
+                for block in range(layout.released)
+            ),
+            noises=noises,
+        )
+        for index in range(layout.cells)
+    ]
+
+
+def _answer(plan: Plan, question: PlannedQuestion, released: Sequence[ReleasedCell]) -> Answer:
     declared = plan.study.questions[question.name]
     columns = plan.study.table.columns
-    layout = question.layout
-    variances = tuple(block.total_variance for block in question.blocks[: layout.released])
-    cells: list[Cell] = []
-    for index, labels in enumerate(_labels(layout)):
-        integers = tuple(
-            totals[question.offset + block * layout.cells + index]
-            for block in range(layout.released)
-        )
-        released = ReleasedCell(integers=integers, variances=variances)
-        cells.append(Cell(labels=labels, estimates=decode_cell(declared, columns, released)))
-    return Answer(
-        question=question.name,
-        kind=question.kind,
-        cells=tuple(cells),
-        warnings=_warnings(cells),
+    cells = tuple(
+        Cell(labels=labels, estimates=decode_cell(declared, columns, cell))
+        for labels, cell in zip(_labels(question.layout), released, strict=True)
     )
+    return Answer(question=question.name, kind=question.kind, cells=cells)
 
 
 def _labels(layout: Layout) -> list[tuple[tuple[str, str], ...]]:
@@ -88,7 +108,7 @@ def _warnings(cells: Sequence[Cell]) -> tuple[str, ...]:
     if negative:
         found.append(
             f"{negative} of {len(cells)} counts are below 0 by noise; they are kept raw, "
-            "so that sums of them stay unbiased"
+            "so that sums of them stay unbiased, and adjusted beside"
         )
     for reason in sorted({e.reason for e in estimates if e.value is None}):
         hit = sum(1 for c in cells if any(e.reason == reason for e in c.estimates))

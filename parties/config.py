@@ -1,5 +1,7 @@
 """What a node and a coordinator are told by their own files: ``node.yaml``, ``coordinator.yaml``.
 
+What a dealer's file has in common with a node's stands here too (:class:`ServerConfig`).
+
 Relative paths are relative to the file. Nothing is guessed, unknown keys are refused, and every
 fault of a file is told at once as ``file:line:column``. Who is trusted stands here too: peers are
 pinned by id and fingerprint, and nobody else is heard.
@@ -163,18 +165,38 @@ class TableConfig:
 
 
 @dataclass(frozen=True)
-class NodeConfig:
-    """``node.yaml``, paths resolved."""
+class ServerConfig:
+    """What every participant that serves is told by its file, paths resolved."""
 
     file: Path
-    party: PartyId
     listen: str
     identity: Path
     state: Path
-    policy: Path
     coordinators: tuple[PartyId, ...]
     peers: Mapping[PartyId, str]  # id -> fingerprint
     exchange: Exchange
+
+    @classmethod
+    def of(cls, path: Path, said: ServerFile) -> ServerConfig:
+        """What ``said``, the file at ``path``, says for every participant that serves."""
+        folder = path.resolve().parent
+        return ServerConfig(
+            file=path,
+            listen=said.listen,
+            identity=folder / said.identity,
+            state=folder / said.state,
+            coordinators=tuple(PartyId(each) for each in said.coordinators),
+            peers={PartyId(peer): pin for peer, pin in said.peers.items()},
+            exchange=said.exchange,
+        )
+
+
+@dataclass(frozen=True)
+class NodeConfig(ServerConfig):
+    """``node.yaml``."""
+
+    party: PartyId
+    policy: Path
     tables: Mapping[str, TableConfig]
     workers: Workers
 
@@ -214,22 +236,16 @@ class CoordinatorConfig:
 def load_node_config(path: Path) -> NodeConfig:
     """``path`` as a node's file. Raises ConfigFaults with all its faults; no other file is read.
 
-    Raises UsageError if it is a coordinator's.
+    Raises UsageError if it is another participant's.
     """
     check_kind(path, "party", "node")
     written = read_yaml(path, _NodeFile, HINTS, _node_misfits)
     said = written.value
     folder = path.resolve().parent
     return NodeConfig(
-        file=path,
+        **vars(ServerConfig.of(path, said)),
         party=PartyId(said.party),
-        listen=said.listen,
-        identity=folder / said.identity,
-        state=folder / said.state,
         policy=folder / said.policy,
-        coordinators=tuple(PartyId(each) for each in said.coordinators),
-        peers={PartyId(peer): pin for peer, pin in said.peers.items()},
-        exchange=said.exchange,
         tables={
             name: TableConfig(
                 schema_file=folder / table.schema_file,
@@ -247,7 +263,7 @@ def load_node_config(path: Path) -> NodeConfig:
 def load_coordinator_config(path: Path) -> CoordinatorConfig:
     """``path`` as a coordinator's file. Raises ConfigFaults with all its faults.
 
-    Raises UsageError if it is a node's.
+    Raises UsageError if it is another participant's.
     """
     check_kind(path, "coordinator", "coordinator")
     said = read_yaml(path, _CoordinatorFile, HINTS, _coordinator_misfits).value

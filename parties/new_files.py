@@ -103,6 +103,10 @@ approval: manual
 #parties_min: 3
 #coalition_min: 2
 
+# Answers leave out cells whose noisy count is below this (they print as <10); studies have to say
+# so, or a larger number. It changes how results look: what protects people is the noise.
+#min_cell: 10
+
 # Noise that you accept: own is drawn here, so that nobody else can weaken it.
 #noises: [own]
 # What the promise compares: tables with one unit more or less (add_or_remove_one), or with one
@@ -238,38 +242,30 @@ def node_text(
 
     It listens on the loopback alone if ``host`` is an address of it, else on every interface.
     """
-    bind = _bind(host)
-    return _NODE.format(
-        party=party,
-        listen=f"{bind}:{port}",
-        coordinator=coordinator,
-        host=json.dumps(host),
-        bind=bind,
-        first=port + 1,
-        last=port + EXCHANGE_PORTS,
-        table=table,
-        domain=DOMAIN,
-        rows_max=rows_max,
-    )
+    served = _served(coordinator, host, port)
+    return _NODE.format(party=party, table=table, domain=DOMAIN, rows_max=rows_max, **served)
 
 
 def dealer_text(*, dealer: str, coordinator: str, host: str, port: int) -> str:
-    """``dealer.yaml`` of a new dealer, which deals for nobody and has no peer yet."""
-    bind = _bind(host)
-    return _DEALER.format(
-        dealer=dealer,
-        listen=f"{bind}:{port}",
-        coordinator=coordinator,
-        host=json.dumps(host),
-        bind=bind,
-        first=port + 1,
-        last=port + EXCHANGE_PORTS,
-    )
+    """``dealer.yaml`` of a new dealer, which deals for nobody and has no peer yet.
+
+    It listens as :func:`node_text` says.
+    """
+    return _DEALER.format(dealer=dealer, **_served(coordinator, host, port))
 
 
-def _bind(host: str) -> str:
+def _served(coordinator: str, host: str, port: int) -> dict[str, object]:
+    """What every file of a participant that serves says."""
     local = host == "localhost" or host.startswith("127.")
-    return host if local else "0.0.0.0"  # noqa: S104 # peers are to reach it
+    bind = host if local else "0.0.0.0"  # noqa: S104 # peers are to reach it
+    return {
+        "coordinator": coordinator,
+        "listen": f"{bind}:{port}",
+        "host": json.dumps(host),
+        "bind": bind,
+        "first": port + 1,
+        "last": port + EXCHANGE_PORTS,
+    }
 
 
 def policy_text(*, party: str, coordinator: str, table: str) -> str:

@@ -23,16 +23,15 @@ from mpc.errors import TransportError
 from mpc.plan.build import columns_of_study
 from mpc.questions.registry import QUESTION_KINDS
 from mpc.study.model import PersonUnit, RowUnit, Study
+from parties.new_files import DOMAIN, EXCHANGE_PORTS
 
 LIFETIME_STUDIES = 4
 """A simulated domain's epsilon, in studies like the one simulated."""
 
-EXCHANGE_PORTS = 16
 DEALER_WAIT_S = 3600  # parties may compute for so long between two things they are dealt
 PORT_FIRST, PORT_LAST = 20_000, 32_000  # below what systems hand out by themselves
 LOOPBACK = "127.0.0.1"
 COORDINATOR = "coordinator"
-DOMAIN = "population"
 
 
 def schema_for(study: Study, data: Path) -> str:

@@ -131,6 +131,7 @@ class Federation:
     study: Study
     nodes: dict[str, SimulatedNode] = field(default_factory=dict)
     dealer: SimulatedDealer | None = None
+    _pins: dict[str, str] = field(default_factory=dict)  # id → fingerprint, by build
 
     @property
     def servers(self) -> tuple[SimulatedServer, ...]:

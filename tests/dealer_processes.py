@@ -26,7 +26,7 @@ from mpc.session.approval import Approval
 from mpc.session.establish import make_hello
 from mpc.study.canonical import study_to_plain
 from mpc.units import PartyId, Role
-from parties.commands.making import make_dealer
+from parties.commands.making import NewDealer, make_dealer
 from parties.config import Exchange
 from parties.coordinator.client import PartyClient
 from parties.identity.authority import approve, authority_init
@@ -82,7 +82,8 @@ class Dealt:
             asked = request(self.root / name, name, role, f"{name} Ltd")
             self.identities[PartyId(name)] = self._install(asked, self.root / name)
         folder = self.root / DEALER
-        asked = make_dealer(folder, DEALER, "Dealing House", OFFICE, "127.0.0.1", free_port())
+        new = NewDealer(folder, DEALER, "Dealing House", OFFICE, "127.0.0.1", free_port())
+        asked = make_dealer(new).request
         dealer = self._install(asked, folder / "identity")
         for name, identity in self.identities.items():
             trust_peer(folder / "identity", self.root / f"{name}.pem", identity.member.fingerprint)

@@ -19,7 +19,7 @@ from searched_study import searched_study
 from seeded_randomness import SeededRandomness
 
 from mpc.accounting.event import Noise, NoiseBlock
-from mpc.columns.model import CategoryColumn, DateColumn, NumberColumn, UseLevel, UseValue
+from mpc.columns.model import CategoryColumn, DateColumn, IdColumn, NumberColumn, UseLevel, UseValue
 from mpc.plan.model import Plan
 from mpc.privacy.sampler import DiscreteGaussian
 from mpc.questions.count.declare import Count
@@ -33,7 +33,7 @@ from mpc.ring.words import decode
 from mpc.secret.reference import ReferenceEngine
 from mpc.secret.sealed import BoundedStatistic, SecretStatistic
 from mpc.session.share import ReleasedShare
-from mpc.study.model import Privacy, RowUnit, Study, Table
+from mpc.study.model import PersonUnit, Privacy, RowUnit, Study, Table
 from mpc.table.model import BoundedTable, CellSums
 from mpc.testing.parties import InProcessParties
 from mpc.testing.table import MemoryTable, Raw
@@ -41,6 +41,7 @@ from mpc.units import Adjacency, PartyId
 
 Row = Mapping[str, Raw]
 Integers = NDArray[np.object_]
+ROW_KEY = b"key of the run's rows"
 
 QUESTIONS: dict[str, Question] = {
     "people": Count(kind="count"),
@@ -56,8 +57,16 @@ QUESTIONS: dict[str, Question] = {
 }
 
 
+PERSON = PersonUnit(
+    kind="person", column="who", rows_max=3, group_rows_max=2, across_parties=False, keep="hashed"
+)
+
+
 def recorded_study(
-    adjacency: Adjacency, rows_max: int, noises: tuple[Noise, ...] | None = None
+    adjacency: Adjacency,
+    rows_max: int = 1,
+    noises: tuple[Noise, ...] | None = None,
+    person: PersonUnit | None = None,
 ) -> Study:
     """Every kind of question about every kind of column, with and without exclusions."""
     study = searched_study(("alpha", "bravo"))
@@ -74,11 +83,12 @@ def recorded_study(
         ),
         "day": DateColumn(type="date", bounds=(date(2020, 1, 1), date(2020, 1, 9))),
     }  # fmt: skip
-    unit = RowUnit(kind="row", rows_max=rows_max)
+    ids = {} if person is None else {person.column: IdColumn(type="id")}
+    unit = person or RowUnit(kind="row", rows_max=rows_max)
     privacy = Privacy(
         epsilon=Decimal(4), delta=Decimal("0.000001"), adjacency=adjacency, noises=noises
     )
-    table = Table(name="payroll", unit=unit, columns=columns)
+    table = Table(name="payroll", unit=unit, columns={**columns, **ids})
     return study.model_copy(update={"table": table, "questions": QUESTIONS, "privacy": privacy})
 
 
@@ -123,7 +133,7 @@ def record(study: Study, table: BoundedTable) -> Recording:
             return super().share_sum(local)
 
     asked = AskedTable(table)
-    tables = {"alpha": asked, "bravo": MemoryTable([], study.table)}
+    tables = {"alpha": asked, "bravo": MemoryTable([], study.table, ROW_KEY)}
     parties = InProcessParties(study, tables, SeededRandomness("recorded"), RecordingEngine)
     sources = {
         party: WatchedSource(DiscreteGaussian(SeededRandomness(f"frozen {party}")))

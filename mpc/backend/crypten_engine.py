@@ -22,7 +22,7 @@ from mpc.secret.sealed import (
     BoundedStatistic,
     DerivedStatistic,
     NoisedStatistic,
-    OwnNoise,
+    PaidNoise,
     Releasable,
     SecretStatistic,
 )
@@ -51,7 +51,7 @@ class CryptenEngine:
         mask = self._masks.fresh(hashlib.sha256(step).digest()[:16], local.size)
         return SecretStatistic._create(local, _shared(local._words).add(_shared(mask)))
 
-    def add_to_own_share(self, statistic: SecretStatistic, noise: OwnNoise) -> NoisedStatistic:
+    def add_to_own_share(self, statistic: SecretStatistic, noise: PaidNoise) -> NoisedStatistic:
         """Sum in the ring. Opens: nothing. Cost: 0 rounds, 0 bytes."""
         share = _of_this_engine(statistic._share).add(_shared(noise._words))
         return NoisedStatistic._create(statistic, noise, share)

@@ -7,6 +7,7 @@ A number is kept as an integer count of steps (``2.5`` at step ``0.5`` is 5), so
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -20,6 +21,11 @@ class Frozen(BaseModel):
     """Base of all declared things: immutable, nothing unknown, nothing converted silently."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+@dataclass(frozen=True)
+class LeftOutIfNone:
+    """Marks a field that the canonical form of a study has only where it is given."""
 
 
 STEPS_MAX = 2**52  # largest |bound / step|: every grid point is an exact double for display

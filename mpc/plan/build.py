@@ -63,7 +63,7 @@ def plan_study(study: Study, roster: Roster) -> Plan:
     Raises PlanRefusal naming the question and the bound that cannot be kept.
     """
     _check_parties(study, roster)
-    coalition = _coalition(study)
+    coalition = coalition_of(study)
     layouts = _layouts(study)
     budget = rho_from_epsilon(study.privacy.epsilon, study.privacy.delta)
     noised = _least_noise(study, layouts, budget, coalition)
@@ -147,7 +147,7 @@ def _check_dealer(study: Study, roster: Roster) -> None:
         )
 
 
-def _coalition(study: Study) -> int:
+def coalition_of(study: Study) -> int:
     """How many parties may pool what they know; all but one if the study does not say."""
     most = len(study.parties) - 1
     coalition = most if study.privacy.coalition is None else study.privacy.coalition
@@ -221,7 +221,7 @@ def _noised(
         layout = layouts[name]
         part = block_rho(name, rho, len(layout.blocks))
         blocks[name] = tuple(
-            _block(study, layout, block, part, coalition, allowed) for block in layout.blocks
+            planned_block(study, layout, block, part, coalition, allowed) for block in layout.blocks
         )
         for block in blocks[name]:
             _check_noise(name, block, len(study.parties), coalition)
@@ -244,7 +244,7 @@ def _noised(
     return _Noised(blocks=blocks, event=event, rho=rho, delta=delta)
 
 
-def _block(
+def planned_block(
     study: Study, layout: Layout, block: Block, rho: RhoPico, coalition: int,
     allowed: tuple[Noise, ...],
 ) -> PlannedBlock:  # fmt: skip
@@ -257,7 +257,7 @@ def _block(
     noise = least(allowed, size, variance, parties, coalition)
     one = NoiseBlock(size, squared, variance, noise)
     event = NoiseEvent((one,), parties, coalition)
-    total = event.total_variance(one)
+    noises = event.remaining(one, 0)
     return PlannedBlock(
         block=block,
         cells=size,
@@ -265,9 +265,9 @@ def _block(
         rho=rho,
         variance=variance,
         party_variance=event.party_variance(one),
-        total_variance=total,
+        noises=noises,
         sum_max=sum(entry.rows_max for entry in study.parties.values()) * block.value_max,
-        noise_max=noise_bound(total),
+        noise_max=noise_bound(sum(noises, Fraction(0))),
         noise=noise,
     )
 

@@ -7,12 +7,13 @@ correctly rounded on every machine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_CEILING, ROUND_UP, Context, Decimal, localcontext
+from decimal import ROUND_UP, Context, Decimal, localcontext
 from fractions import Fraction
 
 from mpc.columns.model import Column, NumberColumn
 from mpc.layout import Layout
 from mpc.plan.model import ExpectedError, PlannedBlock
+from mpc.questions.noise_sum import half_width
 
 Z95 = Decimal("1.959963984540054")
 _PRECISION = 50
@@ -28,7 +29,8 @@ def expected_errors(
 ) -> tuple[ExpectedError, ...]:
     """95 % half-widths of all estimates of one cell, in the order the answer gives them.
 
-    Exact for counts and sums. For a quantile, how far its rank may be off, as a share of rows.
+    Those of counts and sums are the released ones, digit for digit. For a quantile, how far its
+    rank may be off, as a share of rows.
     For a mean, z sqrt(V1 + h^2 Vn) / n: the mean at a bound, the worst.
     For a variance, z sqrt(V2 + 4 h^2 V1 + h^4 Vn) / (n - 1), and its root for the deviation.
     n is ``rows_expected`` spread evenly over the cells.
@@ -43,7 +45,7 @@ def expected_errors(
         if not isinstance(column, NumberColumn):
             raise ValueError("a term is a number")
         if kind == "sum":
-            return (ExpectedError("sum", _rounded(_integer_width(blocks[0]) * column.step)),)
+            return (ExpectedError("sum", _integer_width(blocks[0]) * column.step),)
         rows = Fraction(rows_expected, layout.cells)
         h = blocks[1].block.value_max
         count = ExpectedError("count", _integer_width(blocks[0]))
@@ -61,9 +63,7 @@ def expected_errors(
 
 
 def _integer_width(block: PlannedBlock) -> Decimal:
-    """ceil(z sd - 1/2): as :func:`mpc.questions.intervals.half_width` does."""
-    width = Z95 * _decimal(block.total_variance).sqrt() - Decimal("0.5")
-    return max(Decimal(0), width.to_integral_value(rounding=ROUND_CEILING))
+    return Decimal(half_width(block.noises))
 
 
 def _rank_width(

@@ -24,7 +24,8 @@ from mpc.units import DeltaAtto, PlanDigest, RhoPico, sha256_hex
 
 PLAN_VERSION = 1
 MECHANISM = "own-discrete-gaussian/1"
-"""Every party adds its own exact discrete Gaussian (Canonne, Kamath and Steinke 2020)."""
+"""Exact discrete Gaussians (Canonne, Kamath and Steinke 2020), each party's own or dealt, or joint
+ones within a stated distance: each block of a plan says which."""
 
 
 class ColumnUse(StrEnum):
@@ -42,11 +43,12 @@ class ColumnUse(StrEnum):
 
 @dataclass(frozen=True)
 class PlannedBlock:
-    """One released statistic of a question: its sensitivity, its noise, its room in the ring.
+    """One noised statistic of a question: its sensitivity, its noise, its room in the ring.
 
     ``variance`` is V* = sensitivity_squared / (2 rho), which must survive when the coalition
     takes its own noise away; ``noise`` says who makes it, and so what each party and the dealer add
-    and what the released sum carries (:class:`mpc.accounting.event.Noise`). ``sum_max`` bounds the
+    and what the released sum carries (:class:`mpc.accounting.event.Noise`): ``noises`` has the
+    variance of every independent discrete Gaussian in it. ``sum_max`` bounds the
     sum over all parties without noise, ``noise_max`` is 12 standard deviations of the noise;
     together they stay below 2^62. All in steps, to the block's power.
     """
@@ -57,7 +59,7 @@ class PlannedBlock:
     rho: RhoPico
     variance: Fraction
     party_variance: Fraction
-    total_variance: Fraction
+    noises: tuple[Fraction, ...]
     sum_max: int
     noise_max: int
     noise: Noise = Noise.OWN
@@ -65,6 +67,11 @@ class PlannedBlock:
     @property
     def name(self) -> str:
         return self.block.name
+
+    @property
+    def total_variance(self) -> Fraction:
+        """Of all noise in the released sum."""
+        return sum(self.noises, Fraction(0))
 
     def to_plain(self) -> Plain:
         further: dict[str, Plain] = {}

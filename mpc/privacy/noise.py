@@ -21,7 +21,7 @@ from mpc.protocols.opening import Computation
 from mpc.protocols.shares import SharedWords
 from mpc.ring.words import WORD_BYTES, add, encode
 from mpc.secret.engine import Engine
-from mpc.secret.sealed import NoisedStatistic, OwnNoise, SecretStatistic, SharedNoise
+from mpc.secret.sealed import NoisedStatistic, PaidNoise, SecretStatistic, SharedNoise
 
 
 def make_shared_noise(
@@ -82,5 +82,5 @@ def add_noise(
         if shared is None:
             raise SecretMisuseError("noise that all make together is missing")
         words = add([words, shared._spent(event)])
-    noise = OwnNoise._create(statistic, words, charge.run)
+    noise = PaidNoise._create(statistic, words, charge.run)
     return engine.add_to_own_share(statistic, noise)

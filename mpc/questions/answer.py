@@ -20,10 +20,14 @@ class Estimate:
     ``low`` to ``high`` covers the noise alone, 95 %. ``noise_sd`` is the noise's standard
     deviation, for ratios and variances to first order. ``standard_error`` adds what sampling the
     rows from a larger population adds, with its own 95 % range ``sampling_low`` to
-    ``sampling_high``; None where the release says nothing about it. ``exact`` spells counts and
-    sums out as decimals. A null ``value`` has a ``reason``. Where noise carried the estimate beyond
-    what it can be, ``value`` is cut to that, ``raw`` is what the released integers come to (None if
-    that is no number), and ``note`` says so.
+    ``sampling_high`` (:mod:`mpc.questions.sampling`); None where the release does not say enough.
+    ``exact`` spells counts and sums out as decimals. A null ``value`` has a ``reason``. Where noise
+    carried the estimate beyond what it can be, ``value`` is cut to that, ``raw`` is what the
+    released integers come to (None if that is no number), and ``note`` says so. ``adjusted`` is
+    what agrees with the study's other answers and with reason: totals with their cells, quantiles
+    in order, no count below 0; ``value`` stays raw and unbiased beside it. None where the whole
+    answer needs no adjusting.
+    ``below`` is set for a count that the study does not show because it is below that.
     """
 
     name: str
@@ -38,6 +42,8 @@ class Estimate:
     sampling_high: float | None = None
     raw: float | None = None
     note: str = ""
+    adjusted: float | None = None
+    below: int | None = None
 
     def to_plain(self) -> dict[str, JsonValue]:
         return {
@@ -53,6 +59,8 @@ class Estimate:
             "reason": self.reason,
             "raw": self.raw,
             "note": self.note,
+            "adjusted": self.adjusted,
+            "below": self.below,
         }
 
 
@@ -97,7 +105,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class ReleasedCell:
-    """One cell's released integers and the variance of the noise in each, block by block."""
+    """One cell's released integers, and of each the variances whose discrete Gaussians it carries.
+
+    Block by block. ``noises[b]`` lists every independent noise in ``integers[b]``.
+    """
 
     integers: tuple[int, ...]
-    variances: tuple[Fraction, ...]
+    noises: tuple[tuple[Fraction, ...], ...]
+
+    @property
+    def variances(self) -> tuple[Fraction, ...]:
+        """The variance of all noise in each integer."""
+        return tuple(sum(each, Fraction(0)) for each in self.noises)

@@ -12,7 +12,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
-from mpc.columns.model import CategoryColumn, Column, Frozen, NumberColumn, kind_text
+from mpc.columns.model import (
+    CategoryColumn,
+    Column,
+    Frozen,
+    LeftOutIfNone,
+    NumberColumn,
+    kind_text,
+)
 from mpc.layout import CELLS_MAX, Axis, Block, Layout, Term
 from mpc.units import NAME_LENGTH_MAX, NAME_PATTERN, RHO_UNIT
 
@@ -21,6 +28,16 @@ BY_MAX = 2
 ColumnName = Annotated[str, Field(pattern=NAME_PATTERN, max_length=NAME_LENGTH_MAX)]
 Weight = Annotated[Decimal, Field(ge=Decimal("0.000001"), le=1_000_000, allow_inf_nan=False)]
 Rho = Annotated[Decimal, Field(ge=Decimal(1) / RHO_UNIT, le=1000, allow_inf_nan=False)]
+
+
+class Target(Frozen):
+    """The 95 % half-width that a question is to be foretold, in the unit of its first estimate.
+
+    That is a count's rows, a sum's, mean's or variance's unit, or a share of rows for a quantile's
+    rank. ``parley plan --tune`` finds weights that reach it; nothing else reads it.
+    """
+
+    half_width: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -39,7 +56,7 @@ class Declaration(Frozen):
     """Base of the five kinds: ``by`` categories, and ``weight`` or ``rho`` of the budget.
 
     ``weight`` shares what is left of the study's rho after every explicit ``rho``; a question
-    that gives neither has weight 1.
+    that gives neither has weight 1. ``target`` says which error would do.
     """
 
     needs_dealer: ClassVar[bool] = False  # whether secrets are compared or multiplied for it
@@ -47,6 +64,7 @@ class Declaration(Frozen):
     by: Annotated[tuple[ColumnName, ...], Field(max_length=BY_MAX)] = ()
     weight: Weight | None = None
     rho: Rho | None = None
+    target: Annotated[Target | None, LeftOutIfNone()] = None
 
     @field_validator("by")
     @classmethod

@@ -1,7 +1,7 @@
 """95 % noise intervals of integers, ratios and variances, from released integers alone.
 
-The noise is a sum of independent discrete Gaussians of known variance, and to the intervals a
-normal one with a continuity correction, since it lives on the integers. Ratios use Fieller's set
+Counts and sums take the exact distribution of the noise (:mod:`mpc.questions.noise_sum`). To
+ratios and variances it is normal, widened by half a lattice step. Ratios use Fieller's set
 (1954): all values of the ratio that the released pair does not contradict. The true ratio lies
 within the declared bounds, so cutting there keeps the coverage.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mpc.questions.answer import Estimate, ReleasedCell
+from mpc.questions.noise_sum import half_width
 
 Z95 = 1.959963984540054  # Phi^-1(0.975)
 _Z = Fraction(Z95)
@@ -37,24 +38,13 @@ def root(value: Fraction) -> float:
     return math.sqrt(value)
 
 
-def half_width(variance: Fraction) -> int:
-    """Least w with P(abs(noise) <= w) >= 95 %, for integer noise.
-
-    P(abs(noise) <= w) is close to 2 Phi((w + 1/2) / sd) - 1, so w = ceil(z sd - 1/2). For
-    unit sensitivity at sigma = 4.2308 the exact distribution gives 12, 14 and 19 for 2, 3 and 5
-    parties, and so does this.
-    """
-    return max(0, math.ceil(Z95 * root(variance) - 0.5))
-
-
 def count_estimate(cell: ReleasedCell) -> Estimate:
     """The number of rows of a cell: the raw unbiased integer, below 0 where noise makes it so."""
-    count, variance = cell.integers[0], cell.variances[0]
-    width = half_width(variance)
+    count, width = cell.integers[0], half_width(cell.noises[0])
     return Estimate(
         name="count",
         value=count,
-        noise_sd=root(variance),
+        noise_sd=root(cell.variances[0]),
         low=count - width,
         high=count + width,
         exact=str(count),

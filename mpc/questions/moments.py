@@ -11,7 +11,6 @@ from fractions import Fraction
 from mpc.columns.model import NumberColumn
 from mpc.questions.answer import Estimate, ReleasedCell
 from mpc.questions.intervals import (
-    Z95,
     Cut,
     Span,
     positive_zero,
@@ -31,13 +30,8 @@ ABOVE_MOST = (
 SAMPLING_CUT = "its interval with sampling takes the variance that was cut"
 
 
-def mean_estimate(
-    cell: ReleasedCell, column: NumberColumn, centre: int, row_variance: Cut | None = None
-) -> Estimate:
-    """The mean in the column's unit, within its bounds; null if the noisy count is 0 or less.
-
-    ``row_variance``, in steps squared, gives the standard error with sampling where it is known.
-    """
+def mean_estimate(cell: ReleasedCell, column: NumberColumn, centre: int) -> Estimate:
+    """The mean in the column's unit, within its bounds; null if the noisy count is 0 or less."""
     count, total = cell.integers[0], cell.integers[1]
     if count <= 0:
         return _null("mean", NO_COUNT)
@@ -47,26 +41,16 @@ def mean_estimate(
     value = ratio.value
     span = ratio_span(cell, bounds)
     noise = (cell.variances[1] + value * value * cell.variances[0]) / (count * count)
-    error = None
-    if row_variance is not None:
-        error = float(step) * root(noise + row_variance.value / count)
     in_unit = float((centre + value) * step)
     lower, upper = (float((centre + end) * step) for end in _around(value, span))
-    notes = [MEAN_CUT] if ratio.moved else []
-    if row_variance is not None and row_variance.moved:
-        notes.append(SAMPLING_CUT)
-    floor, ceiling = float(column.bounds[0]), float(column.bounds[1])
     return Estimate(
         name="mean",
         value=positive_zero(in_unit),
         noise_sd=float(step) * root(noise),
         low=positive_zero(lower),
         high=positive_zero(upper),
-        standard_error=error,
-        sampling_low=None if error is None else max(floor, in_unit - Z95 * error) + 0.0,
-        sampling_high=None if error is None else min(ceiling, in_unit + Z95 * error) + 0.0,
         raw=float((centre + ratio.raw) * step) if ratio.moved else None,
-        note="; ".join(notes),
+        note=MEAN_CUT if ratio.moved else "",
     )
 
 
@@ -81,19 +65,14 @@ def sample_variance(cell: ReleasedCell, column: NumberColumn) -> Cut | None:
 
 def variance_estimates(cell: ReleasedCell, column: NumberColumn) -> tuple[Estimate, Estimate]:
     """Sample variance (n - 1) and standard deviation, in the column's unit (squared, and not)."""
-    count, total, _squares = cell.integers
+    count = cell.integers[0]
     spread = sample_variance(cell, column)
     if spread is None:
         return _null("variance", COUNT_TOO_SMALL), _null("standard_deviation", COUNT_TOO_SMALL)
     value, note = spread.value, _cut_note(spread)
     span = variance_span(cell, _variance_bounds(count, column))
     lower, upper = _around(value, span)
-    v_count, v_total, v_squares = cell.variances
-    by_total = Fraction(2 * total, count * (count - 1))
-    by_count = (Fraction(total * total, count * count) - value) / (count - 1)
-    noise = (
-        v_squares / (count - 1) ** 2 + by_total * by_total * v_total + by_count * by_count * v_count
-    )
+    noise = variance_noise(cell, value)
     unit = Fraction(column.step) ** 2
     noise_sd = float(unit) * root(noise)
     deviation = root(value * unit)
@@ -117,6 +96,17 @@ def variance_estimates(cell: ReleasedCell, column: NumberColumn) -> tuple[Estima
             raw=root(raw) if note and raw >= 0 else None,
             note=note,
         ),
+    )
+
+
+def variance_noise(cell: ReleasedCell, value: Fraction) -> Fraction:
+    """The noise's variance in the sample variance ``value`` of two rows or more, to first order."""
+    count, total, _squares = cell.integers
+    v_count, v_total, v_squares = cell.variances
+    by_total = Fraction(2 * total, count * (count - 1))
+    by_count = (Fraction(total * total, count * count) - value) / (count - 1)
+    return (
+        v_squares / (count - 1) ** 2 + by_total * by_total * v_total + by_count * by_count * v_count
     )
 
 

@@ -17,7 +17,7 @@ from mpc.secret.sealed import (
     BoundedStatistic,
     DerivedStatistic,
     NoisedStatistic,
-    OwnNoise,
+    PaidNoise,
     Releasable,
     SecretStatistic,
 )
@@ -40,7 +40,7 @@ class Engine(Protocol):
         """
         ...
 
-    def add_to_own_share(self, statistic: SecretStatistic, noise: OwnNoise) -> NoisedStatistic:
+    def add_to_own_share(self, statistic: SecretStatistic, noise: PaidNoise) -> NoisedStatistic:
         """Add ``noise`` to the own share, in the ring. Called by :mod:`mpc.privacy.noise` alone,
         which alone makes noise: words drawn for ``statistic`` after its charge was spent.
 

@@ -15,7 +15,7 @@ from mpc.secret.sealed import (
     BoundedStatistic,
     DerivedStatistic,
     NoisedStatistic,
-    OwnNoise,
+    PaidNoise,
     Releasable,
     SecretStatistic,
 )
@@ -43,7 +43,7 @@ class ReferenceEngine:
         mask = self._masks.fresh(hashlib.sha256(step).digest()[:16], local.size)
         return SecretStatistic._create(local, add([local._words, mask]))
 
-    def add_to_own_share(self, statistic: SecretStatistic, noise: OwnNoise) -> NoisedStatistic:
+    def add_to_own_share(self, statistic: SecretStatistic, noise: PaidNoise) -> NoisedStatistic:
         """Sum in the ring. Opens: nothing. Cost: 0 rounds, 0 bytes."""
         share = add([_words(statistic._share), noise._words])
         return NoisedStatistic._create(statistic, noise, share)

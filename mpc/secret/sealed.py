@@ -5,9 +5,10 @@ noise cannot be opened by accident. A type checker refuses misuse, and so does t
 
     BoundedStatistic   own sums, by ``of``                 → Engine.share_sum
     SecretStatistic    share of the total, by the engine   → mpc.privacy.noise.add_noise
-    SharedNoise        share of noise that all made         → mpc.privacy.noise.add_noise
-    OwnNoise           by add_noise, for a spent charge    → Engine.add_to_own_share
-    NoisedStatistic    share of the noised total           → mpc.release.open_noised
+    SharedNoise        share of noise that all made        → mpc.privacy.noise.add_noise
+    PaidNoise          by add_noise, for a spent charge    → Engine.add_to_own_share
+    NoisedStatistic    share of the noised total           → mpc.release.open_noised, or
+                                                             mpc.privacy.derivation.derive_released
     DerivedStatistic   share of what is computed of that   → mpc.release.open_noised
 
 Private attributes are for ``mpc.secret``, ``mpc.backend``, ``mpc.privacy.noise`` and
@@ -96,8 +97,11 @@ class SharedNoise(Sealed):
 
 
 @final
-class OwnNoise(Sealed):
-    """This party's share of one statistic's noise, own and shared, of a spent charge. Used once."""
+class PaidNoise(Sealed):
+    """This party's noise for one statistic: its own, and its share of what all made. Used once.
+
+    Made for a spent charge.
+    """
 
     __slots__ = ("_run", "_statistic", "_unused", "_words")
     _run: RunId
@@ -106,7 +110,7 @@ class OwnNoise(Sealed):
     _words: NDArray[np.int64]
 
     @classmethod
-    def _create(cls, statistic: SecretStatistic, words: NDArray[np.int64], run: RunId) -> OwnNoise:
+    def _create(cls, statistic: SecretStatistic, words: NDArray[np.int64], run: RunId) -> PaidNoise:
         """For :mod:`mpc.privacy.noise` alone, once the charge of ``run`` is spent."""
         if words.shape != (statistic.size,) or words.dtype != np.int64:
             raise SecretMisuseError(f"noise for {statistic!r} is that many ring words")
@@ -124,7 +128,9 @@ class NoisedStatistic(Sealed):
     _share: object
 
     @classmethod
-    def _create(cls, statistic: SecretStatistic, noise: OwnNoise, share: object) -> NoisedStatistic:
+    def _create(
+        cls, statistic: SecretStatistic, noise: PaidNoise, share: object
+    ) -> NoisedStatistic:
         """For engines: ``share`` of ``statistic`` plus ``noise``. Raises on noise not its own."""
         if noise._statistic is not statistic:
             raise SecretMisuseError("noise was drawn for another statistic")

@@ -69,6 +69,11 @@ class Agreement:
         return self.phase.present(self.roster).dealer
 
     @property
+    def last(self) -> PartyId:
+        """The party that a dealer sends corrections to; all others expand their shares."""
+        return self.parties[-1]
+
+    @property
     def linked(self) -> tuple[PartyId, ...]:
         """The ids of the parties and then of the session's dealer, if it has one."""
         return tuple(member.id for member in self.phase.present(self.roster).linked)

@@ -16,7 +16,7 @@ from mpc.errors import IntegrityError
 from mpc.roster import Roster
 from mpc.session.signed import Signed
 from mpc.session.signer import Signer
-from mpc.units import ID_LENGTH_MAX, PartyId, PlanDigest, RunId
+from mpc.units import ID_LENGTH_MAX, PARTIES_MAX, PARTIES_MIN, PartyId, PlanDigest, RunId
 
 _RUN_CONTEXT = b"parley/run/v1\0"
 NONCE_SIZE = 32
@@ -79,9 +79,26 @@ class Approval(Signed):
         )
 
 
+def approvals_to_plain(approvals: Sequence[Approval]) -> list[Plain]:
+    """Each of them, in sequence."""
+    return [approval.to_plain() for approval in approvals]
+
+
+def approvals_from_plain(plain: Plain) -> tuple[Approval, ...]:
+    """What :func:`approvals_to_plain` wrote. Raises IntegrityError on any other form."""
+    if not isinstance(plain, list) or not PARTIES_MIN <= len(plain) <= PARTIES_MAX:
+        raise IntegrityError(f"a run's approvals are a list of {PARTIES_MIN} to {PARTIES_MAX}")
+    return tuple(Approval.from_plain(item) for item in plain)
+
+
+def first_expiry_unix_s(approvals: Sequence[Approval]) -> int:
+    """Until when a run may be begun, or what is prepared for it kept."""
+    return min(approval.expires_unix_s for approval in approvals)
+
+
 def run_id(plan_digest: PlanDigest, approvals: Sequence[Approval]) -> RunId:
     """Hex SHA-256 over the plan's digest and all approvals (signatures included), in order."""
-    content: list[Plain] = [plan_digest, [approval.to_plain() for approval in approvals]]
+    content: list[Plain] = [plan_digest, approvals_to_plain(approvals)]
     return RunId(hashlib.sha256(_RUN_CONTEXT + canonical_bytes(content)).hexdigest())
 
 

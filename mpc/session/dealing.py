@@ -38,11 +38,8 @@ AHEAD_BYTES_MAX = 64 << 20
 """Corrections that the last party takes before it computes; of more, those that are due."""
 
 
-class DealingSession(Guarded):
-    """The dealer's end of a session. Made by :meth:`mpc.session.establish.DealerPairing.confirm`.
-
-    It has a stream with each party and nothing else: no input, no opening, no output comes here.
-    """
+class DealtSession(Guarded):
+    """One end of a session in which randomness is dealt, and this end computes nothing."""
 
     __slots__ = ("_agreement", "_keys", "id", "own")
 
@@ -53,6 +50,19 @@ class DealingSession(Guarded):
         self._keys = keys
         self.own = own
         self.id = session
+
+    def close(self) -> None:
+        """Forget every key of the session."""
+        self._keys.close()
+
+
+class DealingSession(DealtSession):
+    """The dealer's end of a session. Made by :meth:`mpc.session.establish.DealerPairing.confirm`.
+
+    It has a stream with each party and nothing else: no input, no opening, no output comes here.
+    """
+
+    __slots__ = ()
 
     def deal(
         self, channel: Channel, recipes: Sequence[Recipe], sampler: Sampler | None = None
@@ -66,15 +76,9 @@ class DealingSession(Guarded):
         self._agreement.check_links(channel, self.own)
         digest = recipes_digest(recipes)
         agree_recipes(self.id, channel, digest)
-        parties = self._agreement.parties
-        dealer = Dealer(
-            [_stream(self._keys, self.own, party) for party in parties], sampler=sampler
-        )
-        deliver(dealer, recipes, channel, parties[-1], dealing_scope(self.id, digest))
-
-    def close(self) -> None:
-        """Forget every key of the session."""
-        self._keys.close()
+        streams = [_stream(self._keys, self.own, party) for party in self._agreement.parties]
+        dealer = Dealer(streams, sampler=sampler)
+        deliver(dealer, recipes, channel, self._agreement.last, dealing_scope(self.id, digest))
 
 
 def dealt_supply(session: Session, channel: Channel, recipes: Sequence[Recipe]) -> PlannedSupply:
@@ -95,7 +99,7 @@ def dealt_supply(session: Session, channel: Channel, recipes: Sequence[Recipe]) 
     agree_recipes(session.id, channel, digest)
     place, scope = agreement.parties.index(session.own), dealing_scope(session.id, digest)
     corrections: Corrections | None = None
-    if place == len(agreement.parties) - 1:
+    if session.own == agreement.last:
         corrections = DeliveredCorrections(channel, member.id, recipes)
         if sum(map(correction_bytes, recipes)) <= AHEAD_BYTES_MAX:
             parts = list(delivered_parts(channel, member.id, recipes, scope))

@@ -39,11 +39,11 @@ from mpc.session.dealing import (
     DIGEST_SIZE,
     OPERATION,
     PURPOSE,
+    DealtSession,
     agree_recipes,
     dealing_scope,
     odd_one_out,
 )
-from mpc.session.keys import KeySchedule
 from mpc.session.ready import MATERIAL_ID_SIZE
 from mpc.session.session import Session
 from mpc.session.streams import KEY_SIZE, Stream
@@ -138,21 +138,13 @@ class Prepared:
     corrections: Iterator[bytes]
 
 
-class PreparingSession(Guarded):
+class PreparingSession(DealtSession):
     """A party's end of a preparing session. Made by :meth:`mpc.session.establish.Pairing.prepare`.
 
     It has no opening, no zero-sharing and no READY: nothing is computed in it.
     """
 
-    __slots__ = ("_agreement", "_keys", "id", "own")
-
-    def __init__(
-        self, agreement: Agreement, own: PartyId, session: SessionId, keys: KeySchedule
-    ) -> None:
-        self._agreement = agreement
-        self._keys = keys
-        self.own = own
-        self.id = session
+    __slots__ = ()
 
     def receive(self, channel: Channel, recipes: Sequence[Recipe]) -> Prepared:
         """This party's material for ``recipes``. Once. At the last party, corrections follow.
@@ -170,14 +162,10 @@ class PreparingSession(Guarded):
         terms = _terms(agreement, self.own, digest, _material_id(self.id, digest))
         key = self._keys.key(PURPOSE, agreement.dealer.id, self.own, OPERATION)
         parts: Iterator[bytes] = iter(())
-        if _is_last(agreement, self.own):
+        if self.own == agreement.last:
             scope = dealing_scope(self.id, digest)
             parts = delivered_parts(channel, agreement.dealer.id, recipes, scope)
         return Prepared(Material(terms, key), parts)
-
-    def close(self) -> None:
-        """Forget every key of the session."""
-        self._keys.close()
 
 
 def prepared_supply(
@@ -208,7 +196,7 @@ def prepared_supply(
         prepared.material.stream(),
         recipes,
         terms.id,
-        KeptCorrections(prepared.corrections) if _is_last(agreement, session.own) else None,
+        KeptCorrections(prepared.corrections) if session.own == agreement.last else None,
     )
 
 
@@ -218,7 +206,3 @@ def _terms(agreement: Agreement, own: PartyId, recipes: bytes, material: bytes) 
 
 def _material_id(session: SessionId, recipes: bytes) -> bytes:
     return hashlib.sha256(joined(b"parley/material/v1", session, recipes)).digest()
-
-
-def _is_last(agreement: Agreement, party: PartyId) -> bool:
-    return party == agreement.parties[-1]

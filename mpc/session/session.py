@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.errors import IntegrityError, SecretMisuseError
+from mpc.errors import (
+    IntegrityError,
+    LedgerOutdated,
+    PeerError,
+    SecretMisuseError,
+    TransportError,
+)
 from mpc.guarded import Guarded
 from mpc.naming import operation_id
 from mpc.plan.cost import READY_BYTES_MAX
@@ -24,7 +32,7 @@ from mpc.units import PartyId, RunId, SessionId
 class Session(Guarded):
     """One party's end. Made by :meth:`mpc.session.establish.Pairing.confirm` and nothing else.
 
-    ``id`` is T, ``opening`` names the one opening of a linear study, ``keys`` is for the backend's
+    ``id`` is T, ``opening`` names the one release, ``keys`` is for the backend's
     streams, ``transcript`` takes every value that the backend opens, ``material`` is the id of the
     prepared material that it computes with, or empty.
     """
@@ -53,7 +61,7 @@ class Session(Guarded):
 
     @property
     def opening(self) -> bytes:
-        """The id of the release, the one opening of a linear study."""
+        """The id of the release: nothing else is opened but masked values."""
         return opening_id(self.id)
 
     @property
@@ -95,19 +103,29 @@ class Session(Guarded):
         for peer in channel.peers:
             own = self._ready_of(self.own, opening, mark, witnessing.seen(peer))
             channel.send(peer, step, own.signed(self._signer).to_bytes())
-        shown = []
+        roster, shown = self.agreement.roster, list[tuple[LedgerMark, bytes]]()
         for peer in channel.peers:
             data = channel.receive_upto(peer, step, READY_BYTES_MAX)
-            try:
-                ready = Ready.from_bytes(data)
-            except IntegrityError as fault:
-                raise IntegrityError(fault.what, party=peer) from None
-            roster = self.agreement.roster
+            ready = Ready.from_sender(data, peer)
             ready.check(self._ready_of(peer, opening, ready.ledger, ready.seen), roster)
             witnessing.check_own(ready.seen, peer, self.own, roster, data)
-            shown.append(witnessing.check_peer(ready.ledger, roster, data))
+            shown.append((ready.ledger, data))
+        try:
+            kept = tuple(witnessing.check_peer(mark, roster, data) for mark, data in shown)
+        except LedgerOutdated as fault:
+            self._await_end(channel, PartyId(fault.party), opening)
+            raise
         self._ready.add(opening)
-        return tuple(shown)
+        return kept
+
+    def _await_end(self, channel: Channel, peer: PartyId, opening: bytes) -> None:
+        """Let ``peer`` read in this party's READY that its ledger is outdated, and end by itself.
+
+        To end first could take that back on its way. Returns when ``peer`` ended, at the latest at
+        the channel's deadline.
+        """
+        with suppress(PeerError, TransportError, IntegrityError):
+            channel.receive_upto(peer, self.operation(b"parley/outdated", opening), 1)
 
     def seal(
         self, opening: bytes, words: NDArray[np.int64], commitment: bytes, software: str

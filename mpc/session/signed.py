@@ -76,6 +76,14 @@ class Signed(ABC):
         return cls.from_plain(from_canonical(data))
 
     @classmethod
+    def from_sender(cls, data: bytes, sender: PartyId) -> Self:
+        """As :meth:`from_bytes`, of what ``sender`` sent: the IntegrityError names it."""
+        try:
+            return cls.from_bytes(data)
+        except IntegrityError as fault:
+            raise IntegrityError(fault.what, party=sender) from None
+
+    @classmethod
     @abstractmethod
     def _read(cls, record: Record) -> Self:
         """The object without its signature, each field of its form and within its limits."""

@@ -101,19 +101,23 @@ class Witnessing:
         """
         mark.verify(roster)
         held, shown = self._held.get(mark.party), mark.chain_head
-        if held is not None:
-            before = held.head
-            if shown.counter < before.counter:
-                raise LedgerOutdated(
-                    f"its ledger is older than what it showed before: step {shown.counter}, after"
-                    f" step {before.counter}",
-                    party=mark.party,
-                    hint="its owner puts the latest ledger back, or accepts the loss",
-                )
-            if shown.counter == before.counter and shown != before:
-                raise LedgerOutdated(
-                    f"its ledger is another one than it showed before, at step {shown.counter}",
-                    party=mark.party,
-                    hint="its owner puts the latest ledger back, or accepts the loss",
-                )
+        fault = None if held is None else _fault_after(held.head, shown)
+        if fault is not None:
+            raise LedgerOutdated(
+                fault,
+                party=mark.party,
+                hint="its owner puts the latest ledger back, or accepts the loss",
+            )
         return Witness(mark.party, shown, mark.to_bytes(), ready)
+
+
+def _fault_after(before: ChainHead, shown: ChainHead) -> str | None:
+    """What is wrong with a ledger at ``shown`` that stood at ``before`` earlier."""
+    if shown.counter < before.counter:
+        return (
+            f"its ledger is older than what it showed before: step {shown.counter}, after"
+            f" step {before.counter}"
+        )
+    if shown.counter == before.counter and shown != before:
+        return f"its ledger is another one than it showed before, at step {shown.counter}"
+    return None

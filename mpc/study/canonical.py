@@ -1,8 +1,8 @@
 """The one plain form of a study: what parties exchange, hash and sign. Never YAML.
 
-Models become objects with every field (a dealer and group_rows_max only where given), mappings
-by name become lists of [name, value] pairs (the order of parties, columns and questions has
-meaning), decimals their shortest plain digits, days ISO text. Each study has exactly one form, and
+Models become objects with every field (some only where they are given), mappings by name
+become lists of [name, value] pairs (the order of parties, columns and questions has meaning),
+decimals their shortest plain digits, days ISO text. Each study has exactly one form, and
 :func:`study_from_plain` accepts no other.
 """
 
@@ -19,10 +19,11 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from mpc.canonical import Plain, canonical_bytes
+from mpc.columns.model import LeftOutIfNone
 from mpc.errors import Fault, StudyFaults
 from mpc.study.checks import misfits, parts_of
 from mpc.study.codes import CANONICAL, FAMILY, Path, fault_at
-from mpc.study.model import LeftOutIfNone, Study
+from mpc.study.model import Study
 from mpc.study.shape import is_exact
 from mpc.study.source import Block, Mark
 from mpc.study.wording import constraint_faults

@@ -17,6 +17,7 @@ from mpc.questions.declaration import (
     missing_column,
 )
 from mpc.questions.registry import QUESTION_KINDS, kind_needs_dealer
+from mpc.questions.sum.declare import Sum
 from mpc.study.codes import (
     COALITION,
     DEALER_IDLE,
@@ -54,9 +55,10 @@ class Parts:
     """The readable parts of a study. ``party_names`` are all that are written.
 
     ``dealer`` is None if there is no such key, and "" if what is written there cannot be read.
-    ``shares_noise``: noise that a dealer is needed for is allowed. ``unit`` is None if it cannot be
-    read. ``faulty_columns`` are names that mean a column which cannot be read; nothing is said of
-    what uses them. ``faulty_questions`` have what could be read of each of their keys.
+    ``shares_noise``: noise that a dealer is needed for is allowed. ``min_cell``: there is such a
+    key. ``unit`` is None if it cannot be read. ``faulty_columns`` are names that mean a column
+    which cannot be read; nothing is said of what uses them. ``faulty_questions`` have what could be
+    read of each of their keys.
     """
 
     party_names: tuple[str, ...]
@@ -70,6 +72,7 @@ class Parts:
     questions: Mapping[str, Declaration]
     where: str
     unit: RowUnit | PersonUnit | None
+    min_cell: bool = False
     faulty_questions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
@@ -87,6 +90,7 @@ def parts_of(study: Study) -> Parts:
         questions=study.questions,
         where=study.table.where,
         unit=study.table.unit,
+        min_cell=study.min_cell is not None,
     )
 
 
@@ -170,6 +174,9 @@ def _coalition(parts: Parts) -> Iterator[Misfit]:
 
 def _questions(parts: Parts) -> Iterator[Misfit]:
     for name, question in parts.questions.items():
+        if parts.min_cell and isinstance(question, Sum):
+            what = "a sum releases no count, and min_cell leaves cells out by their counts"
+            yield Misfit(QUESTION, ("questions", name, "kind"), what, "mean, which gives both")
         yield from _complaints(parts, name, question.complaints(parts.columns))
     for name, said in parts.faulty_questions.items():
         found: list[Complaint] = []

@@ -7,14 +7,13 @@ what is released.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from mpc.accounting.event import Noise
-from mpc.columns.model import Column, Frozen
+from mpc.columns.model import Column, Frozen, LeftOutIfNone
 from mpc.columns.text import printable
 from mpc.questions.registry import Question
 from mpc.units import (
@@ -37,14 +36,10 @@ Filter = Annotated[
 """Grammar: :mod:`mpc.study.where`."""
 
 
-@dataclass(frozen=True)
-class LeftOutIfNone:
-    """Marks a field that the canonical form has only where it is given."""
-
-
 UnitRows = Annotated[int, Field(ge=1, le=1000)]
 
 QUESTIONS_MAX = 50
+MIN_CELL_MAX = 1_000_000
 ROWS_MAX = 10**10  # of one party
 VERSION_MAX = 10**9
 
@@ -166,7 +161,8 @@ class Study(Frozen):
     """A whole scenario file.
 
     ``dealer``: who makes correlated randomness, if a question compares or multiplies secrets. It
-    holds no data and receives no result, so it is neither a party nor a recipient.
+    holds no data and receives no result, so it is neither a party nor a recipient. ``min_cell``:
+    answers leave out cells whose noisy count is below it (:mod:`mpc.questions.suppression`).
     """
 
     version: Literal[1]
@@ -181,6 +177,7 @@ class Study(Frozen):
     recipients: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=PARTIES_MAX + 1)]
     table: Table
     privacy: Privacy
+    min_cell: Annotated[int | None, Field(ge=1, le=MIN_CELL_MAX), LeftOutIfNone()] = None
     questions: Annotated[dict[Name, Question], Field(min_length=1, max_length=QUESTIONS_MAX)]
 
     @property

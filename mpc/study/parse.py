@@ -91,6 +91,7 @@ def _parts(document: Document[Study]) -> Parts:
             name: _block(raw) for name, raw in raw_questions.items() if name not in questions
         },
         unit=_unit(table.get("unit")),
+        min_cell=values.get("min_cell") is not None,
         where=where if isinstance(where, str) and len(where) <= 2000 and readable else "",
     )
 

@@ -97,7 +97,7 @@ def forecast(
     Example: parley budget forecast scenario.yaml --config node.yaml
     """
     from parties.config import load_node_config
-    from parties.coordinator.office import read_scenario
+    from parties.coordinator.scenarios import read_scenario
     from parties.node import forecast as forecasting
 
     with answering(as_json=json):

@@ -42,21 +42,11 @@ def new(
     Example: parley coordinator new office --id study-office --organization "Northern University"
     --party hospital-a=mpc.hospital-a.example:7100 --party hospital-b=10.0.0.7:7100
     """
-    from parties.commands.making import coordinator_steps, make_coordinator
+    from parties.commands.making import make_coordinator
 
     with answering(as_json=json):
         parties, dealers = tuple(party or ()), tuple(dealer or ())
-        request = make_coordinator(directory, id, organization, parties, dealers)
-        if json:
-            emit_json({"config": str(directory / "coordinator.yaml"), "request": str(request)})
-            return
-        out.print(
-            Text(
-                f"made in {directory}: coordinator.yaml, identity\n"
-                f"{coordinator_steps(directory, id, organization, (*parties, *dealers))}"
-            ),
-            soft_wrap=True,
-        )
+        make_coordinator(directory, id, organization, parties, dealers).show(as_json=json)
 
 
 @app.command()
@@ -68,7 +58,7 @@ def health(config: Config, json: Json = False) -> None:
     Example: parley coordinator health --config coordinator.yaml
     """
     from parties.coordinator.office import Office
-    from parties.coordinator.surveying import Answer, missed, survey_dealers, survey_parties
+    from parties.coordinator.surveying import Answer, survey_dealers, survey_parties
     from parties.report.tables import plain_text
 
     with answering(as_json=json):
@@ -78,7 +68,7 @@ def health(config: Config, json: Json = False) -> None:
         for member, found in () if json else everyone.items():
             answered = isinstance(found, Answer)
             style = "green" if answered else "red"
-            said = found.text if isinstance(found, Answer) else missed(member, found)
+            said = found.text if isinstance(found, Answer) else found.what_of(member)
             role = "dealer, " if member in dealers and answered else ""
             line = Text.assemble((f"{member}  ", style), plain_text(f"{role}{said}"))
             out.print(line, soft_wrap=True)
@@ -94,14 +84,14 @@ def tables(config: Config, json: Json = False) -> None:
     Example: parley coordinator tables --config coordinator.yaml
     """
     from parties.coordinator.office import Office
-    from parties.coordinator.surveying import Answer, column_text, missed, survey_parties
+    from parties.coordinator.surveying import Answer, column_text, survey_parties
     from parties.report.tables import plain_text
 
     with answering(as_json=json):
         answers = survey_parties(Office.open(config))
         for party, found in () if json else answers.items():
             if not isinstance(found, Answer):
-                line = Text.assemble((f"{party}  ", "red"), plain_text(missed(party, found)))
+                line = Text.assemble((f"{party}  ", "red"), plain_text(found.what_of(party)))
                 out.print(line, soft_wrap=True)
                 continue
             out.print(plain_text(f"{party}  {found.organization}", "green"), soft_wrap=True)
@@ -138,9 +128,7 @@ def _plain(
     member: PartyId, found: Answer | ParleyError, nothing: dict[str, object]
 ) -> dict[str, object]:
     """An answer for ``--json``; why there is none, beside ``nothing``, if there is none."""
-    from parties.coordinator.surveying import missed
-
     if isinstance(found, ParleyError):
-        why = {"code": found.code, "what": missed(member, found)}
+        why = {"code": found.code, "what": found.what_of(member)}
         return {"ready": False, **nothing, "error": why}
     return {"ready": True, **found.to_plain(), "error": None}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -39,16 +38,11 @@ def new(
     Example: parley dealer new dealer --id dealing-house --organization "Dealing House"
     --coordinator study-office --host mpc.dealing-house.example
     """
-    from parties.commands.making import dealer_steps, make_dealer
+    from parties.commands.making import NewDealer, make_dealer
 
     with answering(as_json=json):
-        request = make_dealer(directory, dealer, organization, coordinator, host, port)
-        if json:
-            emit_json({"config": str(directory / "dealer.yaml"), "request": str(request)})
-            return
-        steps = dealer_steps(directory, dealer)
-        made = f"made in {directory}: dealer.yaml (deals for nobody), identity"
-        out.print(Text(f"{made}\n{steps}"), soft_wrap=True)
+        asked = NewDealer(directory, dealer, organization, coordinator, host, port)
+        make_dealer(asked).show(as_json=json)
 
 
 @app.command()
@@ -57,17 +51,12 @@ def start(config: Config) -> None:
 
     Example: parley dealer start --config dealer.yaml
     """
-    import logging
-    import os
+    from parties.commands.own_server import serving
 
-    # Before gRPC is imported. What it would say of ports and peers, errors and the log say.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from parties.dealer.config import load_dealer_config
-    from parties.dealer.main import serve
-    from parties.serving import LOG_FORMAT
+    with serving():
+        from parties.dealer.config import load_dealer_config
+        from parties.dealer.main import serve
 
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=LOG_FORMAT)
-    with answering():
         serve(load_dealer_config(config))
 
 
@@ -79,7 +68,7 @@ def health(config: Config, json: Json = False) -> None:
 
     Example: parley dealer health --config dealer.yaml
     """
-    from parties.commands.own_health import own_health
+    from parties.commands.own_server import own_health
     from parties.dealer.config import load_dealer_config
 
     with answering(as_json=json):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
+from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import ClassVar, get_args
+
+from rich.text import Text
 
 from mpc.errors import UsageError
 from mpc.units import Role, is_identifier, is_name
+from parties.commands.output import emit_json, out
 from parties.identity import files
 from parties.identity.probe import split_address
 from parties.identity.store import request
@@ -21,48 +25,96 @@ BUNDLES, TO = "*.bundle.pem", ">"  # words that a shell is to read
 
 
 @dataclass(frozen=True)
-class New:
-    """What is known of a party before anything of it exists."""
+class Made:
+    """A new participant's folder: its file, its request for certificates, and what to do next.
+
+    ``holds`` names all that was made in ``directory``; ``steps`` are complete commands, numbered.
+    """
 
     directory: Path
-    party: str
+    config: Path
+    request: Path
+    holds: str
+    steps: str
+
+    def show(self, *, as_json: bool) -> None:
+        """Print it for whoever made it."""
+        if as_json:
+            emit_json({"config": str(self.config), "request": str(self.request)})
+            return
+        out.print(Text(f"made in {self.directory}: {self.holds}\n{self.steps}"), soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class NewServer(ABC):
+    """What is known of a participant that serves before anything of it exists."""
+
+    ROLE: ClassVar[Role]
+
+    directory: Path
+    id: str
     organization: str
-    table: str
     coordinator: str
     host: str
     port: int
+
+    @property
+    def own(self) -> Path:
+        """The folder of its keys and certificates."""
+        return self.directory / IDENTITY
+
+    def check(self) -> None:
+        """Raise UsageError on the first part that its files would not take."""
+        _check_id("--id", self.id)
+        _check_id("--coordinator", self.coordinator)
+        if self.id == self.coordinator:
+            raise UsageError(f"a {self.ROLE} is not its own coordinator; give them two ids")
+        split_address(f"{self.host}:{self.port}")
+
+
+@dataclass(frozen=True)
+class NewDealer(NewServer):
+    """A dealer, which has no table."""
+
+    ROLE: ClassVar[Role] = Role.DEALER
+
+
+@dataclass(frozen=True)
+class NewParty(NewServer):
+    """A party, and how the table that it offers is written."""
+
+    ROLE: ClassVar[Role] = Role.PARTY
+
+    table: str
     rows_max: int
     delimiter: str = ","
     encoding: str = "utf-8"
 
     def check(self) -> None:
-        """Raise UsageError on the first part that its files would not take."""
-        _check_id("--id", self.party)
-        _check_id("--coordinator", self.coordinator)
-        if self.party == self.coordinator:
-            raise UsageError("a party is not its own coordinator; give them two ids")
+        """As any that serves; its table too."""
+        super().check()
         if not is_name(self.table):
             raise UsageError(
                 f"{self.table!r} is no name of a table",
                 hint="lower-case letters, digits and _, a letter first, at most 40",
             )
-        split_address(f"{self.host}:{self.port}")
         _check_spelling("--delimiter", self.delimiter, spellings("delimiter"))
         _check_spelling("--encoding", self.encoding, spellings("encoding"))
 
 
-def make_node(new: New, data: Path | None) -> Path:
-    """Make a party's folder; returns its request for certificates. Overwrites nothing.
+def make_party(new: NewParty, data: Path | None) -> Made:
+    """Make a party's folder. Overwrites nothing.
 
     ``data`` is read as far as its first line, a header in the form that ``new`` says.
     """
     new.check()
     headers, file = _headers(new, data)
-    who = {"party": new.party, "coordinator": new.coordinator, "table": new.table}
+    who = {"party": new.id, "coordinator": new.coordinator, "table": new.table}
+    schema = f"{new.table}.schema.yaml"
     texts = {
         "node.yaml": node_text(host=new.host, port=new.port, rows_max=new.rows_max, **who),
         "policy.yaml": policy_text(**who),
-        f"{new.table}.schema.yaml": schema_text(
+        schema: schema_text(
             table=new.table,
             file=file,
             headers=headers,
@@ -70,45 +122,36 @@ def make_node(new: New, data: Path | None) -> Path:
             encoding=new.encoding,
         ),
     }
-    return _make(new.directory, texts, new.party, Role.PARTY, new.organization)
+    request = _make(new.directory, texts, new.id, new.ROLE, new.organization)
+    config = new.directory / "node.yaml"
+    steps = _steps(
+        *_joining(new.own, config, new.id),
+        (f"say in {new.directory / schema} how the table is written", [
+            ("data", "check", new.directory / schema),
+        ]),
+        (f"allow what you will in {new.directory / 'policy.yaml'}; then announce and serve", [
+            ("data", "register", new.table, "--config", config),
+            ("node", "start", "--config", config),
+        ]),
+    )  # fmt: skip
+    holds = f"node.yaml, policy.yaml (refuses everything), {schema}, identity"
+    return Made(new.directory, config, request, holds, steps)
 
 
-def make_dealer(
-    directory: Path, dealer: str, organization: str, coordinator: str, host: str, port: int
-) -> Path:
-    """Make a dealer's folder; returns its request for certificates. Overwrites nothing."""
-    _check_id("--id", dealer)
-    _check_id("--coordinator", coordinator)
-    if dealer == coordinator:
-        raise UsageError("a dealer is not its own coordinator; give them two ids")
-    split_address(f"{host}:{port}")
-    text = dealer_text(dealer=dealer, coordinator=coordinator, host=host, port=port)
-    return _make(directory, {"dealer.yaml": text}, dealer, Role.DEALER, organization)
-
-
-def dealer_steps(directory: Path, dealer: str) -> str:
-    """What to type after :func:`make_dealer`, in this folder: complete commands, numbered."""
-    own, config = directory / IDENTITY, directory / "dealer.yaml"
-    return _steps(
-        *_joining(own, config, dealer),
+def make_dealer(new: NewDealer) -> Made:
+    """Make a dealer's folder. Overwrites nothing."""
+    new.check()
+    text = dealer_text(dealer=new.id, coordinator=new.coordinator, host=new.host, port=new.port)
+    request = _make(new.directory, {"dealer.yaml": text}, new.id, new.ROLE, new.organization)
+    config = new.directory / "dealer.yaml"
+    steps = _steps(
+        *_joining(new.own, config, new.id),
         (f"list in {config} the organizations of all parties and of the coordinator; then serve", [
             ("dealer", "start", "--config", config),
         ]),
         ("tell the coordinator its address; everyone pins it as in 2, and starts nodes again", []),
     )  # fmt: skip
-
-
-def _joining(
-    own: Path, config: Path, member: str
-) -> tuple[tuple[str, Sequence[tuple[str | Path, ...]]], ...]:
-    return (
-        (f"send {own / 'request.pem'} to the authority; install what it sends back", [
-            ("pki", "install", own, f"{member}.bundle.pem"),
-        ]),
-        ("compare the roster with everyone, by telephone; then pin it", [
-            ("pki", "trust", own, BUNDLES, "--roster", "roster.json", "--config", config),
-        ]),
-    )  # fmt: skip
+    return Made(new.directory, config, request, "dealer.yaml (deals for nobody), identity", steps)
 
 
 def make_coordinator(
@@ -117,18 +160,35 @@ def make_coordinator(
     organization: str,
     parties: tuple[str, ...],
     dealers: tuple[str, ...] = (),
-) -> Path:
-    """Make a coordinator's folder; returns its request for certificates. Overwrites nothing.
+) -> Made:
+    """Make a coordinator's folder. Overwrites nothing.
 
     ``parties``, ``dealers``: ID=HOST:PORT of each.
     """
     _check_id("--id", coordinator)
-    text = coordinator_text(
-        coordinator=coordinator,
-        parties=_addresses("--party", parties),
-        dealers=_addresses("--dealer", dealers),
-    )
-    return _make(directory, {"coordinator.yaml": text}, coordinator, Role.COORDINATOR, organization)
+    listed = _addresses("--party", parties), _addresses("--dealer", dealers)
+    text = coordinator_text(coordinator=coordinator, parties=listed[0], dealers=listed[1])
+    texts, config = {"coordinator.yaml": text}, directory / "coordinator.yaml"
+    request = _make(directory, texts, coordinator, Role.COORDINATOR, organization)
+    own, bundle = directory / IDENTITY, f"{coordinator}.bundle.pem"
+    asked = [member for each in listed for member in each] or ["PARTY"]
+    steps = _steps(
+        ("make an authority, if there is none, and have it vouch for this coordinator", [
+            ("pki", "init", "authority", "--organization", organization),
+            ("pki", "approve", "authority", own / "request.pem", "--out", bundle),
+            ("pki", "install", own, bundle),
+        ]),
+        ("approve the request.pem that each of them sends; send all bundles to all", [
+            ("pki", "approve", "authority", f"{each}.request.pem", "--out", f"{each}.bundle.pem")
+            for each in asked
+        ]),
+        ("compare the roster with everyone, by telephone; then pin it", [
+            ("pki", "roster", BUNDLES, TO, "roster.json"),
+            ("pki", "trust", own, BUNDLES, "--roster", "roster.json", "--config", config),
+        ]),
+        ("see who is there", [("coordinator", "health", "--config", config)]),
+    )  # fmt: skip
+    return Made(directory, config, request, "coordinator.yaml, identity", steps)
 
 
 def _addresses(option: str, entries: tuple[str, ...]) -> dict[str, str]:
@@ -149,44 +209,16 @@ def _addresses(option: str, entries: tuple[str, ...]) -> dict[str, str]:
     return addresses
 
 
-def coordinator_steps(
-    directory: Path, coordinator: str, organization: str, listed: tuple[str, ...]
-) -> str:
-    """What to type after :func:`make_coordinator`, in this folder: complete commands, numbered.
-
-    ``listed``: ID=HOST:PORT of each party and dealer.
-    """
-    own, config = directory / IDENTITY, directory / "coordinator.yaml"
-    bundle = f"{coordinator}.bundle.pem"
-    asked = [entry.partition("=")[0] for entry in listed] or ["PARTY"]
-    return _steps(
-        ("make an authority, if there is none, and have it vouch for this coordinator", [
-            ("pki", "init", "authority", "--organization", organization),
-            ("pki", "approve", "authority", own / "request.pem", "--out", bundle),
-            ("pki", "install", own, bundle),
-        ]),
-        ("approve the request.pem that each of them sends; send all bundles to all", [
-            ("pki", "approve", "authority", f"{each}.request.pem", "--out", f"{each}.bundle.pem")
-            for each in asked
+def _joining(
+    own: Path, config: Path, member: str
+) -> tuple[tuple[str, Sequence[tuple[str | Path, ...]]], ...]:
+    """The steps of everyone that serves, from its request to its peers."""
+    return (
+        (f"send {own / 'request.pem'} to the authority; install what it sends back", [
+            ("pki", "install", own, f"{member}.bundle.pem"),
         ]),
         ("compare the roster with everyone, by telephone; then pin it", [
-            ("pki", "roster", BUNDLES, TO, "roster.json"),
             ("pki", "trust", own, BUNDLES, "--roster", "roster.json", "--config", config),
-        ]),
-        ("see who is there", [("coordinator", "health", "--config", config)]),
-    )  # fmt: skip
-
-
-def node_steps(new: New) -> str:
-    """What to type after :func:`make_node`, in this folder: complete commands, numbered."""
-    own, config = new.directory / IDENTITY, new.directory / "node.yaml"
-    schema = new.directory / f"{new.table}.schema.yaml"
-    return _steps(
-        *_joining(own, config, new.party),
-        (f"say in {schema} how the table is written", [("data", "check", schema)]),
-        (f"allow what you will in {new.directory / 'policy.yaml'}; then announce and serve", [
-            ("data", "register", new.table, "--config", config),
-            ("node", "start", "--config", config),
         ]),
     )  # fmt: skip
 
@@ -242,7 +274,7 @@ def _make(
     return asked
 
 
-def _headers(new: New, data: Path | None) -> tuple[list[str], str]:
+def _headers(new: NewParty, data: Path | None) -> tuple[list[str], str]:
     """The columns of the data file, and its path as the schema file will say it."""
     if data is None:
         return [], f"{new.table}.csv"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,22 +56,12 @@ def new(
     Example: parley node new hospital-a --id hospital-a --organization "Hospital A"
     --table visits --data visits.csv --coordinator study-office --host mpc.hospital-a.example
     """
-    from parties.commands.making import New, make_node, node_steps
+    from parties.commands.making import NewParty, make_party
 
     with answering(as_json=json):
-        asked = New(directory, party, organization, table, coordinator, host, port, rows_max,
-                    delimiter.replace("\\t", "\t"), encoding)  # fmt: skip
-        request = make_node(asked, data)
-        if json:
-            emit_json({"config": str(directory / "node.yaml"), "request": str(request)})
-            return
-        out.print(
-            Text(
-                f"made in {directory}: node.yaml, policy.yaml (refuses everything),"
-                f" {table}.schema.yaml, identity\n{node_steps(asked)}"
-            ),
-            soft_wrap=True,
-        )
+        asked = NewParty(directory, party, organization, coordinator, host, port, table, rows_max,
+                         delimiter.replace("\\t", "\t"), encoding)  # fmt: skip
+        make_party(asked, data).show(as_json=json)
 
 
 @app.command()
@@ -81,17 +70,12 @@ def start(config: Config) -> None:
 
     Example: parley node start --config node.yaml
     """
-    import logging
-    import os
+    from parties.commands.own_server import serving
 
-    # Before gRPC is imported. What it would say of ports and peers, errors and the node's log say.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from parties.config import load_node_config
-    from parties.node.main import serve
-    from parties.serving import LOG_FORMAT
+    with serving():
+        from parties.config import load_node_config
+        from parties.node.main import serve
 
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=LOG_FORMAT)
-    with answering():
         serve(load_node_config(config))
 
 
@@ -104,7 +88,7 @@ def health(config: Config, json: Json = False) -> None:
 
     Example: parley node health --config node.yaml
     """
-    from parties.commands.own_health import own_health
+    from parties.commands.own_server import own_health
     from parties.config import load_node_config
 
     with answering(as_json=json):

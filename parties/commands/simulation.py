@@ -23,7 +23,8 @@ from mpc.study.model import Study
 from parties.commands.output import answering, emit_json, err, out
 from parties.commands.progress import StudyProgress
 from parties.commands.results import check_folder, write_results
-from parties.coordinator.office import Office, read_scenario
+from parties.coordinator.office import Office
+from parties.coordinator.scenarios import read_scenario
 from parties.report.tables import result_table
 from parties.simulation import Federation
 from parties.system import SystemRandomness

@@ -20,15 +20,11 @@ from mpc.units import PlanDigest, RunId
 from parties.commands.output import Interrupted, answering, emit_json, err, fail, out
 from parties.commands.progress import StudyProgress
 from parties.commands.results import check_folder, check_repeat, write_results
+from parties.commands.tuning import tune as tune_scenario
 from parties.coordinator.asking import ask_all, raise_if_refused, refusal
-from parties.coordinator.office import (
-    FILE_SIZE_MAX,
-    Finished,
-    Office,
-    plan_file_bytes,
-    read_scenario,
-)
+from parties.coordinator.office import Finished, Office
 from parties.coordinator.prepared_runs import PreparedRecord, PreparedState
+from parties.coordinator.scenarios import FILE_SIZE_MAX, plan_file_bytes, read_scenario
 from parties.coordinator.state import (
     Charged,
     CoordinatorState,
@@ -37,9 +33,10 @@ from parties.coordinator.state import (
 from parties.file_reading import read_bounded
 from parties.report.figures import time_text
 from parties.report.pins import load_pins
+from parties.report.plan_document import plan_document
 from parties.report.receipt import RECEIPT_SIZE_MAX, Receipt, load_receipt
 from parties.report.standing import Decision
-from parties.report.tables import plain_text, plan_document, plan_table, result_table
+from parties.report.tables import plain_text, plan_table, result_table
 from parties.report.verify import CheckState, verify_receipt
 
 Scenario = Annotated[Path, typer.Argument(help="A scenario file, or a plan file (.json).")]
@@ -67,9 +64,15 @@ def plan(
     output: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write a plan file for parley run.")
     ] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Ask nobody; print the weights that reach all targets.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Ask every party about a scenario, and show cost and expected error. Spends nothing.
+
+    With --tune it asks nobody: it finds the weights that reach the target of every question that
+    states one, with the least budget, and exits 4 if the scenario's is too small.
 
     Exits 3 with each party's reasons if any refuses, 4 if only a budget speaks against it, and else
     5 if one, or the dealer, gives no answer.
@@ -78,6 +81,11 @@ def plan(
     """
     with answering(as_json=json):
         office = Office.open(config)
+        if tune:
+            if output is not None:
+                raise UsageError("--tune writes no plan file", hint="leave --out away")
+            tune_scenario(office, scenario, as_json=json)
+            return
         planned = planned_for(office, scenario)
         verdicts = office.verdicts(planned)
         if output is not None:

@@ -9,9 +9,9 @@ from mpc.plan.build import plan_study
 from mpc.plan.cost import HELLO_BYTES_MAX
 from mpc.plan.model import Plan
 from mpc.roster import Roster
-from mpc.session.approval import Approval
+from mpc.session.approval import Approval, approvals_from_plain, approvals_to_plain
 from mpc.study.canonical import study_from_plain, study_to_plain
-from mpc.units import PARTICIPANTS_MAX, PARTIES_MAX, PARTIES_MIN
+from mpc.units import PARTICIPANTS_MAX, PARTIES_MIN
 
 _FIELDS = ("study", "roster", "approvals", "hellos")
 
@@ -29,7 +29,7 @@ class RunAgreement:
         plain: Plain = {
             "study": study_to_plain(self.plan.study),
             "roster": self.plan.roster.to_plain(),
-            "approvals": [approval.to_plain() for approval in self.approvals],
+            "approvals": approvals_to_plain(self.approvals),
             "hellos": [hello.hex() for hello in self.hellos],
         }
         return canonical_bytes(plain)
@@ -41,9 +41,6 @@ class RunAgreement:
         study, roster = record.plain("study"), record.plain("roster")
         return cls(
             plan=plan_study(study_from_plain(study), Roster.from_plain(roster)),
-            approvals=tuple(
-                Approval.from_plain(item)
-                for item in record.items("approvals", PARTIES_MIN, PARTIES_MAX)
-            ),
+            approvals=approvals_from_plain(record.plain("approvals")),
             hellos=record.octet_items("hellos", PARTIES_MIN + 1, PARTICIPANTS_MAX, HELLO_BYTES_MAX),
         )

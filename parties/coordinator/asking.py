@@ -48,7 +48,7 @@ _DECISIONS = {
 }
 
 
-def each(
+def call_all(
     clients: Mapping[PartyId, Client], call: Callable[[Client], Reply]
 ) -> dict[PartyId, Reply]:
     """``call`` for every one at once. Raises the first one's error, in roster order."""
@@ -62,7 +62,7 @@ def ask_all(
 ) -> dict[PartyId, wire.Judgement]:
     """Every party's judgement on ``plan``. Computes and spends nothing anywhere."""
     proposal = _proposal(plan, dry_run=dry_run, fresh=fresh)
-    return each(clients, lambda client: client.propose(proposal))
+    return call_all(clients, lambda client: client.propose(proposal))
 
 
 def verdicts_of(plan: Plan, clients: Clients) -> tuple[PartyVerdict, ...]:
@@ -78,11 +78,11 @@ def verdicts_of(plan: Plan, clients: Clients) -> tuple[PartyVerdict, ...]:
         try:
             return verdict(party, client.propose(proposal))
         except UNREACHED as silence:
-            what = silence.what if silence.party == party else silence.message
-            reason = VerdictReason(silence.code, _line(what, WORDS_LENGTH_MAX))
+            what = _line(silence.what_of(party), WORDS_LENGTH_MAX)
+            reason = VerdictReason(silence.code, what)
             return PartyVerdict(party, Decision.NO_ANSWER, (reason,))
 
-    return tuple(each(clients, judged).values())
+    return tuple(call_all(clients, judged).values())
 
 
 def _proposal(plan: Plan, *, dry_run: bool, fresh: bool) -> wire.Proposal:

@@ -19,6 +19,9 @@ from parties.problems import raised_by
 from protos import control_pb2 as wire
 from protos.control_pb2_grpc import PartyStub
 
+START_S = 90.0  # a worker is forked, and says where it listens
+HEALTH_S = 5.0
+CANCEL_S = 5.0
 CALL_S = 60.0  # judging a plan: sixteen parties on one laptop take their time
 WATCH_S = 4 * 3600.0  # a whole study
 
@@ -62,11 +65,11 @@ class RunClient:
 
     def start(self, request: wire.StartRequest) -> wire.Started:
         """Hand over all approvals; a worker is then ready there."""
-        return self._call(self._stub.Start, wire.Started, request, deadline_s=90.0)
+        return self._call(self._stub.Start, wire.Started, request, deadline_s=START_S)
 
     def connect(self, request: wire.ConnectRequest) -> wire.Connected:
         """Hand over all Hellos; the workers then run."""
-        return self._call(self._stub.Connect, wire.Connected, request, deadline_s=60.0)
+        return self._call(self._stub.Connect, wire.Connected, request)
 
     def watch(self, run: RunId) -> Iterator[wire.Stage]:
         """Stages until the final one."""
@@ -79,11 +82,11 @@ class RunClient:
         """End the run there, as far as it can be reached."""
         with contextlib.suppress(ParleyError):
             request = wire.CancelRequest(run=run, reason=reason)
-            self._call(self._stub.Cancel, wire.Cancelled, request, deadline_s=5.0)
+            self._call(self._stub.Cancel, wire.Cancelled, request, deadline_s=CANCEL_S)
 
     def health(self) -> wire.HealthReport:
         return self._call(
-            self._stub.Health, wire.HealthReport, wire.HealthRequest(), deadline_s=5.0
+            self._stub.Health, wire.HealthReport, wire.HealthRequest(), deadline_s=HEALTH_S
         )
 
     def _call(

@@ -207,10 +207,7 @@ class Drive:
 
 def _share(party: PartyId, data: bytes, size: int) -> ReleasedShare:
     """What ``party`` sent for its share. Raises IntegrityError naming it if it cannot be one."""
-    try:
-        share = ReleasedShare.from_bytes(data)
-    except IntegrityError as fault:
-        raise IntegrityError(fault.what, party=party) from None
+    share = ReleasedShare.from_sender(data, party)
     if share.party != party or len(share.words) != size:
         raise IntegrityError("its share is another party's, or of another plan", party=party)
     return share

@@ -27,28 +27,21 @@ NOT_USED = "no approval was used: the same command goes on from there, with the 
 
 def not_prepared(state: CoordinatorState, run: RunId, error: BaseException) -> None:
     """Preparing ended early; it charges nobody. ``error``, one of ours, then says so too."""
-    problem = f"unexpected {type(error).__name__}"
+    state.prepared.failed(run, _problem(error))
     if isinstance(error, ParleyError):
-        problem = error.message
         _add(error, f"run {run[:12]} was not prepared; nothing was charged", NOT_USED)
-    elif isinstance(error, KeyboardInterrupt):
-        problem = INTERRUPTED
-    state.prepared.failed(run, problem)
 
 
 def ended_before_workers_met(
     state: CoordinatorState, run: RunId, phase: Phase, error: BaseException
 ) -> None:
     """Nobody has reserved anything. ``error``, one of ours, then says so too."""
+    end = state.cancelled if isinstance(error, KeyboardInterrupt) else state.failed
+    end(run, _problem(error))
+    state.charged(run, Charged.NO)
     if isinstance(error, ParleyError):
-        state.failed(run, error.message)
         told = f"run {run[:12]} ended before any party read a row; nothing was charged"
         _add(error, told, ANEW[phase])
-    elif isinstance(error, KeyboardInterrupt):
-        state.cancelled(run, INTERRUPTED)
-    else:
-        state.failed(run, f"unexpected {type(error).__name__}")
-    state.charged(run, Charged.NO)
 
 
 def interrupted(state: CoordinatorState, clients: Clients, run: RunId) -> None:
@@ -108,6 +101,15 @@ def without_share(
     state.charged(run, together(charges))
     hint = f"parley status {run[:12]} completes the study once all shares are right"
     _add(error, f"run {run[:12]} is open: {charges_text(charges)}", hint)
+
+
+def _problem(error: BaseException) -> str:
+    """What is written down of ``error``: no words of a library, which may quote data."""
+    if isinstance(error, ParleyError):
+        return error.message
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return f"unexpected {type(error).__name__}"
 
 
 def _add(error: ParleyError, what: str, hint: str) -> None:

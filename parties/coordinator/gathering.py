@@ -18,7 +18,7 @@ from mpc.session.approval import Approval
 from mpc.session.establish import CoordinatorPairing, make_hello
 from mpc.study.canonical import study_to_plain
 from mpc.units import PartyId, RunId
-from parties.coordinator.asking import each
+from parties.coordinator.asking import call_all
 from parties.coordinator.client import LinkedClients, RunClient
 from parties.identity.store import Identity
 from parties.phases import NAMED
@@ -70,23 +70,23 @@ class Gathering:
 
     def start(self, plan: Plan, approvals: Sequence[Approval]) -> tuple[bytes, ...]:
         """Hand over all approvals, so that workers are ready; the Hellos of everyone."""
-        given = [approval.to_bytes() for approval in approvals]
-        phase = self.phase
-        known = wire.StartRequest(plan_digest=plan.digest, approvals=given, phase=NAMED[phase])
-        whole = wire.StartRequest(
+        known = wire.StartRequest(
             plan_digest=plan.digest,
-            approvals=given,
+            approvals=[approval.to_bytes() for approval in approvals],
+            phase=NAMED[self.phase],
+        )
+        whole = wire.StartRequest(
             study=canonical_bytes(study_to_plain(plan.study)),
             roster=canonical_bytes(plan.roster.to_plain()),
-            phase=NAMED[phase],
         )
+        whole.MergeFrom(known)
 
         def start(client: RunClient) -> wire.Started:
             # A node may have been started anew since it approved what is prepared.
-            knows = client.peer.id in self._parties and phase is not Phase.PREPARED
+            knows = client.peer.id in self._parties and self.phase is not Phase.PREPARED
             return client.start(known if knows else whole)
 
-        self._started = each(self._linked, start)
+        self._started = call_all(self._linked, start)
         for party, reply in self._started.items():
             if reply.run != self.run:
                 raise IntegrityError("it started another run than was agreed", party=party)
@@ -113,7 +113,7 @@ class Gathering:
                 )
             )
 
-        for party, connected in each(self._linked, connect).items():
+        for party, connected in call_all(self._linked, connect).items():
             pairing.check(party, connected.confirmation)
 
     def watch(self) -> None:
@@ -183,10 +183,7 @@ def approvals_of(plan: Plan, judgements: Mapping[PartyId, wire.Judgement]) -> tu
 
 
 def _approval(party: PartyId, data: bytes) -> Approval:
-    try:
-        approval = Approval.from_bytes(data)
-    except IntegrityError as fault:
-        raise IntegrityError(fault.what, party=party) from None
+    approval = Approval.from_sender(data, party)
     if approval.party != party:
         raise IntegrityError("its approval is another party's", party=party)
     return approval

@@ -1,30 +1,26 @@
-"""The coordinator's office: a scenario planned, a study run to a receipt, an open one settled."""
+"""The coordinator's office: a study planned, prepared, run to a receipt, an open one settled."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from mpc.accounting.event import Noise
-from mpc.canonical import Plain, Record, canonical_bytes, from_canonical
-from mpc.errors import IntegrityError, NotCommitted, ParleyError, UsageError
+from mpc.errors import NotCommitted, ParleyError, UsageError
 from mpc.plan.build import plan_study
 from mpc.plan.model import Plan
 from mpc.roster import Member, Roster
 from mpc.session.agreement import BUILD, Phase
 from mpc.session.approval import Approval
-from mpc.study.canonical import study_from_plain, study_to_plain
 from mpc.study.model import Study
-from mpc.study.parse import parse_study
-from mpc.units import PartyId, PlanDigest
+from mpc.units import PartyId
 from parties.config import CoordinatorConfig, load_coordinator_config
 from parties.coordinator.agreement import RunAgreement
-from parties.coordinator.asking import UNREACHED, each, verdict, verdicts_of, wait_for_all
+from parties.coordinator.asking import UNREACHED, call_all, verdict, verdicts_of, wait_for_all
 from parties.coordinator.charging import charges_of, together
 from parties.coordinator.client import LinkedClients, PartyClient, RunClient
 from parties.coordinator.driving import Drive, Outcome
@@ -33,8 +29,7 @@ from parties.coordinator.gathering import Progress, approvals_of
 from parties.coordinator.prepared_runs import PreparedRecord
 from parties.coordinator.preparing import Preparation, dealer_of, prepare
 from parties.coordinator.reaching import NOTHING_SPENT, reach_all, silence
-from parties.coordinator.state import Charged, CoordinatorState, RunRecord, RunState
-from parties.file_reading import read_bounded
+from parties.coordinator.state import Charged, CoordinatorState, RunRecord, RunState, Waiting
 from parties.identity.store import Identity, load_identity
 from parties.identity.trust import Trust, load_trust
 from parties.report.receipt import build_receipt, load_receipt, receipt_bytes
@@ -43,13 +38,9 @@ from parties.report.verify import Verification, verify_receipt
 from parties.system import SystemClock, SystemRandomness
 from protos import control_pb2 as wire
 
-FILE_SIZE_MAX = 8 << 20
 UNMET_S = 300  # parties start a run within far less
 CHARGES_S = 10.0
-PLAN_FAMILY = "parley-plan/"
-PLAN_FORMAT = f"{PLAN_FAMILY}1"
 Client = TypeVar("Client", bound=RunClient)
-_PLAN_FIELDS = ("format", "plan_digest", "study")
 
 
 @dataclass(frozen=True)
@@ -107,7 +98,7 @@ class Office:
             return study
         with self.clients(self.plan(study)) as clients:
             try:
-                said = each(clients, lambda client: frozenset(client.describe().noises))
+                said = call_all(clients, lambda client: frozenset(client.describe().noises))
             except UNREACHED:
                 return study
         accepted = tuple(n for n in Noise if all(n.value in noises for noises in said.values()))
@@ -167,7 +158,7 @@ class Office:
         plan: Plan,
         approval_s: float,
         progress: Progress,
-        waiting: Callable[[tuple[PartyId, ...]], None],
+        waiting: Waiting,
     ) -> Finished:
         """Run ``plan``, or return its stored receipt if every party released it before.
 
@@ -200,7 +191,7 @@ class Office:
         plan: Plan,
         approval_s: float,
         progress: Progress,
-        waiting: Callable[[tuple[PartyId, ...]], None],
+        waiting: Waiting,
     ) -> Preparation:
         """Have the dealer of ``plan`` deal for a run of it, which then needs no dealer.
 
@@ -228,7 +219,7 @@ class Office:
         plan: Plan,
         linked: LinkedClients,
         approval_s: float,
-        waiting: Callable[[tuple[PartyId, ...]], None],
+        waiting: Waiting,
     ) -> tuple[Approval, ...] | Finished:
         """Every party's approval of ``plan``; or its result, if all released it and it is here.
 
@@ -320,40 +311,3 @@ class Office:
 
 def _silent(_party: PartyId, _stage: str) -> None:
     """No progress to show."""
-
-
-def read_scenario(path: Path) -> tuple[Study, PlanDigest | None]:
-    """The study in a scenario file or in a plan file (``parley plan -o``).
-
-    A plan file also holds the digest that its plan must come out with; a scenario file has None.
-    Raises UsageError if ``path`` ends in ``.json`` and is no plan file at all.
-    """
-    data = read_bounded(path, FILE_SIZE_MAX)
-    if path.suffix != ".json":
-        return parse_study(data, str(path)), None
-    try:
-        content = json.loads(data)
-    except (ValueError, RecursionError):
-        content = None
-    named = content.get("format") if isinstance(content, dict) else None
-    if not str(named).startswith(PLAN_FAMILY):
-        raise UsageError(f"{path} is no plan file", hint="parley plan -o writes one")
-    return _read_plan_file(data)
-
-
-def plan_file_bytes(plan: Plan) -> bytes:
-    """A plan file: the study and the digest it must come out with."""
-    plain: Plain = {
-        "format": PLAN_FORMAT,
-        "plan_digest": plan.digest,
-        "study": study_to_plain(plan.study),
-    }
-    return canonical_bytes(plain) + b"\n"
-
-
-def _read_plan_file(data: bytes) -> tuple[Study, PlanDigest]:
-    plain, what = from_canonical(data.rstrip(b"\n")), "a plan file (parley plan -o writes one)"
-    record = Record(plain, what, _PLAN_FIELDS)
-    if record.text("format", 40) != PLAN_FORMAT:
-        raise IntegrityError(f"the plan file is not in the format {PLAN_FORMAT}")
-    return study_from_plain(record.plain("study")), PlanDigest(record.digest("plan_digest"))

@@ -14,10 +14,15 @@ from enum import StrEnum
 from typing import Any
 
 from mpc.canonical import canonical_bytes, from_canonical
-from mpc.errors import IntegrityError, StudyAborted
+from mpc.errors import StudyAborted
 from mpc.ports import Clock
-from mpc.session.approval import Approval
-from mpc.units import PARTIES_MAX, PARTIES_MIN, PlanDigest, RunId
+from mpc.session.approval import (
+    Approval,
+    approvals_from_plain,
+    approvals_to_plain,
+    first_expiry_unix_s,
+)
+from mpc.units import PlanDigest, RunId
 from parties.database import Database
 
 TABLES = """
@@ -78,10 +83,7 @@ class PreparedRecord:
 
     def read_approvals(self) -> tuple[Approval, ...]:
         """What was approved, one of each party. Raises IntegrityError on any other form."""
-        items = from_canonical(self.approvals)
-        if not isinstance(items, list) or not PARTIES_MIN <= len(items) <= PARTIES_MAX:
-            raise IntegrityError("the coordinator's record of a prepared run holds no approvals")
-        return tuple(Approval.from_plain(item) for item in items)
+        return approvals_from_plain(from_canonical(self.approvals))
 
     def to_plain(self) -> dict[str, object]:
         """The same for ``--json``, without the approvals."""
@@ -101,8 +103,8 @@ class PreparedRuns:
         self, run: RunId, plan_digest: PlanDigest, study: str, approvals: Sequence[Approval]
     ) -> None:
         """Write a run down before anybody prepares it; its plan is no open proposal any more."""
-        given = canonical_bytes([approval.to_plain() for approval in approvals])
-        expires_unix_s = min(approval.expires_unix_s for approval in approvals)
+        given = canonical_bytes(approvals_to_plain(approvals))
+        expires_unix_s = first_expiry_unix_s(approvals)
         with self._database.transaction() as database:
             database.execute(
                 "INSERT INTO prepared (run, plan_digest, study, approvals, expires_unix_s, state,"

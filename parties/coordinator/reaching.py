@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mpc.errors import ParleyError, PeerError
-from parties.coordinator.asking import UNREACHED, each
+from parties.coordinator.asking import UNREACHED, call_all
 from parties.coordinator.client import LinkedClients, PartyClient, RunClient
 
 _ONCE_ALL_ANSWER = "run the same command again once all answer"
@@ -18,7 +18,7 @@ def reach_all(linked: LinkedClients, hint: str = NOTHING_BEGUN) -> None:
 
     Raises the error of one that is not; of several, a PeerError that names each and why.
     """
-    answers = each(linked.all, silence)
+    answers = call_all(linked.all, silence)
     silent = {member: error for member, error in answers.items() if error is not None}
     if not silent:
         return
@@ -26,10 +26,7 @@ def reach_all(linked: LinkedClients, hint: str = NOTHING_BEGUN) -> None:
     if not others:
         first.hint = "; ".join(filter(None, (first.hint, hint)))
         raise first
-    whys = (
-        error.what if error.party == member else error.message for member, error in silent.items()
-    )
-    lines = (f"{member}: {why}" for member, why in zip(silent, whys, strict=True))
+    lines = (f"{member}: {error.what_of(member)}" for member, error in silent.items())
     named = ", ".join(silent)
     raise PeerError(named, "\n".join(("give no answer", *lines)), hint=hint)
 

@@ -123,11 +123,6 @@ def _check_ready(client: RunClient) -> wire.HealthReport:
     return report
 
 
-def missed(member: PartyId, error: ParleyError) -> str:
-    """Why ``member`` gave no answer, without its name if that is all the error names."""
-    return error.what if error.party == member else error.message
-
-
 def column_text(fields: Fields) -> str:
     """``number from 0 to 120 in steps of 1, cells may be missing``: what an owner publishes."""
     levels, bounds, step = fields.get("levels"), fields.get("bounds"), fields.get("step")

@@ -6,7 +6,7 @@ file lists, and an empty list is nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ from mpc.columns.text import printable
 from mpc.roster import ORGANIZATION_LENGTH_MAX, Roster, same_organization
 from mpc.study.model import Identifier
 from mpc.units import PartyId
-from parties.config import HINTS, Exchange, ServerFile, check_kind, server_misfits
+from parties.config import HINTS, ServerConfig, ServerFile, check_kind, server_misfits
 from parties.yaml_files import Misfit, read_yaml
 
 ORGANIZATIONS_MAX = 1000
@@ -39,18 +39,11 @@ class _DealerFile(ServerFile):
 
 
 @dataclass(frozen=True)
-class DealerConfig:
-    """``dealer.yaml``, paths resolved."""
+class DealerConfig(ServerConfig):
+    """``dealer.yaml``."""
 
-    file: Path
     dealer: PartyId
-    listen: str
-    identity: Path
-    state: Path
-    coordinators: tuple[PartyId, ...]
-    peers: Mapping[PartyId, str]  # id -> fingerprint
     organizations: tuple[str, ...]
-    exchange: Exchange
     at_once: int
 
     def strangers(self, roster: Roster) -> tuple[str, ...]:
@@ -74,17 +67,10 @@ def load_dealer_config(path: Path) -> DealerConfig:
     """
     check_kind(path, "dealer", "dealer")
     said = read_yaml(path, _DealerFile, HINTS, _misfits).value
-    folder = path.resolve().parent
     return DealerConfig(
-        file=path,
+        **vars(ServerConfig.of(path, said)),
         dealer=PartyId(said.dealer),
-        listen=said.listen,
-        identity=folder / said.identity,
-        state=folder / said.state,
-        coordinators=tuple(PartyId(each) for each in said.coordinators),
-        peers={PartyId(peer): pin for peer, pin in said.peers.items()},
         organizations=said.organizations,
-        exchange=said.exchange,
         at_once=said.workers.at_once,
     )
 

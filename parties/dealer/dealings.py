@@ -31,9 +31,8 @@ class Dealings(Following):
         """Check the plan, who takes part in it and every approval; make a worker ready.
 
         Raises IntegrityError on another plan than the one named, a wrong approval, or a phase in
-        which nothing is dealt, IdentityError
-        on a participant that is not pinned here, PolicyRefusal on one of an organization that this
-        dealer does not deal for.
+        which nothing is dealt, IdentityError on a participant that is not pinned here,
+        PolicyRefusal on one of an organization that this dealer does not deal for.
         """
         if phase is Phase.PREPARED:
             raise IntegrityError("what was prepared needs no dealer")

@@ -1,9 +1,9 @@
 """Studies in progress at a node: started with all approvals, run by a worker, ended with it.
 
 A start uses up this party's own approval, unless it only prepares the run, and makes a worker; a
-connect lets the worker meet its
-peers. Whatever ends a worker (its own end, a cancel, the node's end) ends the run, and a
-reservation that was not committed is released.
+connect lets the worker meet its peers. Whatever ends a worker (its own end, a cancel, the node's
+end) ends the run; a reservation that was not committed is then released, or forfeited if the rows
+may be why it ended.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ CAPACITY = "PLY-R024"
 DEALER = "PLY-R025"
 DEALER_ORGANIZATION = "PLY-R026"
 UNIT = "PLY-R027"
+MIN_CELL = "PLY-R028"
 LIFETIME_BUDGET = "PLY-B010"
 MONTHLY_BUDGET = "PLY-B011"
 PARTNER_BUDGET = "PLY-B012"
@@ -179,6 +180,10 @@ def _protection(plan: Plan, policy: PolicyFile) -> Iterator[Reason]:
         what = f"the promise holds against {plan.coalition} of {others} other parties"
         allowed = "none" if least is None else f"coalition: {least} or more"
         yield _reason(policy, COALITION, what, allowed, "coalition_min")
+    if said.min_cell is not None and (plan.study.min_cell or 0) < said.min_cell:
+        stated = plan.study.min_cell
+        what = "the study shows cells of any size" if stated is None else f"min_cell {stated}"
+        yield _reason(policy, MIN_CELL, what, f"min_cell: {said.min_cell} or more", "min_cell")
     allowed_noises = _words(each.value for each in said.noises)
     if plan.mechanism != MECHANISM:
         what = f"mechanism {plan.mechanism} is not known"

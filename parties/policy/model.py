@@ -18,7 +18,7 @@ from mpc.accounting.event import Noise
 from mpc.columns.model import Frozen
 from mpc.plan.model import ColumnUse
 from mpc.questions.registry import QUESTION_KINDS
-from mpc.study.model import Identifier, Name, Text
+from mpc.study.model import MIN_CELL_MAX, Identifier, Name, Text
 from mpc.study.spelling import listed, nearest
 from mpc.units import (
     DELTA_UNIT,
@@ -148,7 +148,8 @@ class Policy(Frozen):
     ``dealer_organization_shared`` whether also for a study in which one of its own organization
     takes part, against whom the dealer protects nothing. ``coalition_min`` is the least number of
     parties that may pool their knowledge while the promise holds (all others, if a study has
-    fewer).
+    fewer). ``min_cell``: studies must leave out cells whose noisy count is below it, or below more;
+    none if it is not given, since the noise protects small cells as it does large ones.
     """
 
     version: Literal[1]
@@ -166,6 +167,7 @@ class Policy(Frozen):
     tables: Annotated[dict[Name, TablePolicy], Field(max_length=100)] = Field(default_factory=dict)
     parties_min: Annotated[int, Field(ge=PARTIES_MIN, le=PARTIES_MAX)] | None = None
     coalition_min: Annotated[int, Field(ge=1, le=PARTIES_MAX - 1)] | None = None
+    min_cell: Annotated[int, Field(ge=1, le=MIN_CELL_MAX)] | None = None
     noises: Annotated[tuple[Noise, ...], Field(max_length=len(Noise))] = ()
     adjacencies: Annotated[tuple[Adjacency, ...], Field(max_length=2)] = ()
     study_budget: Cap | None = None

@@ -47,13 +47,13 @@ def read_parts(file: BinaryIO, key: bytes) -> Iterator[bytes]:
         try:
             part = cipher.decrypt(_nonce(number, is_end=is_end), sealed, None)
         except InvalidTag:
-            raise _changed() from None
+            raise file_changed() from None
         if is_end:
             break
         yield part
         number += 1
     if file.read(1):
-        raise _changed()
+        raise file_changed()
 
 
 def _write(file: BinaryIO, sealed: bytes) -> None:
@@ -64,10 +64,10 @@ def _write(file: BinaryIO, sealed: bytes) -> None:
 def _read(file: BinaryIO) -> bytes:
     size = int.from_bytes(file.read(_SIZE_BYTES), "big")
     if not TAG_BYTES <= size <= PART_BYTES + TAG_BYTES:
-        raise _changed()
+        raise file_changed()
     sealed = file.read(size)
     if len(sealed) != size:
-        raise _changed()
+        raise file_changed()
     return sealed
 
 
@@ -75,5 +75,6 @@ def _nonce(number: int, *, is_end: bool) -> bytes:
     return number.to_bytes(_NUMBER_BYTES, "big") + bytes([is_end])
 
 
-def _changed() -> IntegrityError:
+def file_changed() -> IntegrityError:
+    """What is said of a file that does not hold what was written."""
     return IntegrityError("the prepared material's file was changed, cut, or is another's")

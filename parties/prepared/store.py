@@ -32,6 +32,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -39,7 +40,7 @@ from typing import BinaryIO
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from mpc.errors import Busy, IntegrityError, ParleyError, StorageError
+from mpc.errors import Busy, IntegrityError, StorageError
 from mpc.naming import joined
 from mpc.ports import Clock, Randomness
 from mpc.session.preparing import Material, MaterialTerms, Prepared
@@ -47,7 +48,7 @@ from mpc.units import PartyId, RunId
 from parties.database import Database
 from parties.identity.files import make_directory
 from parties.identity.store import Identity
-from parties.prepared.sealed_file import KEY_BYTES, read_parts, write_parts
+from parties.prepared.sealed_file import KEY_BYTES, file_changed, read_parts, write_parts
 from parties.prepared.tables import TABLES
 from parties.system import SystemRandomness, boot_id
 
@@ -70,7 +71,16 @@ Signature: 8a477f597d28d172789f06886806bc55
 
 _PARTIAL = ".partial"
 _AGAIN = "propose the plan again, and prepare it anew"
-_UNUSABLE = 0o077  # permission bits of everyone but the owner
+_OTHERS = 0o077  # permission bits of everyone but the owner
+
+
+@dataclass(frozen=True, repr=False)
+class _Stored:
+    """A row of stored material: id in hex, and its file's size and half of its key."""
+
+    id: str
+    size_bytes: int
+    key: bytes
 
 
 def open_prepared(state: Path, identity: Identity, clock: Clock) -> PreparedStore:
@@ -132,9 +142,9 @@ class PreparedStore:
     def check(self, run: RunId) -> None:
         """Raise what :meth:`take` would raise, as far as that shows without reading the file."""
         with self._database.transaction() as connection:
-            size, _, _ = self._usable(connection, run)
+            stored = self._usable(connection, run)
         with self._named_file(run) as path:
-            _check_file(path.lstat(), size)
+            _check_file(path.lstat(), stored.size_bytes)
 
     def take(self, run: RunId) -> Prepared:
         """The material of ``run``, for ever consumed before a byte of it is read.
@@ -144,14 +154,12 @@ class PreparedStore:
         expired, the machine was started anew, or the file is not the one stored; StorageError if it
         is gone. Whatever is raised, what was stored is consumed.
         """
-        key, size, material_id, fault = self._consume(run)
-        if fault is not None:
-            raise fault
+        stored = self._consume(run)
         with self._named_file(run) as path:
-            file = self._opened(path, size)
-        parts = _closing(read_parts(file, self._file_key(run, key)), file)
+            file = self._opened(path, stored.size_bytes)
+        parts = _closing(read_parts(file, self._file_key(run, stored.key)), file)
         material = Material.from_bytes(next(parts, b""))
-        if (material.terms.run, material.terms.id.hex()) != (run, material_id):
+        if (material.terms.run, material.terms.id.hex()) != (run, stored.id):
             raise IntegrityError("the prepared material's file is not the one that was stored")
         return Prepared(material, parts)
 
@@ -219,28 +227,30 @@ class PreparedStore:
                  expires_unix_s, coordinator),
             )  # fmt: skip
 
-    def _consume(self, run: RunId) -> tuple[bytes, int, str, ParleyError | None]:
+    def _consume(self, run: RunId) -> _Stored:
+        """What was stored for ``run``, consumed on disk when this returns or raises."""
         with self._database.transaction() as connection:
-            size, key, material_id = 0, b"", ""
-            fault: ParleyError | None = None
             try:
-                size, key, material_id = self._usable(connection, run)
-            except IntegrityError as error:
-                fault = error
+                found: _Stored | IntegrityError = self._usable(connection, run)
+            except IntegrityError as fault:
+                found = fault
             marked = _mark_consumed(connection, "run = ?", run, self._clock.unix_s())
-            if fault is not None and marked:  # else whoever marked it is about to open its file
+            if isinstance(found, IntegrityError) and marked:
+                # Else whoever marked it is about to open its file.
                 self._path(run).unlink(missing_ok=True)
-        return key, size, material_id, fault
+        if isinstance(found, IntegrityError):  # not within the transaction, which stands
+            raise found
+        return found
 
-    def _usable(self, connection: sqlite3.Connection, run: RunId) -> tuple[int, bytes, str]:
-        """Size, key and id of what is stored for ``run``. Raises IntegrityError saying why not."""
+    def _usable(self, connection: sqlite3.Connection, run: RunId) -> _Stored:
+        """What is stored for ``run``. Raises IntegrityError saying why it cannot be used."""
         row = connection.execute(
             "SELECT state, boot, expires_unix_s, size_bytes, key, id FROM material WHERE run = ?",
             (run,),
         ).fetchone()
         if row is None:
             raise IntegrityError("nothing is prepared here for this run", hint=_AGAIN)
-        state, boot, expires_unix_s, size, key, material_id = row
+        state, boot, expires_unix_s, size, key, id_ = row
         if state != "stored":
             raise IntegrityError("what was prepared for this run was used, or is over", hint=_AGAIN)
         if expires_unix_s <= self._clock.unix_s():
@@ -250,7 +260,7 @@ class PreparedStore:
                 "the machine was started anew since this run was prepared, so it may be a copy",
                 hint=_AGAIN,
             )
-        return int(size), bytes(key), str(material_id)
+        return _Stored(id=str(id_), size_bytes=int(size), key=bytes(key))
 
     def _consume_expired(self, connection: sqlite3.Connection) -> None:
         now = self._clock.unix_s()
@@ -318,10 +328,10 @@ def _check_new(connection: sqlite3.Connection, run: RunId) -> None:
 
 
 def _check_file(found: os.stat_result, size: int) -> None:
-    if not stat.S_ISREG(found.st_mode) or found.st_mode & _UNUSABLE:
+    if not stat.S_ISREG(found.st_mode) or found.st_mode & _OTHERS:
         raise IntegrityError("the prepared material's file is not its owner's alone")
     if found.st_size != size:
-        raise IntegrityError("the prepared material's file was changed, cut, or is another's")
+        raise file_changed()
 
 
 def _new_file(path: Path) -> BinaryIO:

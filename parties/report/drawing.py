@@ -5,6 +5,7 @@ from __future__ import annotations
 from mpc.plan.model import Plan
 from mpc.questions.answer import Answer, Cell, Estimate
 from parties.report.charts import Chart, Mark, Panel, Shape
+from parties.report.cuts import value_text
 from parties.report.figures import decimals_for, interval_text, number_text
 from parties.report.truths import Truths
 from parties.report.wording import ALL_ROWS, estimate_text, question_text
@@ -49,7 +50,8 @@ def _mark(answer: Answer, index: int, cell: Cell, truths: Truths) -> Mark:
     label = f"{cell.labels[-1][0]} {cell.labels[-1][1]}" if cell.labels else ALL_ROWS
     truth = truths.value(answer.question, index, estimate.name)
     if estimate.value is None:
-        return Mark(label, None, None, None, f"not available: {estimate.reason}")
+        left_out = "" if estimate.below is None else f"{value_text(estimate, 0)}, "
+        return Mark(label, None, None, None, f"{left_out}not available: {estimate.reason}")
     decimals = decimals_for(estimate.noise_sd)
     note = number_text(estimate.value, decimals)
     if estimate.low is not None and estimate.high is not None:

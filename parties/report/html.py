@@ -20,7 +20,7 @@ from markupsafe import Markup
 from mpc.plan.model import CoalitionLoss, Plan, PlannedBlock, PlannedQuestion
 from mpc.questions.answer import Answer, Estimate
 from parties.report.charts import draw, shown
-from parties.report.cuts import cut_notes, value_text
+from parties.report.cuts import adjusted_text, adjusts, cut_notes, value_text
 from parties.report.drawing import chart_of, is_bars
 from parties.report.figures import (
     NOT_AVAILABLE,
@@ -104,6 +104,7 @@ def render_report(
         statement=privacy_statement(plan),
         budgets=_budgets(budgets, plan),
         sampling=any(_sampled(answer) for answer in verified.answers),
+        adjusted=adjusts(verified.answers),
         by_policy=any(approval.approved_by == POLICY for approval in verified.approvals),
         started=_moment(verified.started_at),
         released=_moment(verified.released_at),
@@ -195,6 +196,7 @@ def _question(plan: Plan, answer: Answer, truths: Truths) -> Mapping[str, object
         "several": len(answer.cells[0].estimates) > 1 or not planned.layout.axes,
         "estimate": estimate_text(answer.cells[0].estimates[0].name, counted),
         "sampling": _sampled(answer),
+        "adjusted": adjusts([answer]),
         "bars": is_bars(answer.kind),
         "chart": draw(chart),
         "drawn": count_text(drawn),
@@ -247,6 +249,7 @@ def _estimate(estimate: Estimate, counted: str, truth: float | None) -> Mapping[
         "value": value_text(estimate, decimals),
         "interval": interval_text(estimate.low, estimate.high, decimals),
         "noise_sd": significant_text(estimate.noise_sd, 2),
+        "adjusted": adjusted_text(estimate, decimals),
         "sampling": interval_text(estimate.sampling_low, estimate.sampling_high, decimals),
         "truth": number_text(truth, decimals),
         "reason": estimate.reason if estimate.value is None else "",

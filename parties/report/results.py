@@ -38,6 +38,8 @@ _CSV_HEAD = (
     "reason",
     "raw",
     "note",
+    "adjusted",
+    "below",
 )
 
 
@@ -158,6 +160,8 @@ def results_csv(answers: Sequence[Answer], truth: Sequence[Answer] | None = None
                     estimate.reason,
                     estimate.raw,
                     estimate.note,
+                    estimate.adjusted,
+                    estimate.below,
                 ]
                 if truths:
                     row.append(truths.value(answer.question, index, estimate.name))

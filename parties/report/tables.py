@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -12,13 +11,12 @@ from rich.text import Text
 
 from mpc.plan.model import Plan, PlannedQuestion
 from mpc.questions.answer import Answer, Estimate
-from mpc.units import RHO_UNIT, PartyId
-from parties.report.cuts import cut_notes, value_text
+from mpc.units import PartyId
+from parties.report.cuts import ADJUSTED, adjusted_text, adjusts, cut_notes, value_text
 from parties.report.dealing import (
     DEALER_POOLS,
     DEALER_SEES,
     dealer_losses,
-    dealer_plain,
     dealer_text,
     dealer_warning,
     dealt_for,
@@ -39,7 +37,7 @@ from parties.report.figures import (
     small_text,
 )
 from parties.report.narrow import Fitting, Section, Sections
-from parties.report.noises import noise_lines, noise_plain
+from parties.report.noises import noise_lines
 from parties.report.standing import Decision, PartyBudget, PartyVerdict
 from parties.report.truths import LABEL, Truths
 from parties.report.wording import (
@@ -116,7 +114,8 @@ def _wide_results(answers: Sequence[Answer], plan: Plan, truths: Truths) -> Tabl
     table = Table(box=SIMPLE_HEAD)
     for head in ("question", "group", "estimate"):
         table.add_column(head, overflow="fold")
-    for head in ("released", "95 % interval"):
+    shown = ("released", "95 % interval", *((ADJUSTED,) if adjusts(answers) else ()))
+    for head in shown:
         table.add_column(head, justify="right", no_wrap=True)
     if truths:
         table.add_column(TRUTH_HEAD, justify="right", style=TRUTH_STYLE, max_width=16)
@@ -124,24 +123,26 @@ def _wide_results(answers: Sequence[Answer], plan: Plan, truths: Truths) -> Tabl
     for answer in answers:
         name = plain_text(answer.question, "bold")
         spent = Text(epsilon_text(plan.question(answer.question).epsilon))
-        for row in _rows(answer, plan, truths):
+        for row in _rows(answer, plan, truths, adjusts(answers)):
             table.add_row(name, *row, spent)
             name, spent = Text(""), Text("")
         table.add_section()
-    empty = [""] * (5 if truths else 4)
+    empty = [""] * (2 + len(shown) + bool(truths))
     table.add_row("together", *empty, epsilon_text(plan.epsilon_total), style="bold")
     return table
 
 
 def _narrow_results(answers: Sequence[Answer], plan: Plan, truths: Truths) -> RenderableType:
     heads = [Text(head) for head in ("group", "estimate", "released", "95 % interval")]
+    if adjusts(answers):
+        heads.append(Text(ADJUSTED))
     if truths:
         heads.append(Text("plain answer*"))
     sections = [
         Section(
             plain_text(answer.question, "bold"),
             Text(f"ε {epsilon_text(plan.question(answer.question).epsilon)}"),
-            tuple(_rows(answer, plan, truths, TRUTH_STYLE)),
+            tuple(_rows(answer, plan, truths, adjusts(answers), TRUTH_STYLE)),
         )
         for answer in answers
     ]
@@ -157,31 +158,33 @@ def _at(plan: Plan) -> str:
 
 
 def _rows(
-    answer: Answer, plan: Plan, truths: Truths, style: str = ""
+    answer: Answer, plan: Plan, truths: Truths, adjusted: bool, style: str = ""
 ) -> Iterator[tuple[Text, ...]]:
-    """Group, estimate, released value, interval and, if known, plain answer of every estimate."""
+    """Group, estimate, released value, interval and, if known, plain answer of every estimate.
+
+    ``adjusted``: whether there is a column of adjusted values.
+    """
     counted = rows_text(plan, answer.question)
     for index, cell in enumerate(answer.cells[:CELLS_SHOWN_MAX]):
         group = plain_text(short_cell_text(cell))
         for estimate in cell.estimates:
-            row = (group, plain_text(estimate_text(estimate.name, counted)), *_numbers(estimate))
+            name = plain_text(estimate_text(estimate.name, counted))
+            row = (group, name, *_numbers(estimate, adjusted))
             known = _true_number(truths, answer.question, index, estimate, style)
             yield (*row, known) if truths else row
             group = Text("")
     hidden = len(answer.cells) - CELLS_SHOWN_MAX
     if hidden > 0:
         rest = Text(f"… {count_text(hidden)} more groups, in results.csv", style="dim")
-        yield (rest, *[Text("")] * (4 if truths else 3))
+        yield (rest, *[Text("")] * (3 + adjusted + bool(truths)))
 
 
-def _numbers(estimate: Estimate) -> list[Text]:
-    if estimate.value is None:
-        return [Text(NOT_AVAILABLE), Text(NOT_AVAILABLE)]
+def _numbers(estimate: Estimate, adjusted: bool) -> list[Text]:
     decimals = decimals_for(estimate.noise_sd)
-    return [
-        Text(value_text(estimate, decimals)),
-        Text(interval_text(estimate.low, estimate.high, decimals)),
-    ]
+    texts = [value_text(estimate, decimals), interval_text(estimate.low, estimate.high, decimals)]
+    if adjusted:
+        texts.append(adjusted_text(estimate, decimals))
+    return [Text(text) for text in texts]
 
 
 def _true_number(truths: Truths, question: str, index: int, estimate: Estimate, style: str) -> Text:
@@ -346,51 +349,3 @@ def _reason_lines(verdicts: Sequence[PartyVerdict]) -> list[Text]:
             Text(f"Not runnable: {refusals}. Nothing was computed or spent.", style="bold red")
         )
     return lines
-
-
-def plan_document(plan: Plan, verdicts: Sequence[PartyVerdict]) -> dict[str, object]:
-    """The same as :func:`plan_table` for ``--json``: numbers as decimal text, every digit."""
-    return {
-        "study": plan.study.id,
-        "title": plan.study.title,
-        "plan_digest": plan.digest,
-        "parties": plan.parties,
-        "coalition": plan.coalition,
-        "dealer": dealer_plain(plan),
-        "rho": f"{Decimal(plan.rho_total) / RHO_UNIT:f}",
-        "epsilon": f"{plan.epsilon_total:f}",
-        "delta": f"{plan.delta:f}",
-        "questions": [_question_document(plan, question) for question in plan.questions],
-        "columns": {name: sorted(use.value for use in uses) for name, uses in plan.columns},
-        "coalitions": [loss.to_plain() for loss in plan.coalitions],
-        "cost": plan.cost.to_plain(),
-        "verdicts": [_verdict_document(verdict) for verdict in verdicts],
-        "runnable": bool(verdicts)
-        and not {Decision.REFUSE, Decision.NO_ANSWER} & {each.decision for each in verdicts},
-    }
-
-
-def _question_document(plan: Plan, question: PlannedQuestion) -> Mapping[str, object]:
-    return {
-        "name": question.name,
-        "kind": question.kind,
-        "columns": list(plan.study.questions[question.name].column_names()),
-        "integers": question.size,
-        "rho": f"{Decimal(question.rho) / RHO_UNIT:f}",
-        "epsilon": f"{question.epsilon:f}",
-        "noises": noise_plain(plan, question),
-        "expected_95_error": [error.to_plain() for error in question.expected_errors],
-    }
-
-
-def _verdict_document(verdict: PartyVerdict) -> Mapping[str, object]:
-    return {
-        "party": verdict.party,
-        "verdict": verdict.decision.value,
-        "reasons": [
-            {"code": reason.code, "what": reason.what, "allowed": reason.allowed}
-            for reason in verdict.reasons
-        ],
-        "contact": verdict.contact,
-        "budget": None if verdict.budget is None else verdict.budget.to_plain(),
-    }

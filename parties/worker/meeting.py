@@ -19,7 +19,7 @@ from mpc.plan.model import Plan
 from mpc.ports import Clock, Randomness
 from mpc.roster import Roster
 from mpc.session.agreement import Agreement, Phase
-from mpc.session.approval import Approval
+from mpc.session.approval import Approval, approvals_from_plain
 from mpc.session.establish import OwnHello, make_hello
 from mpc.study.canonical import study_from_plain
 from mpc.units import PartyId
@@ -114,12 +114,9 @@ class Meeting:
         return PartyId(error.party) if error.party in known else self._order.party
 
     @property
-    def approvals(self) -> list[Approval]:
+    def approvals(self) -> tuple[Approval, ...]:
         """Those that name the run. Raises IntegrityError if the order has none."""
-        plain = self._order.approvals
-        if not isinstance(plain, list):
-            raise IntegrityError("the order has no approvals")
-        return [Approval.from_plain(approval) for approval in plain]
+        return approvals_from_plain(self._order.approvals)
 
     def _hello(self) -> OwnHello:
         approvals = self.approvals

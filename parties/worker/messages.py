@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, TypeAlias
+from typing import ClassVar, Self, TypeAlias, get_args
 
 from mpc.canonical import SIZE_MAX, Plain, Record
 from mpc.errors import IntegrityError
@@ -205,8 +205,7 @@ Report: TypeAlias = Alive | Listening | Confirmation | Entered | Committed | Dea
 """What a worker says."""
 
 _REPORTS: dict[frozenset[str], type[Report]] = {
-    frozenset(kind.FIELDS): kind
-    for kind in (Alive, Listening, Confirmation, Entered, Committed, Dealt, Stored, Failed)
+    frozenset(kind.FIELDS): kind for kind in get_args(Report)
 }
 
 

@@ -14,7 +14,7 @@ from mpc.canonical import Plain
 from mpc.errors import IntegrityError
 from mpc.plan.model import Plan
 from mpc.session.agreement import Phase
-from mpc.session.approval import Approval
+from mpc.session.approval import Approval, approvals_to_plain
 from mpc.study.canonical import study_to_plain
 from mpc.units import PartyId, RunId
 from parties.config import Exchange
@@ -58,7 +58,7 @@ class SessionOrder:
             plan_digest=plan.digest,
             study=study_to_plain(plan.study),
             roster=plan.roster.to_plain(),
-            approvals=[approval.to_plain() for approval in approvals],
+            approvals=approvals_to_plain(approvals),
             identity=own.for_worker(),
             host=exchange.host,
             bind=exchange.bind or exchange.host,

@@ -14,6 +14,7 @@ from mpc.dealing.recipe import Recipe
 from mpc.errors import IntegrityError
 from mpc.plan.model import Plan
 from mpc.ports import Clock, Randomness
+from mpc.session.approval import first_expiry_unix_s
 from parties.prepared.store import open_prepared
 from parties.worker.meeting import Meeting
 from parties.worker.messages import Confirmation, Entered, Stored
@@ -42,7 +43,7 @@ def prepare(order: PreparingOrder, pipe: Pipe, ports: PreparingPorts) -> None:
     if not recipes:
         raise IntegrityError("the plan names nothing to deal, so nothing is prepared for it")
     store = open_prepared(Path(order.state), meeting.identity, ports.clock)
-    expires_unix_s = min(approval.expires_unix_s for approval in meeting.approvals)
+    expires_unix_s = first_expiry_unix_s(meeting.approvals)
     asker = meeting.plan.roster.coordinator.id
     hello, listener, met = meeting.invite(pipe)
     pairing = hello.agree(met.hellos, met.confirmation)

@@ -42,7 +42,8 @@ from mpc.units import PartyId
 from parties.cli import app
 from parties.config import load_coordinator_config
 from parties.coordinator.client import PartyClient
-from parties.coordinator.office import Office, plan_file_bytes
+from parties.coordinator.office import Office
+from parties.coordinator.scenarios import plan_file_bytes
 from parties.coordinator.state import Charged, RunState
 from parties.dealer.config import load_dealer_config
 from parties.report.receipt import load_receipt

@@ -18,7 +18,7 @@ from federation import Consortium, build, changed, serving, wait_until
 from mpc.errors import AwaitingApproval, IntegrityError
 from mpc.plan.model import Plan
 from mpc.ports import ChargeState
-from parties.coordinator.office import plan_file_bytes
+from parties.coordinator.scenarios import plan_file_bytes
 from parties.node.parts import REQUESTS
 from parties.node.requests import RequestState, RequestStore
 from parties.report.receipt import load_receipt

@@ -20,7 +20,7 @@ from mpc.plan.model import Plan
 from mpc.ports import ChargeState
 from mpc.session.establish import OwnHello
 from parties.coordinator.client import PartyClient
-from parties.coordinator.office import plan_file_bytes
+from parties.coordinator.scenarios import plan_file_bytes
 from parties.coordinator.state import Charged, RunState
 from parties.report.receipt import load_receipt
 from parties.report.verify import verify_receipt

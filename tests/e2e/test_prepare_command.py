@@ -20,9 +20,10 @@ from mpc.plan.model import Plan
 from mpc.ports import ChargeState
 from mpc.units import PartyId, RunId
 from parties.coordinator.client import PartyClient
-from parties.coordinator.office import Finished, Office, plan_file_bytes
+from parties.coordinator.office import Finished, Office
 from parties.coordinator.prepared_runs import PreparedRecord, PreparedState
 from parties.coordinator.preparing import Preparation
+from parties.coordinator.scenarios import plan_file_bytes
 from parties.coordinator.state import Charged, CoordinatorState, RunState
 from parties.prepared.store import FOLDER
 from parties.system import SystemClock

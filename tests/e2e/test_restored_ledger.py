@@ -99,7 +99,8 @@ def test_owner_that_accepts_the_loss_has_nothing_left_and_says_who_and_why(
     assert said["outdated"] == []
     (domain,) = said["domains"]
     assert float(domain["rho"]["left"]) == 0
-    last = domain["charges"][-1]
+    kept = json.loads(outdated.command("budget", "history", *config).stdout)["data"]
+    last = kept["domains"][0]["charges"][-1]
     assert (last["approved_by"], last["purpose"], last["state"]) == (
         "M. Okafor",
         "disk lost",

@@ -11,7 +11,7 @@ from federation import Consortium
 
 from mpc.errors import PeerError
 from parties.coordinator.client import PartyClient
-from parties.coordinator.office import plan_file_bytes
+from parties.coordinator.scenarios import plan_file_bytes
 from protos import control_pb2 as wire
 
 

@@ -27,7 +27,7 @@ from mpc.testing.ledger import MemoryLedger
 from mpc.testing.parties import DOMAIN
 from mpc.units import PartyId, RunId
 
-SEEDS_EACH = 40
+SEEDS_EACH = 25
 BLOCKS = 5
 AUDITED = 10_000
 COUNTS, QUANTILE = scenario(2, searches=False), scenario(3, searches=True)

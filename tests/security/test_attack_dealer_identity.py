@@ -16,7 +16,7 @@ from lane_federation import Federation, Participant
 from mpc.errors import ConfigFaults, IdentityError, IntegrityError
 from mpc.roster import Roster
 from mpc.units import PartyId, Role
-from parties.commands.making import make_dealer
+from parties.commands.making import NewDealer, make_dealer
 from parties.dealer.config import load_dealer_config
 from parties.dealer.main import open_identity
 from parties.identity.authority import approve, authority_init
@@ -104,7 +104,7 @@ def folder_of(root: Path, role: Role, name: str = DEALER) -> Path:
     """A dealer's folder whose identity is of ``role`` and ``name``."""
     authority_init(root / "authority", "Office Ltd")
     folder = root / "dealer"
-    make_dealer(folder, DEALER, "Dealing House", "office", "127.0.0.1", 7200)
+    make_dealer(NewDealer(folder, DEALER, "Dealing House", "office", "127.0.0.1", 7200))
     (folder / "dealer.yaml").write_text(
         (folder / "dealer.yaml").read_text()
         .replace("identity: identity", "identity: other")

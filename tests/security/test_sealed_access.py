@@ -13,7 +13,7 @@ from mpc.secret.sealed import (
     BoundedStatistic,
     DerivedStatistic,
     NoisedStatistic,
-    OwnNoise,
+    PaidNoise,
     SecretStatistic,
 )
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TYPES = (
     BoundedStatistic,
     SecretStatistic,
-    OwnNoise,
+    PaidNoise,
     NoisedStatistic,
     DerivedStatistic,
     BudgetCharge,
@@ -35,7 +35,7 @@ ALLOWED = ("mpc/secret/", "mpc/backend/", "mpc/privacy/noise.py", "mpc/release.p
 
 MINTS = {
     ("mpc/privacy/budget.py", "BudgetCharge._create"),
-    ("mpc/privacy/noise.py", "OwnNoise._create"),
+    ("mpc/privacy/noise.py", "PaidNoise._create"),
     ("mpc/secret/reference.py", "SecretStatistic._create"),
     ("mpc/secret/reference.py", "NoisedStatistic._create"),
     ("mpc/backend/crypten_engine.py", "SecretStatistic._create"),

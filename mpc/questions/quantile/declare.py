@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from math import prod
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
@@ -74,7 +75,7 @@ class Quantile(Declaration):
 
     def layout(self, columns: Mapping[str, Column]) -> Layout:
         column = number(self.column, columns)
-        search = self._search(column)
+        search = self.search(column)
         return Layout(
             axes=by_axes(self.by, columns),
             term=None,
@@ -82,7 +83,8 @@ class Quantile(Declaration):
             search=search,
         )
 
-    def _search(self, column: NumberColumn) -> Search:
+    def search(self, column: NumberColumn) -> Search:
+        """The grid over ``column``, and the rank to find in it."""
         rank = Fraction(self.probability)
         return Search(
             column=self.column,
@@ -96,10 +98,8 @@ class Quantile(Declaration):
     def _size_complaints(
         self, column: NumberColumn, columns: Mapping[str, Column]
     ) -> tuple[Complaint, ...]:
-        points = self._search(column).points
-        cells = 1
-        for axis in by_axes(self.by, columns):
-            cells *= len(axis.labels)
+        points = self.search(column).points
+        cells = prod(len(axis.labels) for axis in by_axes(self.by, columns))
         most = min(POINTS_MAX, CELLS_MAX // cells)
         if points < 2:
             return (Complaint("step", "no two points within the bounds", "a finer step"),)

@@ -10,8 +10,9 @@ from mpc.columns.model import Column
 from mpc.layout import Search
 from mpc.questions.answer import Estimate, ReleasedCell
 from mpc.questions.declaration import number
-from mpc.questions.intervals import count_estimate, half_width, root
+from mpc.questions.intervals import count_estimate, root
 from mpc.questions.moments import NO_COUNT
+from mpc.questions.noise_sum import half_width
 from mpc.questions.quantile.declare import Quantile
 from mpc.questions.sum.decode import exact_text
 
@@ -29,9 +30,7 @@ def decode(
     itself, depends on how dense rows are there, and is not known.
     """
     column = number(question.column, columns)
-    search = question.layout(columns).search
-    if search is None:
-        raise ValueError("a quantile's layout has a search")
+    search = question.search(column)
     count, index = cell.integers
     rows = count_estimate(cell)
     if count <= 0:
@@ -52,7 +51,7 @@ def decode(
 def _rank(search: Search, cell: ReleasedCell) -> Estimate:
     """The rank that was asked for, give or take the rows that noise may have moved it by."""
     reach = Fraction(rank_reach(search.levels, cell.variances[1])) / search.whole
-    least = max(1, cell.integers[0] - half_width(cell.variances[0]))
+    least = max(1, cell.integers[0] - half_width(cell.noises[0]))
     asked, off = Fraction(search.part, search.whole), reach / least
     return Estimate(
         name="rank",

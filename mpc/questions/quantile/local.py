@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.errors import ContractError
 from mpc.layout import Layout, Search
 from mpc.table.model import CellSums
 
@@ -34,5 +35,5 @@ def integers(layout: Layout, counts: NDArray[np.object_]) -> list[int]:
 
 def _search(layout: Layout) -> Search:
     if layout.search is None:
-        raise ValueError("a quantile's layout has a search")
+        raise ContractError("a quantile's layout has a search")
     return layout.search

@@ -9,7 +9,8 @@ from fractions import Fraction
 from mpc.columns.model import Column
 from mpc.questions.answer import Estimate, ReleasedCell
 from mpc.questions.declaration import number
-from mpc.questions.intervals import half_width, positive_zero, root
+from mpc.questions.intervals import positive_zero, root
+from mpc.questions.noise_sum import half_width
 from mpc.questions.sum.declare import Sum
 
 
@@ -18,15 +19,15 @@ def decode(
 ) -> tuple[Estimate, ...]:
     """The raw integer times the step, unbiased, with its 95 % noise interval."""
     column = number(question.column, columns)
-    total, variance = cell.integers[0], cell.variances[0]
+    total = cell.integers[0]
     step = Fraction(column.step)
-    width = half_width(variance)
+    width = half_width(cell.noises[0])
     value = total * step
     return (
         Estimate(
             name="sum",
             value=value.numerator if value.denominator == 1 else float(value),
-            noise_sd=float(step) * root(variance),
+            noise_sd=float(step) * root(cell.variances[0]),
             low=positive_zero(float((total - width) * step)),
             high=positive_zero(float((total + width) * step)),
             exact=exact_text(total, column.step),

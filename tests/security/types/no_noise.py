@@ -11,7 +11,7 @@ from mpc.privacy.noise import add_noise
 from mpc.privacy.sampler import NoiseSource
 from mpc.release import open_noised
 from mpc.secret.engine import Engine
-from mpc.secret.sealed import BoundedStatistic, NoisedStatistic, OwnNoise, SecretStatistic
+from mpc.secret.sealed import BoundedStatistic, NoisedStatistic, PaidNoise, SecretStatistic
 
 
 def skip_the_noise(
@@ -29,13 +29,13 @@ def skip_the_noise(
 def bring_zeros_as_noise(secret: SecretStatistic, engine: Engine) -> None:
     engine.add_to_own_share(secret, np.zeros(3, dtype=np.int64))  # refused: arg-type
     engine.add_to_own_share(secret, None)  # refused: arg-type
-    OwnNoise(np.zeros(3))  # refused: arg-type
+    PaidNoise(np.zeros(3))  # refused: arg-type
 
 
 def skip_the_charge(secret: SecretStatistic, source: NoiseSource, engine: Engine) -> None:
     add_noise(secret, None, source, engine)  # refused: arg-type
     add_noise(secret, BudgetCharge(), source, engine)  # refused: call-arg
-    add_noise(secret, source, engine)  # refused: call-arg
+    add_noise(secret, source, engine)  # refused: arg-type, call-arg
 
 
 def noise_what_is_not_secret(

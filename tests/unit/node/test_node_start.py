@@ -15,7 +15,7 @@ import pytest
 from ledger_contract import CAP, ROW, asking, run_id
 
 from mpc.units import DeltaAtto, RhoPico, Role
-from parties.commands.making import New, make_node
+from parties.commands.making import NewParty, make_party
 from parties.identity.authority import approve, authority_init
 from parties.identity.store import install, request
 from parties.identity.trust import trust_peer
@@ -39,12 +39,12 @@ def folder(tmp_path: Path, taken: int) -> Path:
     """A node that is ready to start, but for its port, which is taken."""
     authority, made = tmp_path / "authority", tmp_path / "clinic-a"
     authority_init(authority, "University", 30)
-    asked = make_node(
-        New(made, "clinic-a", "Clinic A", "stays", "office", "127.0.0.1", taken, 1000), None
+    asked = make_party(
+        NewParty(made, "clinic-a", "Clinic A", "office", "127.0.0.1", taken, "stays", 1000), None
     )
     office = request(tmp_path / "office", "office", Role.COORDINATOR, "University")
     bundles = tmp_path / "a.pem", tmp_path / "office.pem"
-    own = approve(authority, asked, bundles[0], 30)
+    own = approve(authority, asked.request, bundles[0], 30)
     other = approve(authority, office, bundles[1], 30)
     install(made / "identity", bundles[0], own)
     pin(made / "node.yaml", trust_peer(made / "identity", bundles[1], other))

@@ -87,8 +87,8 @@ def study(count: int = 3, **changes: Any) -> Study:
         "questions": questions(),
     }
     for name, value in changes.items():
-        part = next((p for p in (table, privacy) if name in p or name == "coalition"), fields)
-        (privacy if name == "coalition" else part)[name] = value
+        part = privacy if name in Privacy.model_fields else table if name in table else fields
+        part[name] = value
     return Study(table=Table(**table), privacy=Privacy(**privacy), **fields)
 
 

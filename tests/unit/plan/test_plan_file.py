@@ -12,7 +12,7 @@ from mpc.errors import IntegrityError, UsageError
 from mpc.plan.build import plan_study
 from mpc.roster import Roster
 from mpc.study.model import Study
-from parties.coordinator.office import plan_file_bytes, read_scenario
+from parties.coordinator.scenarios import plan_file_bytes, read_scenario
 
 MakeStudy = Callable[..., Study]
 MakeRoster = Callable[[Study], Roster]

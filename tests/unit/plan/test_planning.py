@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from mpc.accounting.conversion import epsilon_from_rho, rho_from_epsilon
-from mpc.accounting.event import price
+from mpc.accounting.event import Noise, price
 from mpc.columns.model import CategoryColumn, NumberColumn
 from mpc.errors import PlanRefusal
+from mpc.outcome import decode_totals
 from mpc.plan.build import VECTOR_MAX, plan_study
 from mpc.plan.model import ColumnUse, Plan
 from mpc.questions.count.declare import Count
@@ -180,6 +181,23 @@ def test_expected_errors_are_known_before_any_data(plan: MakePlan) -> None:
     blind = plan(parties=empty)
     assert blind.question("visits").expected_errors[0].half_width is None
     assert blind.question("people").expected_errors[0].half_width is not None
+
+
+@pytest.mark.parametrize("parties", [2, 3, 5, 16])
+@pytest.mark.parametrize("noise", Noise)
+def test_errors_of_counts_and_sums_are_foretold_to_the_digit(
+    plan: MakePlan, parties: int, noise: Noise
+) -> None:
+    allowed = tuple(dict.fromkeys((noise, Noise.OWN)))
+    dealer = None if noise is Noise.OWN else "dealing-house"
+    for epsilon in ("0.1", "1", "8"):
+        planned = plan(parties, epsilon=Decimal(epsilon), noises=allowed, dealer=dealer)
+        answers = decode_totals(planned, [0] * planned.size)
+        for question, answer in zip(planned.questions, answers, strict=True):
+            foretold = {each.estimate: each.half_width for each in question.expected_errors}
+            for name in {"count", "sum"} & set(foretold):
+                assert float(foretold[name] or 0) == answer.cells[0].estimate(name).high
+    assert noise in planned.noises
 
 
 # --- refusals ------------------------------------------------------------------------------------

@@ -272,6 +272,25 @@ def test_unknown_mechanism_is_refused(tmp_path: Path) -> None:
     assert "no-noise/1" in reason.what
 
 
+@pytest.mark.parametrize(
+    ("study", "refused"), [("", True), ("9", True), ("10", False), ("99", False)]
+)
+def test_an_owners_least_cell_is_the_least_that_a_study_may_state(
+    tmp_path: Path, study: str, refused: bool
+) -> None:
+    plan = planned("questions:", f"min_cell: {study}\nquestions:") if study else planned()
+    policy = policy_of(tmp_path, POLICY + "min_cell: 10\n")
+
+    reasons = evaluate(plan, policy, standing())
+
+    assert [reason.code for reason in reasons] == (["PLY-R028"] if refused else [])
+    if refused:
+        assert reasons[0].allowed == "min_cell: 10 or more"
+        assert reasons[0].line == policy.line("min_cell")
+        assert reasons[0].what.endswith(study or "of any size")
+    assert evaluate(plan, policy_of(tmp_path, POLICY), standing()) == ()
+
+
 def test_one_recipient_too_many_is_named(tmp_path: Path) -> None:
     plan = planned("recipients: [coordinator]", "recipients: [coordinator, insurer-west]")
 

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from released_cells import released_cell
 
 from mpc.columns.model import CategoryColumn, Column, NumberColumn
 from mpc.questions.answer import Answer, Cell, Estimate, ReleasedCell
 from mpc.questions.count.declare import Count
 from mpc.questions.decoding import decode_cell
 from mpc.questions.histogram.declare import Histogram
-from mpc.questions.intervals import half_width
 from mpc.questions.mean.declare import Mean
 from mpc.questions.moments import COUNT_TOO_SMALL, NO_COUNT
 from mpc.questions.registry import Question
@@ -42,7 +42,7 @@ def released(
     layout = question.layout(COLUMNS)
     centre = 0 if layout.term is None else layout.term.centre
     integers = tuple(sum((x - centre) ** block.power for x in steps) for block in layout.blocks)
-    return ReleasedCell(integers, tuple(variances or [Fraction(0)] * len(integers)))
+    return released_cell(integers, tuple(variances or [Fraction(0)] * len(integers)))
 
 
 def estimates(question: Question, cell: ReleasedCell) -> dict[str, Estimate]:
@@ -84,9 +84,9 @@ def test_sums_are_spelled_exactly_and_never_minus_zero() -> None:
     assert exact_text(2**61 + 1, Decimal("0.010")) == "23058430092136939.53"
     assert exact_text(3, Decimal("1E+3")) == "3000"
     assert exact_text(-1200, Decimal("0.5")) == "-600"
-    total = estimates(Sum(kind="sum", column="pay"), ReleasedCell((2**61 + 1,), (Fraction(4),)))
+    total = estimates(Sum(kind="sum", column="pay"), released_cell((2**61 + 1,), (Fraction(4),)))
     assert total["sum"].exact == "23058430092136939.53"
-    whole = estimates(Sum(kind="sum", column="x"), ReleasedCell((2**61 + 1,), (Fraction(4),)))
+    whole = estimates(Sum(kind="sum", column="x"), released_cell((2**61 + 1,), (Fraction(4),)))
     assert whole["sum"].value == 2**61 + 1
 
 
@@ -100,7 +100,7 @@ def test_no_number_is_minus_zero_or_endless() -> None:
         size = len(question.layout(COLUMNS).blocks)
         for integers in ([3, -105, 3675], [0, 0, 0], [-4, 1, -1], [2, 0, -9], [1, -35, 0]):
             for variance in (Fraction(0), Fraction(1, 3), Fraction(10**6)):
-                cell = ReleasedCell(tuple(integers[:size]), (variance,) * size)
+                cell = released_cell(tuple(integers[:size]), (variance,) * size)
                 for estimate in decode_cell(question, COLUMNS, cell):
                     text = json.dumps(estimate.to_plain(), allow_nan=False)
                     assert "-0.0," not in text
@@ -109,14 +109,14 @@ def test_no_number_is_minus_zero_or_endless() -> None:
 
 def test_mean_of_a_noisy_count_of_zero_or_less_is_null_with_a_reason() -> None:
     for count in (0, -3):
-        cell = ReleasedCell((count, 50, 9), (Fraction(9), Fraction(9), Fraction(9)))
+        cell = released_cell((count, 50, 9), (Fraction(9), Fraction(9), Fraction(9)))
         for question in (Mean(kind="mean", column="x"), Variance(kind="variance", column="x")):
             found = estimates(question, cell)
             assert found["mean"].value is None
             assert found["mean"].reason == NO_COUNT
             assert found["count"].value == count
     one = estimates(
-        Variance(kind="variance", column="x"), ReleasedCell((1, 5, 9), (Fraction(9),) * 3)
+        Variance(kind="variance", column="x"), released_cell((1, 5, 9), (Fraction(9),) * 3)
     )
     assert one["variance"].reason == one["standard_deviation"].reason == COUNT_TOO_SMALL
     assert one["mean"].value is not None
@@ -124,7 +124,7 @@ def test_mean_of_a_noisy_count_of_zero_or_less_is_null_with_a_reason() -> None:
 
 def test_ratios_stay_within_declared_bounds_and_their_intervals_hold_them() -> None:
     for integers in ((1, 9999, 10**9), (1, -9999, -5), (3, 200, 2), (2, 0, 10**6)):
-        cell = ReleasedCell(integers, (Fraction(25), Fraction(10**4), Fraction(10**7)))
+        cell = released_cell(integers, (Fraction(25), Fraction(10**4), Fraction(10**7)))
         found = estimates(Variance(kind="variance", column="x"), cell)
         for estimate in found.values():
             if estimate.value is None:
@@ -140,39 +140,16 @@ def test_ratios_stay_within_declared_bounds_and_their_intervals_hold_them() -> N
 
 
 def test_counts_and_sums_keep_their_raw_integers() -> None:
-    count = estimates(Count(kind="count"), ReleasedCell((-4,), (Fraction(9),)))["count"]
+    count = estimates(Count(kind="count"), released_cell((-4,), (Fraction(9),)))["count"]
     assert (count.value, count.low, count.high, count.exact) == (-4, -10, 2, "-4")
     histogram = Histogram(kind="histogram", column="sex")
-    assert estimates(histogram, ReleasedCell((-4,), (Fraction(9),)))["count"].value == -4
-
-
-@pytest.mark.parametrize(("parties", "width"), [(1, 8), (2, 12), (3, 14), (5, 19)])
-def test_half_widths_agree_with_the_exact_distribution(parties: int, width: int) -> None:
-    """Delta = 1, sigma = 4.2308, exact convolution of the parties' noise."""
-    variance = Fraction("4.2308") ** 2 * parties
-    assert half_width(variance) == width
-    assert half_width(Fraction(0)) == 0
-
-
-def test_standard_error_adds_sampling_to_noise_where_the_spread_is_released() -> None:
-    question = Variance(kind="variance", column="x")
-    steps = [0, 10, 20, 30] * 25
-    cell = released(question, steps, [Fraction(0), Fraction(400), Fraction(0)])
-    mean = estimates(question, cell)["mean"]
-    sample = float(np.var(steps, ddof=1))
-    assert mean.noise_sd == pytest.approx(20 / 100)
-    assert mean.standard_error == pytest.approx(math.sqrt(0.04 + sample / 100))
-    assert mean.sampling_low == pytest.approx(15 - 1.959963984540054 * mean.standard_error)
-    alone = estimates(
-        Mean(kind="mean", column="x"), ReleasedCell(cell.integers[:2], cell.variances[:2])
-    )
-    assert alone["mean"].standard_error is None
+    assert estimates(histogram, released_cell((-4,), (Fraction(9),)))["count"].value == -4
 
 
 def test_answers_are_json_without_nan() -> None:
     cell = Cell(
         (("sex", "f"),),
-        decode_cell(Count(kind="count"), COLUMNS, ReleasedCell((2,), (Fraction(2),))),
+        decode_cell(Count(kind="count"), COLUMNS, released_cell((2,), (Fraction(2),))),
     )
     plain = Answer("q", "count", (cell,), ("beware",)).to_plain()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
@@ -238,7 +215,7 @@ def test_intervals_cover_the_truth_95_times_in_100(
     hits = dict.fromkeys(truth, 0)
     known = dict.fromkeys(truth, 0)
     for repeat in range(REPEATS):
-        cell = ReleasedCell(tuple(int(values[repeat]) for values in noisy), variances)
+        cell = released_cell(tuple(int(values[repeat]) for values in noisy), variances)
         for estimate in decode_cell(question, columns, cell):
             if estimate.low is None or estimate.high is None:
                 continue

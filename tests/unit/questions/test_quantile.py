@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from released_cells import released_cell
 
 from mpc.columns.model import CategoryColumn, Column, NumberColumn
 from mpc.layout import Layout
 from mpc.plan.programs import released_plainly
-from mpc.questions.answer import ReleasedCell
 from mpc.questions.local import local_sums
 from mpc.questions.quantile.declare import POINTS_MAX, Quantile
 from mpc.questions.quantile.decode import decode, rank_reach
@@ -144,7 +144,7 @@ def test_a_probability_lies_strictly_between_0_and_1_with_four_decimals(probabil
 
 def test_the_answer_says_how_far_the_rank_may_be_off() -> None:
     variance = Fraction(10_000)
-    cell = ReleasedCell(integers=(10_000, 8), variances=(variance, variance))
+    cell = released_cell((10_000, 8), (variance, variance))
     found, rank, rows = decode(MEDIAN, COLUMNS, cell)
     assert (found.value, found.exact, found.low, found.high) == (1, "1", None, None)
     reach = math.sqrt(2 * math.log(2 * 5 / 0.025)) * 100 / 2
@@ -172,7 +172,7 @@ def test_noise_within_its_reach_leaves_the_rank_within_the_stated_bounds(
     noises = st.lists(st.integers(-reach, reach), min_size=len(sums) - 1, max_size=len(sums) - 1)
     noised = [a + b for a, b in zip(sums, [0, *data.draw(noises)], strict=True)]
     count, index = released_plainly(noised, [question.layout(COLUMNS)])
-    cell = ReleasedCell(integers=(count, index), variances=(Fraction(1, 100), variance))
+    cell = released_cell((count, index), (Fraction(1, 100), variance))
     rank = decode(question, COLUMNS, cell)[1]
     assert rank.low is not None
     assert rank.high is not None
@@ -200,7 +200,7 @@ def test_walk_and_count_together_miss_their_bounds_in_5_percent_at_most(levels: 
 
 
 def test_a_quantile_of_no_rows_is_null_with_its_reason() -> None:
-    cell = ReleasedCell(integers=(0, 3), variances=(Fraction(4), Fraction(4)))
+    cell = released_cell((0, 3), (Fraction(4), Fraction(4)))
     found, rank, rows = decode(MEDIAN, COLUMNS, cell)
     assert (found.value, rank.value, rows.value) == (None, None, 0)
     assert "count" in found.reason

@@ -16,8 +16,9 @@ from parties.coordinator.agreement import RunAgreement
 from parties.report.dealing import DEALER_POOLS, DEALER_SEES, dealer_losses
 from parties.report.figures import epsilon_text, rho_figure
 from parties.report.html import render_report
+from parties.report.plan_document import plan_document
 from parties.report.statement import privacy_statement
-from parties.report.tables import plan_document, plan_table
+from parties.report.tables import plan_table
 from parties.report.verify import CheckState, ReceiptRefused, verify_receipt
 
 LINEAR = "No dealer and no trusted third party takes part."

@@ -16,11 +16,11 @@ from mpc.plan.build import plan_study
 from mpc.questions.count.declare import Count
 from mpc.study.model import RowUnit, Study, Table
 from mpc.units import PartyId, RhoPico
+from parties.report.plan_document import plan_document
 from parties.report.standing import Decision, PartyBudget, PartyVerdict, VerdictReason
 from parties.report.tables import (
     CELLS_SHOWN_MAX,
     TRUTH_HEAD,
-    plan_document,
     plan_table,
     result_table,
 )

@@ -22,12 +22,12 @@ from mpc.privacy.charge import BudgetCharge
 from mpc.privacy.noise import add_noise
 from mpc.secret.reference import ReferenceEngine
 from mpc.secret.seal import Sealed
-from mpc.secret.sealed import BoundedStatistic, NoisedStatistic, OwnNoise, SecretStatistic
+from mpc.secret.sealed import BoundedStatistic, NoisedStatistic, PaidNoise, SecretStatistic
 
 EVENT = NoiseEvent((NoiseBlock(3, 1, Fraction(20)),), 2, 1)
 CANARY = 7_161_514_321
 
-ALL_TYPES = (BoundedStatistic, SecretStatistic, OwnNoise, NoisedStatistic, BudgetCharge)
+ALL_TYPES = (BoundedStatistic, SecretStatistic, PaidNoise, NoisedStatistic, BudgetCharge)
 
 
 def made() -> dict[type, Any]:
@@ -36,7 +36,7 @@ def made() -> dict[type, Any]:
     bounded = BoundedStatistic.of([CANARY] * 3, EVENT)
     secret = engine.share_sum(bounded)
     charge = Budget(funded_ledger()).charge(secret, terms())
-    noise = OwnNoise._create(secret, np.full(3, CANARY), charge.run)
+    noise = PaidNoise._create(secret, np.full(3, CANARY), charge.run)
     noised = add_noise(secret, charge, SilentSource(), engine)
     return {type(value): value for value in (bounded, secret, noise, noised, charge)}
 
@@ -150,7 +150,7 @@ def test_noise_is_used_once_and_for_its_own_statistic() -> None:
     engine = ReferenceEngine(zero_masks(2, SeededRandomness(2))[0])
     local = BoundedStatistic.of([1, 2, 3], EVENT)
     first, second = engine.share_sum(local), engine.share_sum(local)
-    noise = OwnNoise._create(first, np.zeros(3, dtype=np.int64), terms().run)
+    noise = PaidNoise._create(first, np.zeros(3, dtype=np.int64), terms().run)
     with pytest.raises(SecretMisuseError, match="another statistic"):
         engine.add_to_own_share(second, noise)
     engine.add_to_own_share(first, noise)
@@ -163,4 +163,4 @@ def test_noise_is_used_once_and_for_its_own_statistic() -> None:
 )
 def test_noise_of_another_shape_or_type_is_refused(words: Any) -> None:
     with pytest.raises(SecretMisuseError):
-        OwnNoise._create(VALUES[SecretStatistic], words, terms().run)
+        PaidNoise._create(VALUES[SecretStatistic], words, terms().run)
