@@ -26,10 +26,11 @@ from mpc.protocols.rehearsal import rehearse
 from mpc.protocols.shares import SharedWords
 from mpc.session.agreement import BUILD
 from mpc.session.among import AmongParties
+from mpc.session.establish import OwnHello
 from mpc.units import PartyId
 from parties.system import SystemClock, SystemRandomness
 from parties.worker.meeting import Meeting, report_end
-from parties.worker.messages import Committed, Confirmation
+from parties.worker.messages import Committed
 from parties.worker.order import SessionOrder
 from parties.worker.pipe import Pipe
 
@@ -68,12 +69,9 @@ def main() -> None:
         PAUSES_S.append(float(str(plain.pop("pause_s"))))
         order = SessionOrder.from_plain(plain)
         meeting = Meeting(order, SystemClock(), SystemRandomness(), BUILD)
-        hello, listener, met = meeting.invite(pipe)
-        pairing = hello.agree(met.hellos, met.confirmation)
-        pipe.send(Confirmation(pairing.for_coordinator))
         costs: dict[PartyId, Cost] = {}
         try:
-            with meeting.links(listener, met.addresses) as channel:
+            with meeting.paired(pipe, OwnHello.agree) as (pairing, channel):
                 compare(pairing.confirm(channel), channel, order.party, count, folder, costs)
         except ParleyError as error:
             end(folder, order.party, costs, error)

@@ -7,16 +7,15 @@ and row caps; no row is looked at, so a refusal here tells nothing about any.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
-from fractions import Fraction
 
 from mpc.accounting.coalitions import rho_of_coalition
 from mpc.accounting.conversion import epsilon_from_rho, rho_from_epsilon
-from mpc.accounting.event import Noise, NoiseBlock, NoiseEvent, price
+from mpc.accounting.event import NoiseEvent
 from mpc.errors import PlanRefusal
-from mpc.layout import Block, Layout
-from mpc.plan.budget import block_rho, sensitivity_squared, split_rho
+from mpc.layout import Layout
+from mpc.plan.calibration import Calibrated, Calibration
 from mpc.plan.cost import study_cost
 from mpc.plan.foresight import expected_errors
 from mpc.plan.model import (
@@ -24,36 +23,18 @@ from mpc.plan.model import (
     CoalitionLoss,
     ColumnUse,
     Plan,
-    PlannedBlock,
     PlannedQuestion,
 )
-from mpc.plan.noises import least, possible, sampling_affordable
 from mpc.plan.programs import rehearsed
-from mpc.plan.proof import check_number, check_range, noise_bound
+from mpc.plan.proof import check_number
 from mpc.ring.words import RANGE_MAX
 from mpc.roster import Roster
 from mpc.study.model import FirstBy, PersonUnit, Study
 from mpc.study.where import column_names, parse_where
-from mpc.units import RHO_UNIT, DeltaAtto, RhoPico
+from mpc.units import RhoPico
 
 VECTOR_MAX = 200_000
 """Integers one study may share."""
-
-_PRICE_ATTEMPTS_MAX = 4
-
-
-@dataclass(frozen=True)
-class _Noised:
-    """All blocks with their noise, and what the event they make costs."""
-
-    blocks: dict[str, tuple[PlannedBlock, ...]]
-    event: NoiseEvent
-    rho: RhoPico
-    delta: DeltaAtto
-
-    @property
-    def largest(self) -> int:
-        return max(b.sum_max + b.noise_max for blocks in self.blocks.values() for b in blocks)
 
 
 def plan_study(study: Study, roster: Roster) -> Plan:
@@ -66,7 +47,7 @@ def plan_study(study: Study, roster: Roster) -> Plan:
     coalition = coalition_of(study)
     layouts = _layouts(study)
     budget = rho_from_epsilon(study.privacy.epsilon, study.privacy.delta)
-    noised = _least_noise(study, layouts, budget, coalition)
+    noised = Calibration(study, layouts, coalition).within(budget)
     computed = rehearsed(noised.event, list(layouts.values()))
 
     def epsilon(rho: RhoPico) -> Decimal:
@@ -176,125 +157,10 @@ def _layouts(study: Study) -> dict[str, Layout]:
     return layouts
 
 
-def _least_noise(
-    study: Study, layouts: dict[str, Layout], budget: RhoPico, coalition: int
-) -> _Noised:
-    """The least noise that the study allows; no joint one if so many samples would be off."""
-    privacy = study.privacy
-    allowed = privacy.noises or (Noise.OWN,)
-    noised = _within_budget(study, layouts, budget, coalition, allowed)
-    if sampling_affordable(noised.delta, privacy.epsilon, privacy.delta):
-        return noised
-    others = tuple(noise for noise in allowed if noise is not Noise.JOINT)
-    if not others:
-        raise PlanRefusal(
-            "",
-            "joint noise of so many numbers would be too far from exact at this epsilon and delta",
-            hint="allow own or dealt noise too (privacy.noises), or ask for fewer numbers",
-        )
-    return _within_budget(study, layouts, budget, coalition, others)
-
-
-def _within_budget(
-    study: Study, layouts: dict[str, Layout], budget: RhoPico, coalition: int,
-    allowed: tuple[Noise, ...],
-) -> _Noised:  # fmt: skip
-    """Noise whose price, corrections and rounding included, is at most ``budget``.
-
-    If t < n - 1 the price exceeds the sum of its parts a little, so try again with that taken off.
-    """
-    target = budget
-    for _ in range(_PRICE_ATTEMPTS_MAX):
-        noised = _noised(study, layouts, target, coalition, allowed)
-        if noised.rho <= budget:
-            return noised
-        target = RhoPico(target - (noised.rho - budget))
-    raise PlanRefusal("", "the price of the noise does not fit the study's budget")
-
-
-def _noised(
-    study: Study, layouts: dict[str, Layout], budget: RhoPico, coalition: int,
-    allowed: tuple[Noise, ...],
-) -> _Noised:  # fmt: skip
-    blocks: dict[str, tuple[PlannedBlock, ...]] = {}
-    for name, rho in split_rho(study.questions, budget).items():
-        layout = layouts[name]
-        part = block_rho(name, rho, len(layout.blocks))
-        blocks[name] = tuple(
-            planned_block(study, layout, block, part, coalition, allowed) for block in layout.blocks
-        )
-        for block in blocks[name]:
-            _check_noise(name, block, len(study.parties), coalition)
-            check_range(name, layout, block, study.table.columns)
-    event = NoiseEvent(
-        blocks=tuple(
-            NoiseBlock(
-                size=block.cells,
-                sensitivity_squared=block.sensitivity_squared,
-                variance=block.variance,
-                noise=block.noise,
-            )
-            for planned in blocks.values()
-            for block in planned
-        ),
-        parties=len(study.parties),
-        coalition=coalition,
-    )
-    rho, delta = price(event)
-    return _Noised(blocks=blocks, event=event, rho=rho, delta=delta)
-
-
-def planned_block(
-    study: Study, layout: Layout, block: Block, rho: RhoPico, coalition: int,
-    allowed: tuple[Noise, ...],
-) -> PlannedBlock:  # fmt: skip
-    """V* = sensitivity^2 / (2 rho), made by whom the study allows and adds least."""
-    parties, size = len(study.parties), layout.cells * block.nodes
-    squared = sensitivity_squared(
-        block, layout.cells, study.table.unit, parties, study.privacy.adjacency
-    )
-    variance = Fraction(squared * RHO_UNIT, 2 * rho)
-    noise = least(allowed, size, variance, parties, coalition)
-    one = NoiseBlock(size, squared, variance, noise)
-    event = NoiseEvent((one,), parties, coalition)
-    noises = event.remaining(one, 0)
-    return PlannedBlock(
-        block=block,
-        cells=size,
-        sensitivity_squared=squared,
-        rho=rho,
-        variance=variance,
-        party_variance=event.party_variance(one),
-        noises=noises,
-        sum_max=sum(entry.rows_max for entry in study.parties.values()) * block.value_max,
-        noise_max=noise_bound(sum(noises, Fraction(0))),
-        noise=noise,
-    )
-
-
-def _check_noise(question: str, block: PlannedBlock, parties: int, coalition: int) -> None:
-    """The noise that was chosen can be made: the least of the allowed, or none of them can."""
-    if possible(block.noise, block.cells, block.variance, parties, coalition):
-        return
-    if block.noise is Noise.OWN:
-        raise PlanRefusal(
-            question,
-            f"the noise of one party on {block.name} would have a standard deviation below 2, too "
-            f"little for {parties - coalition} honest parties to add up to a discrete Gaussian",
-            hint="leave privacy.coalition out (all but one), or lower epsilon",
-        )
-    raise PlanRefusal(
-        question,
-        f"{block.name} cannot have {block.noise.value} noise: its standard deviation would be "
-        f"{float(block.variance) ** 0.5:.3g}",
-        hint="allow own noise too: privacy.noises; joint noise has a deviation of 20 at most",
-    )
-
-
 def _questions(
     study: Study,
     layouts: dict[str, Layout],
-    noised: _Noised,
+    noised: Calibrated,
     epsilon: Callable[[RhoPico], Decimal],
 ) -> tuple[PlannedQuestion, ...]:
     """Questions one after another in the study's vector, in its order."""
@@ -340,7 +206,7 @@ def _coalitions(
 
 
 def _coalitions_with_dealer(
-    noised: _Noised, epsilon: Callable[[RhoPico], Decimal]
+    noised: Calibrated, epsilon: Callable[[RhoPico], Decimal]
 ) -> tuple[CoalitionLoss, ...]:
     """Up to n - 1 parties pooling with the dealer: they know its noise, and read the noised sums
     of all nodes of a search."""

@@ -6,7 +6,7 @@ them, and releases where it ended. All of it is post-processing of what was nois
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
 
@@ -32,10 +32,9 @@ def release(
     Opens: masked values alone, to all parties. Cost: that of :func:`mpc.protocols.search.search`
     for each layout with a search, one after another.
     """
-    released, start = [], 0
-    for layout in layouts:
-        own = noised[start : start + layout.size]
-        start += layout.size
+    released = []
+    for layout, place in _placed(layouts):
+        own = noised[place]
         if layout.search is None:
             released.append(own)
         else:
@@ -46,10 +45,8 @@ def release(
 def released_plainly(integers: Sequence[int], layouts: Sequence[Layout]) -> list[int]:
     """What :func:`release` computes, on integers that are no secret: for tests and simulations."""
     released: list[int] = []
-    start = 0
-    for layout in layouts:
-        own = integers[start : start + layout.size]
-        start += layout.size
+    for layout, place in _placed(layouts):
+        own = integers[place]
         if layout.search is None:
             released += own
         else:
@@ -117,6 +114,14 @@ def _all(
         make_noise(alone, event, lambda count: SharedWords(np.zeros(count, np.uint64)))
     if needs_search(layouts):
         release(alone, layouts, noised)
+
+
+def _placed(layouts: Sequence[Layout]) -> Iterator[tuple[Layout, slice]]:
+    """Each layout, and where its integers stand among all that are noised."""
+    start = 0
+    for layout in layouts:
+        yield layout, slice(start, start + layout.size)
+        start += layout.size
 
 
 def _trees(own: SharedWords, layout: Layout) -> SharedWords:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal
 
 from mpc.accounting.conversion import epsilon_from_rho, rho_from_epsilon
-from mpc.accounting.event import Noise
 from mpc.errors import PlanRefusal
-from mpc.plan.budget import block_rho, split_rho
-from mpc.plan.build import coalition_of, planned_block
+from mpc.plan.budget import split_rho
+from mpc.plan.build import coalition_of
+from mpc.plan.calibration import Calibration
 from mpc.plan.foresight import expected_errors
 from mpc.plan.model import ExpectedError
 from mpc.study.model import Study
@@ -121,11 +121,8 @@ def foretold(study: Study, name: str, rho: RhoPico) -> ExpectedError:
     """
     question, columns = study.questions[name], study.table.columns
     layout = question.layout(columns)
-    part = block_rho(name, rho, len(layout.blocks))
-    coalition, allowed = coalition_of(study), study.privacy.noises or (Noise.OWN,)
-    blocks = [
-        planned_block(study, layout, block, part, coalition, allowed) for block in layout.blocks
-    ]
+    calibration = Calibration(study, {name: layout}, coalition_of(study))
+    blocks = calibration.blocks(name, rho, calibration.allowed)
     rows = sum(entry.rows_expected for entry in study.parties.values())
     return expected_errors(question.kind, layout, blocks, columns, rows)[0]
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from mpc.errors import ContractError, SecretMisuseError
 from mpc.plan.model import Plan
-from mpc.plan.programs import release
+from mpc.plan.programs import needs_search, release
 from mpc.protocols.opening import Computation
 from mpc.secret.engine import Engine
 from mpc.secret.sealed import NoisedStatistic, Releasable
@@ -25,11 +25,11 @@ def derive_released(
     SecretMisuseError on another number of integers than ``plan`` releases: its price is that of
     the nodes that a search looks at, not of all that are noised.
     """
+    layouts = [question.layout for question in plan.questions]
     released: Releasable = noised
-    if plan.searches:
+    if needs_search(layouts):
         if computation is None:
             raise ContractError("the plan compares secrets, and nothing was dealt for it")
-        layouts = [question.layout for question in plan.questions]
         released = engine.postprocess(noised, partial(release, computation, layouts))
     if released.size != plan.size:
         raise SecretMisuseError(f"{released!r} has other integers than the plan releases")

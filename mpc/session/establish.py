@@ -113,7 +113,7 @@ def make_hello(
     return OwnHello(agreement, own, hello.to_bytes(), ephemeral, signer)
 
 
-class _Paired(Guarded):
+class Paired(Guarded):
     """Who has T and keys, which its peers have yet to confirm."""
 
     __slots__ = ("_agreement", "_hellos", "_keys", "_own", "_signer", "for_coordinator", "id")
@@ -152,7 +152,7 @@ class _Paired(Guarded):
         return operation_id(self._agreement.run.encode(), b"parley/handshake/v1", name)
 
 
-class Pairing(_Paired):
+class Pairing(Paired):
     """A party that has T and keys, which its peers have yet to confirm."""
 
     __slots__ = ()
@@ -178,7 +178,7 @@ class Pairing(_Paired):
         return PreparingSession(self._agreement, self._own, self.id, self._confirmed(channel))
 
 
-class DealerPairing(_Paired):
+class DealerPairing(Paired):
     """The dealer that has T and keys, which the parties have yet to confirm."""
 
     __slots__ = ()

@@ -56,9 +56,9 @@ class Parts:
 
     ``dealer`` is None if there is no such key, and "" if what is written there cannot be read.
     ``shares_noise``: noise that a dealer is needed for is allowed. ``min_cell``: there is such a
-    key. ``unit`` is None if it cannot be read. ``faulty_columns`` are names that mean a column
-    which cannot be read; nothing is said of what uses them. ``faulty_questions`` have what could be
-    read of each of their keys.
+    key. ``unit`` is None if it cannot be read. ``faulty_columns`` are names of columns which
+    cannot be read; nothing is said of what uses them. ``faulty_questions`` have what could be read
+    of each of their keys.
     """
 
     party_names: tuple[str, ...]

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from mpc.errors import ParleyError, PeerError
 from mpc.units import PartyId
-from parties.commands.output import answering, emit_json, fail, out
+from parties.commands.output import Json, answering, emit_json, fail, out
 
 if TYPE_CHECKING:
     from parties.coordinator.surveying import Answer, PartyAnswer
@@ -21,7 +21,6 @@ app = typer.Typer(
 )
 
 Config = Annotated[Path, typer.Option("--config", help="The coordinator's file.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from mpc.canonical import Plain
-from parties.commands.output import answering, emit_json, out
+from parties.commands.output import Json, answering, emit_json, out
 
 if TYPE_CHECKING:
     from parties.data.faults import Telling
@@ -20,7 +20,6 @@ app = typer.Typer(
 )
 
 Config = Annotated[Path, typer.Option("--config", help="The node's file.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Every = Annotated[
     bool, typer.Option("--all", help="Tell every faulty line, not one line a column and fault.")
 ]

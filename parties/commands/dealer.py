@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from parties.commands.output import answering, emit_json, out
+from parties.commands.output import Json, answering, emit_json, out
 
 app = typer.Typer(no_args_is_help=True, help="A dealer: make its files, start it, ask it.")
 
 Config = Annotated[Path, typer.Option("--config", help="The dealer's file.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()

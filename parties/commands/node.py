@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from parties.commands.output import answering, emit_json, out
+from parties.commands.output import Json, answering, emit_json, out
 
 if TYPE_CHECKING:
     from parties.config import NodeConfig
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="A party's node: make its files, start it, ask it.")
 
 Config = Annotated[Path, typer.Option("--config", help="The node's file.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()

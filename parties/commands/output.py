@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -23,6 +23,9 @@ from mpc.errors import (
 
 SCHEMA_VERSION = "1"
 INTERRUPTED = "interrupted before this was done"
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+"""The option of every command that has one; see :func:`emit_json`."""
 
 out = Console()
 err = Console(stderr=True)

@@ -11,14 +11,12 @@ from rich.text import Text
 
 from mpc.errors import UsageError
 from mpc.units import Role
-from parties.commands.output import answering, emit_json, out
+from parties.commands.output import Json, answering, emit_json, out
 from parties.identity import authority, files, store, trust
 from parties.identity.bundle import check_fingerprint, read_bundle
 from parties.pinning import check_identity, pin
 
 app = typer.Typer(no_args_is_help=True, help="Keys and certificates. Private keys never move.")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()

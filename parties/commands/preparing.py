@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from parties.commands.output import answering, emit_json, out
+from parties.commands.output import Json, answering, emit_json, out
 from parties.commands.progress import StudyProgress
-from parties.commands.studies import Config, Json, Scenario, planned_for
+from parties.commands.studies import Config, Scenario, planned_for
 from parties.coordinator.office import Office
 from parties.coordinator.preparing import Preparation
 from parties.report.figures import bytes_text, time_text

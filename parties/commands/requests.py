@@ -20,7 +20,7 @@ from parties.commands.asked import (
     request_lines,
     request_plain,
 )
-from parties.commands.output import answering, emit_json, out
+from parties.commands.output import Json, answering, emit_json, out
 from parties.config import NodeConfig, load_node_config
 from parties.node.account import balances_of
 from parties.node.parts import REQUESTS
@@ -30,7 +30,6 @@ from parties.system import SystemClock
 app = typer.Typer(no_args_is_help=True, help="Studies that wait for a person's decision here.")
 
 Config = Annotated[Path, typer.Option("--config", help="The node's file.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Prefix = Annotated[str, typer.Argument(help="The plan's digest, or its first 6 or more letters.")]
 By = Annotated[
     str,

@@ -20,7 +20,7 @@ from mpc.plan.programs import released_plainly
 from mpc.questions.answer import Answer
 from mpc.questions.local import local_sums
 from mpc.study.model import Study
-from parties.commands.output import answering, emit_json, err, out
+from parties.commands.output import Json, answering, emit_json, err, out
 from parties.commands.progress import StudyProgress
 from parties.commands.results import check_folder, write_results
 from parties.coordinator.office import Office
@@ -43,7 +43,7 @@ def simulate(
     keep: Annotated[
         Path | None, typer.Option(help="Keep the federation's files (keys, ledgers) here.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Run a scenario among all its parties on this machine: real processes, real mutual TLS.
 

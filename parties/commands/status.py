@@ -12,9 +12,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mpc.errors import ParleyError, UsageError
-from parties.commands.output import answering, emit_json, out
+from parties.commands.output import Json, answering, emit_json, out
 from parties.commands.results import check_folder, write_results
-from parties.commands.studies import Config, Json, again_hint
+from parties.commands.studies import Config, again_hint
 from parties.coordinator.office import Finished, Office
 from parties.coordinator.prepared_runs import PreparedRecord, PreparedState
 from parties.coordinator.state import Charged, CoordinatorState, ProposalRecord, RunRecord, RunState

@@ -17,7 +17,7 @@ from mpc.plan.model import Plan
 from mpc.session.agreement import Phase
 from mpc.study.jsonschema import study_json_schema
 from mpc.units import PlanDigest, RunId
-from parties.commands.output import Interrupted, answering, emit_json, err, fail, out
+from parties.commands.output import Interrupted, Json, answering, emit_json, err, fail, out
 from parties.commands.progress import StudyProgress
 from parties.commands.results import check_folder, check_repeat, write_results
 from parties.commands.tuning import tune as tune_scenario
@@ -41,7 +41,6 @@ from parties.report.verify import CheckState, verify_receipt
 
 Scenario = Annotated[Path, typer.Argument(help="A scenario file, or a plan file (.json).")]
 Config = Annotated[Path, typer.Option("--config", help="The coordinator's file.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 NOT_PINNED = "the receipt is consistent; whose keys these are was not checked"
 

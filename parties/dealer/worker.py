@@ -19,9 +19,10 @@ from mpc.ports import Channel, Clock, Randomness
 from mpc.sampling import discrete_gaussian
 from mpc.session.agreement import BUILD
 from mpc.session.dealing import DealingSession
+from mpc.session.establish import OwnHello
 from parties.system import SystemClock, SystemRandomness
 from parties.worker.meeting import Meeting, report_end
-from parties.worker.messages import Confirmation, Dealt, Entered
+from parties.worker.messages import Dealt, Entered
 from parties.worker.order import SessionOrder
 from parties.worker.pipe import Pipe
 
@@ -60,10 +61,7 @@ def _deal(order: SessionOrder, pipe: Pipe, ports: DealerPorts) -> None:
     recipes = ports.recipes(meeting.plan)
     if not recipes:
         raise IntegrityError("the plan names nothing to deal, so it needs no dealer")
-    hello, listener, met = meeting.invite(pipe)
-    pairing = hello.agree_as_dealer(met.hellos, met.confirmation)
-    pipe.send(Confirmation(pairing.for_coordinator))
-    with meeting.links(listener, met.addresses) as channel:
+    with meeting.paired(pipe, OwnHello.agree_as_dealer) as (pairing, channel):
         session = pairing.confirm(channel)
         pipe.send(Entered("compute"))
         ports.deal(session, channel, recipes, partial(discrete_gaussian, ports.randomness))

@@ -10,7 +10,8 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from mpc.canonical import Plain
 from mpc.errors import IntegrityError, ParleyError
@@ -20,7 +21,7 @@ from mpc.ports import Clock, Randomness
 from mpc.roster import Roster
 from mpc.session.agreement import Agreement, Phase
 from mpc.session.approval import Approval, approvals_from_plain
-from mpc.session.establish import OwnHello, make_hello
+from mpc.session.establish import OwnHello, Paired, make_hello
 from mpc.study.canonical import study_from_plain
 from mpc.units import PartyId
 from parties.channel import PeerChannel
@@ -30,7 +31,7 @@ from parties.lane import Listener
 from parties.listening import LaneListener, LaneSettings, Port
 from parties.problems import as_problem, whereabouts
 from parties.waiting import ChannelLimits
-from parties.worker.messages import Connect, Failed, Listening
+from parties.worker.messages import Confirmation, Connect, Failed, Listening
 from parties.worker.order import SessionOrder
 from parties.worker.pipe import Pipe, exit_when_closed, show_life
 
@@ -40,6 +41,11 @@ SESSION_TAG_SIZE = 8
 DEALER_SHARE = 0.75
 """Of ``wait_s``, how long a dealer is waited for: others wait meanwhile for the party that waits
 for it, and are to hear whose fault it is before they give up and name that party."""
+
+
+P = TypeVar("P", bound=Paired)
+Agree = Callable[[OwnHello, Sequence[bytes], bytes], P]
+"""The second step of the handshake: ``OwnHello.agree``, or ``OwnHello.agree_as_dealer``."""
 
 
 def report_end(pipe: Pipe, run: Callable[[dict[str, Plain]], None]) -> None:
@@ -69,7 +75,22 @@ class Meeting:
         self.phase = _phase(order)
         self.plan = _recomputed(order)
 
-    def invite(self, pipe: Pipe) -> tuple[OwnHello, LaneListener, Connect]:
+    @contextlib.contextmanager
+    def paired(self, pipe: Pipe, agree: Agree[P]) -> Iterator[tuple[P, PeerChannel]]:
+        """What ``agree`` made of everybody's Hellos, and every peer's link, for the block.
+
+        The coordinator hears this worker's confirmation before a peer is met; peers hear why the
+        block ended, or BYE. Raises IntegrityError naming whose Hello or confirmation is refused,
+        and what the links raise. Cost: as :meth:`mpc.session.establish.Pairing.confirm`, which the
+        block goes on with.
+        """
+        hello, listener, met = self._invite(pipe)
+        pairing = agree(hello, met.hellos, met.confirmation)
+        pipe.send(Confirmation(pairing.for_coordinator))
+        with self._links(listener, met.addresses) as channel:
+            yield pairing, channel
+
+    def _invite(self, pipe: Pipe) -> tuple[OwnHello, LaneListener, Connect]:
         """Say over ``pipe`` where this worker listens, and its Hello; hear everybody's.
 
         From here on the pipe's end is this process's end.
@@ -82,7 +103,7 @@ class Meeting:
         return hello, self._listener(port, direct=met.direct), met
 
     @contextlib.contextmanager
-    def links(
+    def _links(
         self, listener: LaneListener, addresses: Mapping[PartyId, str]
     ) -> Iterator[PeerChannel]:
         """Every peer's link, for as long as the block lasts; peers hear why it ended, or BYE."""

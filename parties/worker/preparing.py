@@ -15,9 +15,10 @@ from mpc.errors import IntegrityError
 from mpc.plan.model import Plan
 from mpc.ports import Clock, Randomness
 from mpc.session.approval import first_expiry_unix_s
+from mpc.session.establish import OwnHello
 from parties.prepared.store import open_prepared
 from parties.worker.meeting import Meeting
-from parties.worker.messages import Confirmation, Entered, Stored
+from parties.worker.messages import Entered, Stored
 from parties.worker.order import PreparingOrder
 from parties.worker.pipe import Pipe
 
@@ -45,10 +46,7 @@ def prepare(order: PreparingOrder, pipe: Pipe, ports: PreparingPorts) -> None:
     store = open_prepared(Path(order.state), meeting.identity, ports.clock)
     expires_unix_s = first_expiry_unix_s(meeting.approvals)
     asker = meeting.plan.roster.coordinator.id
-    hello, listener, met = meeting.invite(pipe)
-    pairing = hello.agree(met.hellos, met.confirmation)
-    pipe.send(Confirmation(pairing.for_coordinator))
-    with meeting.links(listener, met.addresses) as channel:
+    with meeting.paired(pipe, OwnHello.agree) as (pairing, channel):
         session = pairing.prepare(channel)
         pipe.send(Entered("compute"))
         store.keep(session.receive(channel, recipes), expires_unix_s, asker)

@@ -24,6 +24,7 @@ from mpc.protocols.opening import Computation
 from mpc.ring.words import from_bytes
 from mpc.session.agreement import Phase
 from mpc.session.dealing import computation_with, dealt_supply
+from mpc.session.establish import OwnHello
 from mpc.session.preparing import prepared_supply
 from mpc.session.session import Session
 from mpc.session.witnessing import Witnessing
@@ -35,7 +36,7 @@ from parties.ledger.sqlite import SqliteLedger
 from parties.prepared.store import open_prepared
 from parties.system import SOFTWARE_VERSION, SystemClock, SystemRandomness
 from parties.worker.meeting import Meeting, report_end
-from parties.worker.messages import Committed, Confirmation, Entered
+from parties.worker.messages import Committed, Entered
 from parties.worker.order import PreparingOrder, WorkerOrder
 from parties.worker.pipe import Pipe
 from parties.worker.preparing import PreparingPorts, prepare
@@ -100,10 +101,7 @@ class _Study:
         self._expires_unix_s = 0
 
     def run(self) -> None:
-        hello, listener, met = self._meeting.invite(self._pipe)
-        pairing = hello.agree(met.hellos, met.confirmation)
-        self._pipe.send(Confirmation(pairing.for_coordinator))
-        with self._meeting.links(listener, met.addresses) as channel:
+        with self._meeting.paired(self._pipe, OwnHello.agree) as (pairing, channel):
             try:
                 session = pairing.confirm(channel)
                 self._compute(session, channel)

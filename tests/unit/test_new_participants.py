@@ -170,7 +170,7 @@ def test_new_policy_refuses_on_every_ground_and_its_example_settings_allow_the_e
     assert (allowed.limits, allowed.approval_expires_s) == (Limits(), 86_400)  # as if unsaid
     assert allowed.domains["population"].epsilon == Decimal(4)
     # no ledger was opened for the domain, and the study shows cells of any size
-    assert refusals(policy) == {"PLY-R023", "PLY-R027"}
+    assert refusals(policy) == {"PLY-R023", "PLY-R028"}
 
 
 def test_new_node_is_not_startable_before_a_peer_is_pinned_and_is_after(
