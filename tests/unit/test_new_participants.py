@@ -421,6 +421,7 @@ def test_trust_takes_a_roster_passes_over_its_own_bundle_and_pins_the_others(
         folder / "node.yaml",
     )  # fmt: skip
     assert trusted.exit_code == 0, trusted.output
+    assert "which a node or dealer reads when it starts" in trusted.output
     assert load_node_config(folder / "node.yaml").peers == {"study-office": office.fingerprint}
     assert [p.name for p in (folder / "identity" / "peers").iterdir()] == ["study-office.pem"]
 
