@@ -60,9 +60,15 @@ def decode_totals(plan: Plan, totals: Sequence[int]) -> tuple[Answer, ...]:
     released = {question.name: _released(question, totals) for question in plan.questions}
     raw = [_answer(plan, question, released[question.name]) for question in plan.questions]
     seed = sha256(canonical_bytes([plan.digest, *map(str, totals)])).digest()
-    columns = study.table.columns
-    ranged = sampled(study.questions, columns, raw, released, seed)
-    answers = adjusted(study.questions, columns, ranged, variances)
+    columns, unit = study.table.columns, study.table.unit
+    ranged = sampled(study.questions, columns, raw, released, seed) if unit.rows_max == 1 else raw
+    answers = adjusted(
+        study.questions,
+        columns,
+        ranged,
+        variances,
+        same_rows=unit.group_rows == unit.rows_max,
+    )
     if study.min_cell is not None:
         answers = tuple(suppressed(answer, study.min_cell) for answer in answers)
     return tuple(replace(answer, warnings=_warnings(answer.cells)) for answer in answers)

@@ -225,7 +225,8 @@ state: state # what became of every study, and its receipt
 # parley pki trust --config, once they were compared by another way.
 parties:{parties}
 
-# The same of each dealer, for studies that name one. Its organization is nobody else's.
+# The same of each dealer, for studies that name one. Its organization is nobody else's. One line is
+# enough before parley pki trust: dealing-house: {{address: "mpc.dealing-house.example:7200"}}
 dealers:{dealers}
 
 # How long a silence may last: who is frozen is noticed after keepalive_s + timeout_s.

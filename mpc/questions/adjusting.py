@@ -25,19 +25,25 @@ def adjusted(
     columns: Mapping[str, Column],
     answers: Sequence[Answer],
     variances: Mapping[str, Fraction],
+    *,
+    same_rows: bool,
 ) -> tuple[Answer, ...]:
     """``answers`` with ``adjusted`` set in all cells of those that others, or reason, correct.
 
     Counts and histograms of the same rows are made to agree, and not to be negative, by
     :func:`mpc.questions.margins.agreeing`; quantiles of one column, in the same groups and asked
     for different probabilities, to rise with these. ``variances``: of the noise of a question's
-    counts.
+    counts. ``same_rows``: all questions count the same rows, so that tables can agree at all; not
+    where a person's rows are limited in each group anew.
     """
     found = {answer.question: answer for answer in answers}
     counted = [name for name in found if isinstance(questions[name], Count | Histogram)]
     tables = [_table(found[name], questions[name], columns, variances[name]) for name in counted]
     complete = frozenset(
-        axis for table in tables for axis in table.axes if _is_complete(axis, columns[axis.column])
+        axis
+        for table in tables
+        for axis in table.axes
+        if same_rows and _is_complete(axis, columns[axis.column])
     )
     for name, values in zip(counted, agreeing(tables, complete), strict=True):
         found[name] = _with(found[name], "count", values)

@@ -132,7 +132,7 @@ def number_complaints(name: str, columns: Mapping[str, Column]) -> tuple[Complai
         return (missing_column("column", name, columns),)
     if not isinstance(column, NumberColumn):
         what = f"column {name!r} is {kind_text(column)}"
-        return (Complaint("column", what, "only numbers can be summed"),)
+        return (Complaint("column", what, "a column of type number"),)
     return ()
 
 

@@ -2,7 +2,8 @@
 
 A count among other cells: its share of them, in rows. A mean or a sum: where the study asks for the
 variance of its column in the same groups. Rows are taken for independent draws of one population,
-and a study with as many of them.
+and a study with as many of them; so none is given where one unit may have several rows, which are
+alike.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ _HINTS = {
     "levels": "[level, …], every level in the order of the study",
     "recipients": "[coordinator], or ids of parties",
     "dealer": "id of a participant without data, as dealing-house",
+    "probability": "a number above 0 and below 1, as 0.5 for the median",
     "by": "a list of categories, as [health]",
     "bins": "a list of rising edges, as [0, 10, 20]",
     "unit": "{kind: row, rows_max: 1}, or {kind: person, column: …, …}",

@@ -88,13 +88,17 @@ class Shaper:
         return values
 
     def _hint(self, name: str, annotation: Any) -> str:
-        return f"{name}: {self._hints.get(name) or expected(annotation)}"
+        return f"{name}: {self._wanted((name,), annotation)}"
+
+    def _wanted(self, path: Path, annotation: Any) -> str:
+        """What helps at the field that ``path`` ends in, or what its type takes."""
+        return self._hints.get(str(path[-1]) if path else "") or expected(annotation)
 
     def _entry(self, annotation: Any, entry: Entry, path: Path) -> Any:
         value = entry.value
         if isinstance(value, Leaf) and not value.quoted and value.text.lower() in _NULLS:
-            hint = self._hints.get(str(path[-1])) or expected(annotation)
-            self._fault(REQUIRED, value.mark, path, "no value", f"{hint}, or leave the key out")
+            hint = f"{self._wanted(path, annotation)}, or leave the key out"
+            self._fault(REQUIRED, value.mark, path, "no value", hint)
             return FAULTY
         return self._value(annotation, value, path, entry.key.mark)
 
@@ -110,7 +114,7 @@ class Shaper:
         if isinstance(bare, type) and issubclass(bare, BaseModel):
             return self.model(bare, node, path, anchor)
         if not isinstance(node, Leaf):
-            return self._misfit(node, path, expected(bare))
+            return self._misfit(node, path, self._wanted(path, bare))
         return self._leaf(bare, node, path)
 
     def _leaf(self, bare: Any, leaf: Leaf, path: Path) -> Any:

@@ -7,10 +7,18 @@ from collections.abc import Iterable
 
 SHOWN_MAX = 40
 
+_ALSO_CALLED = {
+    "median": "quantile", "percentile": "quantile", "quartile": "quantile", "average": "mean",
+    "avg": "mean", "total": "sum", "frequency": "histogram", "stddev": "variance",
+}  # fmt: skip
+
 
 def nearest(text: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'x'?)`` for the closest known word, or nothing."""
+    """`` (did you mean 'x'?)`` for the known word that means it, or the closest, or nothing."""
     lowered = {word.lower(): word for word in known}
+    also = _ALSO_CALLED.get(text.lower())
+    if also in lowered:
+        return f" (did you mean '{lowered[also]}'?)"
     found = difflib.get_close_matches(text[:200].lower(), list(lowered), n=1, cutoff=0.6)
     return f" (did you mean '{lowered[found[0]]}'?)" if found else ""
 

@@ -50,6 +50,9 @@ _RULES: dict[str, tuple[str, str, str]] = {
     "group_rows_max exceeds rows_max": (
         "group_rows_max", "more than rows_max", "at most rows_max"),
     "by names each column once": ("by", "a column twice", "each column once"),
+    "noises names each once": ("noises", "a noise twice", "each once, of own, dealt, joint"),
+    "a probability has at most 4 decimals": (
+        "probability", "more than 4 decimals", "at most 4, as 0.3333"),
 }  # fmt: skip
 
 _PATTERNS = {

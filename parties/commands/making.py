@@ -146,9 +146,10 @@ def make_dealer(new: NewDealer) -> Made:
     config = new.directory / "dealer.yaml"
     steps = _steps(
         *_joining(new.own, config, new.id),
-        (f"list in {config} the organizations it deals for; then serve", [
+        (f"list in {config} the organizations of all parties and of the coordinator; then serve", [
             ("dealer", "start", "--config", config),
         ]),
+        ("tell the coordinator its address; everyone pins it as in 2, and starts nodes again", []),
     )  # fmt: skip
     return Made(new.directory, config, request, "dealer.yaml (deals for nobody), identity", steps)
 

@@ -148,7 +148,9 @@ def trust_(
         if json:
             emit_json({"trusted": {read_bundle(path).names.id: peers[path] for path in peers}})
             return
-        where = f"pinned in {config}" if config else "pin them in this participant's file:"
+        where = "pin them in this participant's file:"
+        if config:
+            where = f"pinned in {config}, which a node or dealer reads when it starts"
         out.print(Text(f"certificates kept in {directory}; {where}"), soft_wrap=True)
         for path, expected in peers.items():
             out.print(Text(f"  {read_bundle(path).names.id}: {expected}"), soft_wrap=True)

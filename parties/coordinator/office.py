@@ -28,7 +28,7 @@ from parties.coordinator.ending import INTERRUPTED
 from parties.coordinator.gathering import Progress, approvals_of
 from parties.coordinator.prepared_runs import PreparedRecord
 from parties.coordinator.preparing import Preparation, dealer_of, prepare
-from parties.coordinator.reaching import reach_all, silence
+from parties.coordinator.reaching import NOTHING_SPENT, reach_all, silence
 from parties.coordinator.state import Charged, CoordinatorState, RunRecord, RunState, Waiting
 from parties.identity.store import Identity, load_identity
 from parties.identity.trust import Trust, load_trust
@@ -221,13 +221,19 @@ class Office:
         approval_s: float,
         waiting: Waiting,
     ) -> tuple[Approval, ...] | Finished:
-        """Every party's approval of ``plan``; or its result, if all released it and it is here."""
-        reach_all(linked)
+        """Every party's approval of ``plan``; or its result, if all released it and it is here.
+
+        The dealer has to answer before anything is proposed, unless a result of ``plan`` is here.
+        """
+        is_here = any(run.receipt is not None for run in self.state.runs(plan.digest))
+        reach_all(LinkedClients(linked.parties) if is_here else linked)
         with self.state.remembering(plan.digest, plan.study.id, waiting) as said:
             judgements = wait_for_all(plan, linked.parties, approval_s, said)
             stored = self._stored(plan, judgements)
             if stored is not None:
                 return stored
+            if is_here:
+                reach_all(linked, NOTHING_SPENT)
             if any(each.verdict == wire.Judgement.RELEASED for each in judgements.values()):
                 judgements = wait_for_all(plan, linked.parties, approval_s, said, fresh=True)
         return approvals_of(plan, judgements)

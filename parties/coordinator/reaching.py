@@ -6,13 +6,15 @@ from mpc.errors import ParleyError, PeerError
 from parties.coordinator.asking import UNREACHED, call_all
 from parties.coordinator.client import LinkedClients, PartyClient, RunClient
 
-NOTHING_BEGUN = "nothing was proposed or spent; run the same command again once all answer"
+_ONCE_ALL_ANSWER = "run the same command again once all answer"
+NOTHING_BEGUN = f"nothing was proposed or spent; {_ONCE_ALL_ANSWER}"
+NOTHING_SPENT = f"nothing was computed or spent; {_ONCE_ALL_ANSWER}"
 
 
-def reach_all(linked: LinkedClients) -> None:
+def reach_all(linked: LinkedClients, hint: str = NOTHING_BEGUN) -> None:
     """Ask every party, and the dealer if there is one, at once whether it is there.
 
-    Proposes nothing.
+    Proposes nothing; ``hint`` says what was begun before.
 
     Raises the error of one that is not; of several, a PeerError that names each and why.
     """
@@ -22,11 +24,11 @@ def reach_all(linked: LinkedClients) -> None:
         return
     first, *others = silent.values()
     if not others:
-        first.hint = "; ".join(filter(None, (first.hint, NOTHING_BEGUN)))
+        first.hint = "; ".join(filter(None, (first.hint, hint)))
         raise first
     lines = (f"{member}: {error.what_of(member)}" for member, error in silent.items())
     named = ", ".join(silent)
-    raise PeerError(named, "\n".join(("give no answer", *lines)), hint=NOTHING_BEGUN)
+    raise PeerError(named, "\n".join(("give no answer", *lines)), hint=hint)
 
 
 def silence(client: RunClient) -> ParleyError | None:

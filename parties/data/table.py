@@ -63,8 +63,9 @@ class DuckTable:
     def cell_sums(self, asked: tuple[CellSums, ...]) -> tuple[NDArray[np.object_], ...]:
         """See :class:`mpc.table.model.BoundedTable`. Raises StudyAborted if the files changed.
 
-        Cost: one scan of the columns in use. No row makes it fail: registration had the engine
-        read every line and every cell.
+        Cost: one scan of the columns in use; where the unit is a person, a sort of each person's
+        rows besides, which spills to ``temporary``, and another of each group's. No row makes it
+        fail: registration had the engine read every line and every cell.
         """
         self._version.check_unchanged()
         version, limits = self._version, self._limits

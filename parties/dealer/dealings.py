@@ -19,8 +19,6 @@ from protos import control_pb2 as wire
 class Dealings(Following):
     """Runs of one dealer. Safe from several threads."""
 
-    _DONE = "dealt"
-
     def __init__(self, config: DealerConfig, trust: Trust, clock: Clock, zygote: Zygote) -> None:
         runs = Runs(config.at_once, len(config.coordinators))
         super().__init__(config.dealer, config.exchange, zygote, runs)
@@ -57,6 +55,9 @@ class Dealings(Following):
                 f"it does not deal for {', '.join(strangers)}",
                 hint="its operator may list them in its file: organizations",
             )
+
+    def _done(self, phase: Phase) -> str:
+        return "dealt, beforehand" if phase is Phase.PREPARING else "dealt"
 
     def _settled(
         self, run: Run, problem: dict[str, str] | None, ordered: bool

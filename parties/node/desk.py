@@ -188,7 +188,8 @@ class Desk:
         try:
             self._trust.check_roster(roster)
         except IdentityError as refusal:
-            return Reason(ROSTER, refusal.message, "the participants pinned here")
+            allowed = "whom its operator pinned (parley pki trust) before the node started"
+            return Reason(ROSTER, refusal.message, allowed)
         return None
 
     def _summary(self, plan: Plan) -> str:

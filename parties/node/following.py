@@ -11,7 +11,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from mpc.errors import (
     EngineFailed,
@@ -24,6 +24,7 @@ from mpc.errors import (
     UnknownStudy,
 )
 from mpc.plan.model import Plan
+from mpc.session.agreement import Phase
 from mpc.session.approval import Approval, check_approvals
 from mpc.units import PARTIES_MAX, PartyId, RunId
 from parties.config import Exchange
@@ -55,9 +56,7 @@ M = TypeVar("M", bound=Message)
 
 
 class Following(ABC):
-    """Runs of one participant. Safe from several threads. ``_DONE``: what a good end is called."""
-
-    _DONE: ClassVar[str] = "committed"
+    """Runs of one participant. Safe from several threads."""
 
     def __init__(self, own: PartyId, exchange: Exchange, zygote: Zygote, runs: Runs) -> None:
         self._own = own
@@ -73,6 +72,10 @@ class Following(ABC):
 
         Called once a run, whose worker is to be killed first. ``ordered``: somebody called it off.
         """
+
+    @abstractmethod
+    def _done(self, phase: Phase) -> str:
+        """What the good end of a run's ``phase`` is called in the log."""
 
     def _ordered(self, order: SessionOrder) -> Worker:
         """A worker that has its order."""
@@ -210,7 +213,7 @@ class Following(ABC):
             problem = self._settled(run, problem, ordered)
         finally:
             run.end(problem)
-        state = self._DONE
+        state = self._done(run.phase)
         if problem is not None:
             state = f"ended with {problem['code']}: {problem['message']}"
         _log.info("run %s %s", run.id[:12], state)

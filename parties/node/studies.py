@@ -121,6 +121,9 @@ class Studies(Following):
         """Where a run's engine may spill; gone when the run is over."""
         return self._config.state / TEMPORARY / run
 
+    def _done(self, phase: Phase) -> str:
+        return "prepared; nothing is charged" if phase is Phase.PREPARING else "committed"
+
     def _settled(
         self, run: Run, problem: dict[str, str] | None, ordered: bool
     ) -> dict[str, str] | None:

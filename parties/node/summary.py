@@ -43,6 +43,7 @@ def request_summary(plan: Plan, domain_name: str, domain: Domain | None) -> str:
         "promise": promise_text(plan),
         "epsilon": f"{plan.epsilon_total:f}",
         "delta": f"{plan.delta:f}",
+        "cells": cells_text(study),
         "cost": None if domain is None else _cost(plan, domain_name, domain),
     }
     return json.dumps(said, ensure_ascii=False)
@@ -98,6 +99,13 @@ def column_text(name: str, column: Column) -> str:
         return f"{name} ({levels}{f' and {more} more' if more > 0 else ''})"
     bounds = f"{name} [{column.bounds[0]}, {column.bounds[1]}]"
     return bounds if isinstance(column, DateColumn) else f"{bounds} step {column.step:f}"
+
+
+def cells_text(study: Study) -> str:
+    """Which cells of the result are shown: all, or those of a noisy count that is large enough."""
+    if study.min_cell is None:
+        return "all are shown, however few rows they have"
+    return f"left out where the noisy count is below {study.min_cell}"
 
 
 def protected_text(unit: ProtectedUnit) -> str:

@@ -278,6 +278,22 @@ def test_dealer_that_is_down_is_named_and_nothing_is_proposed(dealt: Consortium)
     assert plan.digest not in {each.plan_digest for each in dealt.office.state.proposals()}
 
 
+def test_released_study_is_answered_again_while_its_dealer_is_down(dealt: Consortium) -> None:
+    plan = dealt.plan()
+    first = dealt.run(plan)
+    paid = dealt.ledgers()
+    dealt.kill(HOUSE)
+    again = dealt.run(plan)
+    assert (again.repeated, again.receipt) == (True, first.receipt)
+    assert dealt.ledgers() == paid
+
+    dealt.forget_receipts(plan)
+    with pytest.raises(PeerError, match="cannot be reached") as refused:
+        dealt.run(plan)
+    assert refused.value.party == HOUSE
+    assert dealt.ledgers() == paid
+
+
 def test_plan_says_that_the_dealer_gives_no_answer(dealt: Consortium, tmp_path: Path) -> None:
     plan, before, file = dealt.plan(), dealt.ledgers(), tmp_path / "plan.json"
     file.write_bytes(plan_file_bytes(plan))
@@ -338,6 +354,7 @@ def test_party_that_has_not_pinned_the_dealer_takes_no_part_and_nothing_is_spent
     with unpinned(dealt, HOUSE, "bravo"), pytest.raises(PolicyRefusal, match=told) as refused:
         dealt.run(plan)
     assert refused.value.party == "bravo"
+    assert "whom its operator pinned (parley pki trust)" in refused.value.message
     assert dealt.ledgers() == before
     assert dealt.office.state.runs(plan.digest) == ()
 

@@ -128,6 +128,10 @@ def test_study_is_prepared_and_run_by_commands_when_the_dealer_is_gone(
     assert dealt.ledgers() == before
     assert holders(dealt, record.run) == list(PARTIES)
     assert parley.status()["state"] == "prepared"
+    own = f"run {record.run[:12]}"
+    assert f"{own} prepared; nothing is charged" in dealt.log("alpha")
+    assert f"{own} committed" not in dealt.log("alpha")
+    assert f"{own} dealt, beforehand" in dealt.log(HOUSE)
 
     dealt.kill(HOUSE)
     dealt.kill("bravo")
@@ -144,6 +148,7 @@ def test_study_is_prepared_and_run_by_commands_when_the_dealer_is_gone(
     assert dealt.charges(parley.plan) == COMMITTED
     assert holders(dealt, record.run) == []
     assert dealt.record(parley.plan).run == record.run
+    assert f"{own} committed" in dealt.log("alpha")
     assert parley.status() == {}
     roster = tmp_path / "roster.json"
     roster.write_text(json.dumps({m.id: m.fingerprint for m in parley.plan.roster}))
@@ -151,7 +156,6 @@ def test_study_is_prepared_and_run_by_commands_when_the_dealer_is_gone(
     assert verified.returncode == 0, verified.stderr
     assert "prepared beforehand and run without the dealer" in verified.stdout
 
-    dealt.restart(HOUSE)
     again = parley("prepare")
     assert again.returncode == 2
     assert "nothing to prepare: this study was released before" in again.stderr

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,12 @@ from recorded_release import (
 )
 
 from mpc.accounting.event import Noise, price
+from mpc.columns.model import IdColumn
 from mpc.errors import SecretMisuseError
 from mpc.plan.model import Plan
 from mpc.questions.histogram.declare import Histogram
 from mpc.questions.registry import QUESTION_KINDS
-from mpc.study.model import Study
+from mpc.study.model import FirstBy, PersonUnit, Study
 from mpc.table.model import BoundedTable, CellSums
 from mpc.testing.table import MemoryTable
 from mpc.units import RHO_UNIT, Adjacency
@@ -138,14 +140,48 @@ def check_neighbours(
     return check_worlds(study, *neighbours(study, rows, one, other))
 
 
-def check_worlds(study: Study, first: Sequence[Row], other: Sequence[Row]) -> Plan:
+def check_worlds(study: Study, *tables: Sequence[Row]) -> Plan:
     """Assert what neighbouring tables may differ in; the plan."""
-    worlds = [recording(study, each) for each in (first, other)]
+    worlds = [recording(study, rows) for rows in tables]
     assert worlds[0].course == worlds[1].course
     moved = distances(*worlds)
     assert beyond(moved) == []
     assert rho_of(moved) * RHO_UNIT <= price(worlds[0].plan.event)[0]
     return worlds[0].plan
+
+
+def of_persons(adjacency: Adjacency, rows_max: int, group_rows_max: int) -> Study:
+    """The same study with the person as its unit."""
+    study = recorded_study(adjacency, 1)
+    unit = PersonUnit(
+        kind="person", column="who", rows_max=rows_max, group_rows_max=group_rows_max,
+        across_parties=False, keep=FirstBy(first_by="day") if rows_max > 1 else "hashed",
+    )  # fmt: skip
+    columns = {**study.table.columns, "who": IdColumn(type="id")}
+    table = study.table.model_copy(update={"unit": unit, "columns": columns})
+    return study.model_copy(update={"table": table})
+
+
+@pytest.mark.parametrize(("adjacency", "caps"), [*product(Adjacency, [(1, 1), (3, 3), (4, 2)])])
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(
+    rows=st.lists(st.tuples(ROWS, st.sampled_from(["a", "b", None])), max_size=6),
+    one=st.lists(ROWS, max_size=8),
+    other=st.lists(ROWS, max_size=8),
+)
+def test_a_person_with_any_number_of_rows_moves_no_further_than_declared(
+    adjacency: Adjacency,
+    caps: tuple[int, int],
+    rows: list[tuple[Row, str | None]],
+    one: list[Row],
+    other: list[Row],
+) -> None:
+    study = of_persons(adjacency, *caps)
+    mine, others = ([{**row, "who": "me"} for row in each] for each in (one, other))
+    rest = [{**row, "who": who} for row, who in rows]
+    if adjacency is Adjacency.ADD_OR_REMOVE_ONE:
+        others = []
+    check_worlds(study, [*rest, *mine], [*rest, *others])
 
 
 @pytest.mark.parametrize(("adjacency", "rows_max"), TABLES)

@@ -170,7 +170,7 @@ def test_new_policy_refuses_on_every_ground_and_its_example_settings_allow_the_e
     assert (allowed.limits, allowed.approval_expires_s) == (Limits(), 86_400)  # as if unsaid
     assert allowed.domains["population"].epsilon == Decimal(4)
     # no ledger was opened for the domain, and the study shows cells of any size
-    assert refusals(policy) == {"PLY-R023", "PLY-R027"}
+    assert refusals(policy) == {"PLY-R023", "PLY-R028"}
 
 
 def test_new_node_is_not_startable_before_a_peer_is_pinned_and_is_after(
@@ -421,6 +421,7 @@ def test_trust_takes_a_roster_passes_over_its_own_bundle_and_pins_the_others(
         folder / "node.yaml",
     )  # fmt: skip
     assert trusted.exit_code == 0, trusted.output
+    assert "which a node or dealer reads when it starts" in trusted.output
     assert load_node_config(folder / "node.yaml").peers == {"study-office": office.fingerprint}
     assert [p.name for p in (folder / "identity" / "peers").iterdir()] == ["study-office.pem"]
 

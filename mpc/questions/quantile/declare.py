@@ -105,5 +105,12 @@ class Quantile(Declaration):
             return (Complaint("step", "no two points within the bounds", "a finer step"),)
         if points > most:
             what = f"{points} points within the bounds" + (" of each group" if self.by else "")
-            return (Complaint("step", what, f"at most {most}: a coarser step"),)
+            return (Complaint("step", what, f"at most {most}: {self._coarser(column, most)}"),)
         return ()
+
+    def _coarser(self, column: NumberColumn, most: int) -> str:
+        """What makes no more than ``most`` points within the bounds."""
+        if most < 2:
+            return "fewer groups in by"
+        stride = -((column.low - column.high) // (most - 1))
+        return f"step: {column.step * stride:f} or a larger multiple of {column.step:f}"

@@ -33,6 +33,8 @@ def test_a_new_dealer_has_keys_and_a_file_that_deals_for_nobody(tmp_path: Path) 
 
     assert made.exit_code == 0, made.output
     assert "parley dealer start --config" in made.output
+    assert "organizations of all parties and of the coordinator" in made.output
+    assert "everyone pins it as in 2" in made.output
     assert sorted(path.name for path in (tmp_path / "d").iterdir()) == ["dealer.yaml", "identity"]
     names = read_request(tmp_path / "d" / "identity" / "request.pem").names
     assert (names.id, names.role, names.organization) == (

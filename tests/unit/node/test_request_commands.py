@@ -39,7 +39,13 @@ from parties.new_files import node_text
 from parties.node.events import event_text
 from parties.node.parts import LEDGER, REQUESTS
 from parties.node.requests import BegunRun, RequestState, RequestStore
-from parties.node.summary import promise_text, protected_text, question_text, request_summary
+from parties.node.summary import (
+    cells_text,
+    promise_text,
+    protected_text,
+    question_text,
+    request_summary,
+)
 from parties.policy.model import Domain
 from parties.report.figures import epsilon_text
 from parties.system import SystemClock
@@ -330,6 +336,9 @@ def test_list_shows_what_a_plan_costs_here_and_what_it_would_leave(
     listed = answered(config, "list")["requests"]
     (asked,) = [each for each in listed if each["plan_digest"] == plan.digest]
     assert asked["summary"]["where"] == "age >= 18"
+    assert asked["summary"]["cells"] == "all are shown, however few rows they have"
+    small = plan.study.model_copy(update={"min_cell": 5})
+    assert cells_text(small) == "left out where the noisy count is below 5"
     assert asked["asked_at"].endswith("Z")
     assert asked["decided_at"] is None
     cost, left = Decimal(asked["summary"]["cost"]["rho"]), Decimal(asked["left_after"]["rho"])

@@ -151,11 +151,12 @@ def answer(name: str, question: Question, integers: list[tuple[int, ...]]) -> An
 
 
 def adjusted_of(
-    questions: dict[str, tuple[Question, list[tuple[int, ...]]]],
+    questions: dict[str, tuple[Question, list[tuple[int, ...]]]], same_rows: bool = True
 ) -> dict[str, list[float | None]]:
     answers = [answer(name, *asked) for name, asked in questions.items()]
     declared = {name: question for name, (question, _) in questions.items()}
-    found = adjusted(declared, COLUMNS, answers, dict.fromkeys(questions, Fraction(4)))
+    variances = dict.fromkeys(questions, Fraction(4))
+    found = adjusted(declared, COLUMNS, answers, variances, same_rows=same_rows)
     for before, after in zip(answers, found, strict=True):
         for left, right in zip(before.cells, after.cells, strict=True):
             assert left.estimates[0].value == right.estimates[0].value
@@ -177,6 +178,15 @@ def test_a_total_and_its_cells_agree_where_every_row_has_a_cell() -> None:
     assert found["by_sex"] == [pytest.approx(42), pytest.approx(62)]
     assert found["days"] == [None, None]  # in no common table with the others
     assert found["open"] == [None, None]  # leaves rows out
+
+
+def test_where_a_persons_rows_are_limited_in_each_group_totals_are_of_other_rows() -> None:
+    questions: dict[str, tuple[Question, list[tuple[int, ...]]]] = {
+        "all": (Count(kind="count"), [(106,)]),
+        "by_sex": (Count(kind="count", by=("sex",)), [(40,), (60,)]),
+    }
+    assert adjusted_of(questions)["all"] != [None]
+    assert adjusted_of(questions, same_rows=False) == {"all": [None], "by_sex": [None, None]}
 
 
 def test_a_histogram_short_of_the_bounds_is_no_total_of_anything() -> None:

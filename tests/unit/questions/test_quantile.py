@@ -111,7 +111,7 @@ def test_points_run_from_bound_to_bound_and_the_last_is_the_upper_bound() -> Non
         ({"step": Decimal(13), "column": "pay"}, "", ""),
         ({"step": Decimal("1e30")}, "step", "grid"),
         ({"step": Decimal("1e999999")}, "step", "grid"),
-        ({"column": "sex"}, "column", "only numbers"),
+        ({"column": "sex"}, "column", "of type number"),
         ({"column": "none"}, "column", "no column"),
         ({"column": "wide"}, "step", f"at most {POINTS_MAX}"),
         ({"by": ("pay",)}, "by.0", "categories"),
@@ -124,6 +124,14 @@ def test_a_quantile_is_asked_of_a_number_on_its_grid(
     complaints = question.complaints(COLUMNS)
     assert [complaint.path for complaint in complaints] == ([path] if path else [])
     assert all(said in f"{each.what} {each.allowed}" for each in complaints)
+
+
+def test_too_many_points_are_answered_by_the_least_step_that_is_taken() -> None:
+    question = MEDIAN.model_copy(update={"column": "wide"})
+    (complaint,) = question.complaints(COLUMNS)
+    assert complaint.allowed == f"at most {POINTS_MAX}: step: 3 or a larger multiple of 1"
+    assert question.model_copy(update={"step": Decimal(3)}).complaints(COLUMNS) == ()
+    assert question.model_copy(update={"step": Decimal(2)}).complaints(COLUMNS) != ()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from receipts import Federation, run_of
+from receipts import Federation, run_of, study
 from rich.console import Console
 
 from parties.report.html import render_report
@@ -68,3 +68,15 @@ def test_answers_that_need_no_adjusting_have_no_such_column(verified: Verificati
     assert "adjusted beside" not in printed(verified, 200)
     assert " adjusted " not in printed(verified, 200)
     assert ">Adjusted<" not in render_report(verified)
+
+
+def test_no_range_with_sampling_where_a_unit_may_have_several_rows(members: Federation) -> None:
+    """Rows of one unit are alike, so they are no independent draws."""
+    one = study()
+    several = one.table.model_copy(
+        update={"unit": one.table.unit.model_copy(update={"rows_max": 2})}
+    )
+    for table, known in ((one.table, True), (several, False)):
+        answers = run_of(members, study(table=table)).verified().answers
+        found = [e.sampling_low for a in answers for c in a.cells for e in c.estimates]
+        assert any(low is not None for low in found) is known

@@ -119,6 +119,7 @@ def test_report_names_the_dealer_with_its_keys(members: Federation) -> None:
     assert "Dealer Dealing House Ltd (dealing-house)" in words
     assert f"Keys of dealing-house {members.pins[PartyId(DEALER)]}" in words
     assert DEALER_SEES in words
+    assert "for each owner and for the dealer a line" in words
     assert SHARED not in words
 
 

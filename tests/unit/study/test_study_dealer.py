@@ -123,6 +123,8 @@ def test_a_dealer_written_wrongly_is_one_fault_at_its_line(
     (fault,) = faults_of(SCENARIO.replace("dealer: dealing-house", written))
     assert (fault.code, fault.line) == (code, 9 + written.count("\n"))
     assert what in fault.what
+    if code == "PLY-S013":
+        assert fault.allowed == "id of a participant without data, as dealing-house"
 
 
 def test_a_misspelled_dealer_gets_a_suggestion() -> None:
@@ -162,3 +164,25 @@ def test_a_proposal_that_writes_down_that_it_has_no_dealer_is_another_spelling()
     plain = study_to_plain(parse_study(LINEAR.encode(), "s.yaml"))
     with pytest.raises(StudyFaults, match="another spelling of the same study"):
         study_from_plain({**plain, "dealer": None})
+
+
+@pytest.mark.parametrize(
+    ("written", "wrong", "path", "what", "allowed"),
+    [
+        (
+            "ve_one}",
+            "ve_one, noises: [own, own]}",
+            "privacy.noises",
+            "a noise twice",
+            "own, dealt, joint",
+        ),
+        ("0.5}", "0.33333}", "questions.ages.probability", "more than 4 decimals", "0.3333"),
+        (", probability: 0.5", "", "questions.ages", "probability required", "0.5 for the median"),
+    ],
+)
+def test_what_a_dealt_study_gets_wrong_is_answered_by_what_is_allowed(
+    written: str, wrong: str, path: str, what: str, allowed: str
+) -> None:
+    (fault,) = faults_of(SCENARIO.replace(written, wrong))
+    assert (fault.path, fault.what) == (path, what)
+    assert allowed in fault.allowed
