@@ -24,6 +24,7 @@ from mpc.protocols.compare import less
 from mpc.protocols.opening import Cost
 from mpc.protocols.rehearsal import rehearse
 from mpc.protocols.shares import SharedWords
+from mpc.session import dealing
 from mpc.session.agreement import BUILD
 from mpc.session.among import AmongParties
 from mpc.session.establish import OwnHello
@@ -62,6 +63,7 @@ class Counted(AmongParties):
 
 
 def main() -> None:
+    dealing.AHEAD_BYTES_MAX = 0  # the dealer is there as long as they compute
     pipe = Pipe.of_descriptor(int(sys.argv[1]))
 
     def run(plain: dict[str, Plain]) -> None:
