@@ -197,14 +197,6 @@ class Roster:
         return cls(tuple(Member.from_plain(member) for member in plain))
 
 
-def dealer_shares_organization(roster: Roster) -> bool:
-    """Whether the dealer belongs to a party's or the coordinator's organization. False without one.
-
-    Opens: nothing.
-    """
-    return bool(dealer_colleagues(roster))
-
-
 def dealer_colleagues(roster: Roster) -> tuple[Member, ...]:
     """The parties and the coordinator, if it is, of the dealer's organization; () without a dealer.
 

@@ -90,6 +90,7 @@ class SimulatedServer:
             ) from None
 
     def stop(self) -> None:
+        """End the process, by force after STOP_S."""
         if self.process is None:
             return
         self.process.terminate()

@@ -61,6 +61,7 @@ class RunClient:
         self.close()
 
     def close(self) -> None:
+        """End the connection; calls that wait on it end too."""
         self._channel.close()
 
     def start(self, request: wire.StartRequest) -> wire.Started:
@@ -85,6 +86,7 @@ class RunClient:
             self._call(self._stub.Cancel, wire.Cancelled, request, deadline_s=CANCEL_S)
 
     def health(self) -> wire.HealthReport:
+        """Whether it takes studies, and how many are under way."""
         return self._call(
             self._stub.Health, wire.HealthReport, wire.HealthRequest(), deadline_s=HEALTH_S
         )

@@ -14,7 +14,6 @@ from mpc.roster import (
     Member,
     Roster,
     dealer_colleagues,
-    dealer_shares_organization,
     signed_bytes,
 )
 from mpc.testing.participants import make_participants, roster_of
@@ -68,8 +67,8 @@ def test_a_dealer_of_anybodys_organization_is_found(organization: str, shared: b
     dealer = replace(DEALT.dealer, organization=organization)
     roster = Roster((*DEALT.parties, dealer, DEALT.coordinator))
 
-    assert dealer_shares_organization(roster) is shared
-    assert not dealer_shares_organization(ROSTER)
+    assert bool(dealer_colleagues(roster)) is shared
+    assert not dealer_colleagues(ROSTER)
 
 
 def test_whoever_is_of_the_dealers_organization_is_named_and_the_dealer_itself_is_not() -> None:
