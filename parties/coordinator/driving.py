@@ -108,7 +108,7 @@ class Drive:
             self._state.agreed(run, record.to_bytes())
         except BaseException as error:
             gathering.cancel()
-            ending.ended_before_workers_met(self._state, run, phase, error)
+            ending.ended_before_workers_met(self._state, gathering, error)
             raise
         try:
             gathering.connect(hellos, pairing)

@@ -23,6 +23,7 @@ ANEW: Mapping[Phase, str] = {
 }
 """What whoever ran a phase to no result can do: approvals, and material, are good for one run."""
 NOT_USED = "no approval was used: the same command goes on from there, with the dealer"
+STILL_GOOD = "no approval was used: run the same command again once the dealer takes part"
 
 
 def not_prepared(state: CoordinatorState, run: RunId, error: BaseException) -> None:
@@ -33,15 +34,16 @@ def not_prepared(state: CoordinatorState, run: RunId, error: BaseException) -> N
 
 
 def ended_before_workers_met(
-    state: CoordinatorState, run: RunId, phase: Phase, error: BaseException
+    state: CoordinatorState, gathering: Gathering, error: BaseException
 ) -> None:
     """Nobody has reserved anything. ``error``, one of ours, then says so too."""
+    run = gathering.run
     end = state.cancelled if isinstance(error, KeyboardInterrupt) else state.failed
     end(run, _problem(error))
     state.charged(run, Charged.NO)
     if isinstance(error, ParleyError):
         told = f"run {run[:12]} ended before any party read a row; nothing was charged"
-        _add(error, told, ANEW[phase])
+        _add(error, told, ANEW[gathering.phase] if gathering.approvals_used else STILL_GOOD)
 
 
 def interrupted(state: CoordinatorState, clients: Clients, run: RunId) -> None:

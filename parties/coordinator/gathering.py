@@ -43,7 +43,8 @@ DEALT = "dealt"
 class Gathering:
     """A coordinator's hand on all who are present in one phase of one run.
 
-    ``done``: the parties that came to its good end; ``lost``: whose connection broke meanwhile.
+    ``done``: the parties that came to its good end; ``lost``: whose connection broke meanwhile;
+    ``approvals_used``: parties were told to start, which uses their approvals up.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Gathering:
         self.phase = agreement.phase
         self.done: set[PartyId] = set()
         self.lost: set[PartyId] = set()
+        self.approvals_used = False
         self._agreement = agreement
         self._linked = linked.all
         self._parties = linked.parties
@@ -69,7 +71,11 @@ class Gathering:
         self._started: Mapping[PartyId, wire.Started] = {}
 
     def start(self, plan: Plan, approvals: Sequence[Approval]) -> tuple[bytes, ...]:
-        """Hand over all approvals, so that workers are ready; the Hellos of everyone."""
+        """Hand over all approvals, so that workers are ready; the Hellos of everyone.
+
+        The dealer first, if it takes part: should it not deal for this study, no party has used up
+        an approval.
+        """
         known = wire.StartRequest(
             plan_digest=plan.digest,
             approvals=[approval.to_bytes() for approval in approvals],
@@ -86,7 +92,10 @@ class Gathering:
             knows = client.peer.id in self._parties and self.phase is not Phase.PREPARED
             return client.start(known if knows else whole)
 
-        self._started = call_all(self._linked, start)
+        dealers = {each: c for each, c in self._linked.items() if each not in self._parties}
+        dealing = call_all(dealers, start) if dealers else {}
+        self.approvals_used = self.phase is not Phase.PREPARING
+        self._started = {**call_all(self._parties, start), **dealing}
         for party, reply in self._started.items():
             if reply.run != self.run:
                 raise IntegrityError("it started another run than was agreed", party=party)

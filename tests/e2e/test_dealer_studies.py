@@ -367,8 +367,10 @@ def test_dealer_that_has_not_pinned_a_party_deals_nothing_and_nothing_is_charged
     with unpinned(dealt, "charlie", HOUSE), pytest.raises(IdentityError, match=told) as refused:
         dealt.run(plan)
     assert refused.value.party == PartyId(HOUSE)
+    assert "no approval was used: run the same command again" in (refused.value.hint or "")
     record = dealt.record(plan)
     assert (record.state, record.charged) == (RunState.FAILED, Charged.NO)
     after = dealt.ledgers()
     assert all(after[party].balance == before[party].balance for party in dealt.parties)
     assert [dealt.runs_under_way(party) for party in dealt.parties] == [0, 0, 0]
+    assert not dealt.run(plan).repeated
