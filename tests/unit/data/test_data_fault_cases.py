@@ -93,9 +93,11 @@ COUNT = {"n": {"kind": "count"}}
 
 
 def test_every_case_has_its_files_and_a_test() -> None:
-    tests = Path(__file__).read_text() + (
-        CASES.parent / "security" / "test_certificates.py"
-    ).read_text(encoding="utf-8")
+    others = ("security/test_certificates.py", "unit/data/test_small_cell_cases.py")
+    tests = "".join(
+        path.read_text(encoding="utf-8")
+        for path in (Path(__file__), *(CASES.parent / other for other in others))
+    )
     for case in json.loads((CASES / "faults.json").read_text()):
         for file in case["files"]:
             assert (FOLDER / case["id"] / file).is_file()
