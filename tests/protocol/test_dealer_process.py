@@ -106,6 +106,7 @@ def waiting(folder: Path, direct: bool, dealer_s: int, party_s: int) -> Dealt:
     return Dealt(folder, direct=direct, dealer_exchange=lines, exchange=exchange).build()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("direct", "who"), [(True, "everyone"), (False, "everyone"), (True, "the last party alone")]
 )
