@@ -16,8 +16,9 @@ from kernel_parties import NAMES, run_ends
 from numpy.typing import NDArray
 from seeded_randomness import SeededRandomness
 
-from mpc.accounting.event import Noise, NoiseBlock, NoiseEvent
+from mpc.accounting.event import Noise, NoiseBlock, NoiseEvent, price
 from mpc.accounting.joint import JOINT_VARIANCE_MAX
+from mpc.errors import PlanRefusal
 from mpc.plan.programs import has_shared_noise
 from mpc.ports import Ledger, Randomness
 from mpc.privacy.noise import make_shared_noise
@@ -147,6 +148,16 @@ def audited(
     sums[0] = [contribution] * coordinates
     said = f"{noise.name} {parties} {coalition} {variance} {contribution} {seed}"
     return noise.release(event, sums, said, plant or {}, dealer=dealer, words=words)
+
+
+def has_price(noise: AuditedNoise, parties: int, coalition: int, coordinates: int) -> bool:
+    """Whether noises that add up are wide enough for so many coordinates; else none is made."""
+    event = noise.event((NoiseBlock(coordinates, 1, SMALL),), parties, coalition)
+    try:
+        price(event)
+    except PlanRefusal:
+        return False
+    return True
 
 
 @cache

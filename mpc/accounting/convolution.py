@@ -69,5 +69,6 @@ def check_near_gaussian(blocks: Sequence[Summed]) -> None:
             "",
             f"one of the noises has standard deviation {float(narrowest) ** 0.5:.3g}, too narrow "
             f"for {max(map(len, several))} of them to add up to a discrete Gaussian",
-            hint="at least 2 is needed: lower epsilon, or set coalition to n - 1",
+            hint="at least 2 is needed, and more for very many numbers: lower epsilon, or set"
+            " coalition to n - 1",
         )

@@ -30,12 +30,14 @@ from noises import (
     Trial,
     audited,
     gaussian_source,
+    has_price,
     honest_trial,
 )
 from planted_sources import CachedSource, SplitSource
 from scipy import stats
 from seeded_randomness import SeededRandomness
 
+from mpc.errors import PlanRefusal
 from mpc.privacy.sampler import NoiseSource
 
 FALSE_ALARM = 1e-6
@@ -91,7 +93,14 @@ def test_every_coalition_faces_the_promised_variance_at_the_widest_scale(
 def test_two_hundred_thousand_trials_see_no_coalition_with_less(
     noise: AuditedNoise, parties: int, coalition: int
 ) -> None:
-    """As above; with N = 200,000 it sees s^2 / V* below 0.985."""
+    """As above; with N = 200,000 it sees s^2 / V* below 0.985.
+
+    Noises that are too narrow to add up on so many coordinates are refused, and never made.
+    """
+    if not has_price(noise, parties, coalition, 10 * COORDINATES):
+        with pytest.raises(PlanRefusal, match="too narrow"):
+            audited(noise, parties, coalition, coordinates=10 * COORDINATES)
+        return
     check_left(noise, audited(noise, parties, coalition, coordinates=10 * COORDINATES, seed="long"))
 
 
