@@ -84,12 +84,7 @@ def below_each(
         tops.append(planes[-1].copy())
         planes[-1] = 0
         parts.append(_chunks(planes, monomials, computation.place))
-    less, equal = parts[0]
-    if len(parts) > 1:
-        less, equal = (np.concatenate(side, axis=1) for side in zip(*parts, strict=True))
-    less, equal = _level(computation, Gate.NODE, less, equal)
-    less, _ = _level(computation, Gate.LESS, less, equal)
-    shares = less[0].reshape(len(limits), -1) ^ mask_top
+    shares = _less_each(computation, parts) ^ mask_top
     if computation.place == 0:
         shares ^= np.stack(tops)
     return [SharedBits(share, opened.size) for share in shares]
@@ -112,10 +107,7 @@ def uniform_below_each(
         _chunks(to_planes(opened - as_ring(limit)), dealt.derived[0], computation.place)
         for limit in (0, *limits)
     ]
-    less, equal = (np.concatenate(side, axis=1) for side in zip(*parts, strict=True))
-    less, equal = _level(computation, Gate.NODE, less, equal)
-    less, _ = _level(computation, Gate.LESS, less, equal)
-    shares = less[0].reshape(len(limits) + 1, -1)
+    shares = _less_each(computation, parts)
     found = []
     for share, limit in zip(shares[1:], limits, strict=True):
         plane = share ^ shares[0]
@@ -218,6 +210,18 @@ def _chunk_block(
             lowest = bits & -bits
             above = outside & ~((lowest << 1) - 1)
             lower ^= every[above | lowest] & share
+
+
+def _less_each(computation: Computation, parts: Sequence[tuple[Planes, Planes]]) -> Planes:
+    """Join all 16 chunks of each of ``parts``, as :func:`_chunks` gives them: (parts, words) of
+    "less". 2 rounds for all together."""
+    less, equal = parts[0]
+    if len(parts) > 1:
+        less, equal = (np.concatenate(side, axis=1) for side in zip(*parts, strict=True))
+    less, equal = _level(computation, Gate.NODE, less, equal)
+    less, _ = _level(computation, Gate.LESS, less, equal)
+    joined: Planes = less[0].reshape(len(parts), -1)
+    return joined
 
 
 def _level(
