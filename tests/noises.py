@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
+import pytest
 from joint_release import WatchedSource, gaussian_sources, release, residuals
 from kernel_parties import NAMES, run_ends
 from numpy.typing import NDArray
@@ -34,6 +36,7 @@ LARGE = SMALL * 4**16
 """The same for a sum whose values reach 2^16."""
 
 Plant = Mapping[int, NoiseSource]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -150,14 +153,21 @@ def audited(
     return noise.release(event, sums, said, plant or {}, dealer=dealer, words=words)
 
 
-def has_price(noise: AuditedNoise, parties: int, coalition: int, coordinates: int) -> bool:
-    """Whether noises that add up are wide enough for so many coordinates; else none is made."""
-    event = noise.event((NoiseBlock(coordinates, 1, SMALL),), parties, coalition)
+def made_of_many(
+    noise: AuditedNoise, parties: int, coalition: int, make: Callable[[int], Made]
+) -> Made | None:
+    """What ``make`` gives of ten times the coordinates; None where that is refused, as it must be.
+
+    Noises that are too narrow to add up on so many coordinates have no price and are never made.
+    """
+    many = 10 * COORDINATES
     try:
-        price(event)
+        price(noise.event((NoiseBlock(many, 1, SMALL),), parties, coalition))
     except PlanRefusal:
-        return False
-    return True
+        with pytest.raises(PlanRefusal, match="too narrow"):
+            make(many)
+        return None
+    return make(many)
 
 
 @cache
